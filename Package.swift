@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// One array for every Swift target. CI turns warnings into errors; whoever depends on Tandem never pays for that.
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// One folder in `Examples`, one concept, one executable of the folder's name.
+func example(_ name: String) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: ["Tandem", "TandemSDL", "CSDL2"],
+        path: "Examples/\(name)",
+        swiftSettings: settings
+    )
+}
+
+let package = Package(
+    name: "Tandem",
+    products: [
+        .library(name: "Tandem", targets: ["Tandem"]),
+        .library(name: "TandemSDL", targets: ["TandemSDL", "CSDL2"]),
+        .library(name: "TandemTesting", targets: ["TandemTesting"]),
+        .executable(name: "Skirmish", targets: ["Skirmish"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        // No `pkgConfig:`: SDL's file carries -D_REENTRANT, about which the package manager warns at every build.
+        .systemLibrary(name: "CSDL2", providers: [.apt(["libsdl2-dev"])]),
+
+        .target(
+            name: "Tandem",
+            dependencies: [
+                "CLinux",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(name: "TandemSDL", dependencies: ["Tandem", "CSDL2"], swiftSettings: settings),
+        .target(name: "TandemTesting", dependencies: ["Tandem"], swiftSettings: settings),
+
+        .target(name: "SkirmishRules", swiftSettings: settings),
+        .executableTarget(
+            name: "Skirmish",
+            dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2", argumentParser],
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
+
+        .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)
