@@ -26,7 +26,7 @@ let package = Package(
     name: "Tandem",
     products: [
         .library(name: "Tandem", targets: ["Tandem"]),
-        .library(name: "TandemSDL", targets: ["TandemSDL", "CSDL2"]),
+        .library(name: "TandemSDL", targets: ["TandemSDL"]),
         .library(name: "TandemTesting", targets: ["TandemTesting"]),
         .executable(name: "Skirmish", targets: ["Skirmish"]),
     ],
@@ -63,6 +63,14 @@ let package = Package(
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
 
+        .testTarget(
+            name: "TandemTests",
+            dependencies: [
+                "Tandem", "TandemTesting", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

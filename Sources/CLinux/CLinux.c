@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+void tandem_epoll_event_set(struct epoll_event *event, uint32_t events, uint64_t data) {
+    event->events = events;
+    event->data.u64 = data;
+}
+
+uint64_t tandem_epoll_event_data(const struct epoll_event *event) { return event->data.u64; }
+
+uint32_t tandem_epoll_event_events(const struct epoll_event *event) { return event->events; }
+
+int tandem_epoll_pwait2(int epoll, struct epoll_event *events, int capacity, const struct timespec *timeout) {
+    return (int)syscall(SYS_epoll_pwait2, epoll, events, capacity, timeout, NULL, (size_t)0);
+}
+
+int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void *), void *argument) {
+    // A new thread inherits its creator's mask: block everything around the creation, so that no signal
+    // can reach the thread before it blocks them itself.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(thread, NULL, body, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure == 0) {
+        pthread_setname_np(*thread, name);
+    }
+    return failure;
+}
+
+void tandem_thread_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0); }
+
+bool tandem_is_main_thread(void) { return getpid() == (pid_t)syscall(SYS_gettid); }
+
+int tandem_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int tandem_thread_name(pthread_t thread, char *buffer, size_t size) {
+    return pthread_getname_np(thread, buffer, size);
+}
+
+static atomic_int fork_depth;
+
+static void count_fork(void) { atomic_fetch_add_explicit(&fork_depth, 1, memory_order_relaxed); }
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+int tandem_fork_depth(void) { return atomic_load_explicit(&fork_depth, memory_order_relaxed); }
+
+int64_t tandem_clock_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until) {
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, until);
+}
+
+int tandem_unread_bytes(int descriptor) {
+    int bytes = 0;
+    return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;
+}
+
+int tandem_unsent_bytes(int descriptor) {
+    // A socket answers SIOCOUTQ; a pipe answers FIONREAD on its writing end, too.
+    int bytes = 0;
+    if (ioctl(descriptor, SIOCOUTQ, &bytes) == 0) {
+        return bytes;
+    }
+    return tandem_unread_bytes(descriptor);
+}
+
+// Signal handlers are the process's, so their state is too. Written under `tandem_interrupt_install` on one thread,
+// read by the handler on any.
+static struct sigaction former_action[NSIG];
+static atomic_bool installed[NSIG];
+static atomic_int interrupt_eventfd = -1;
+static atomic_int unanswered;
+static atomic_int last_signal;
+static atomic_bool former_called;
+
+static void interrupt_handler(int number, siginfo_t *information, void *context) {
+    int saved = errno;
+    if (atomic_fetch_add(&unanswered, 1) > 0) {
+        // The first one got no answer: the user means it.
+        signal(number, SIG_DFL);
+        sigset_t mask;
+        sigemptyset(&mask);
+        sigaddset(&mask, number);
+        raise(number);
+        pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+        errno = saved;
+        return;
+    }
+    struct sigaction *former = &former_action[number];
+    if (former->sa_flags & SA_SIGINFO) {
+        former->sa_sigaction(number, information, context);
+        atomic_store(&former_called, true);
+    } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
+        former->sa_handler(number);
+        atomic_store(&former_called, true);
+    }
+    atomic_store(&last_signal, number);
+    uint64_t one = 1;
+    ssize_t ignored = write(atomic_load(&interrupt_eventfd), &one, sizeof one);
+    (void)ignored;  // An eventfd that is full is readable already, which is all that is wanted.
+    errno = saved;
+}
+
+bool tandem_interrupt_install(int number, int eventfd) {
+    struct sigaction current;
+    if (sigaction(number, NULL, &current) != 0) {
+        return false;
+    }
+    if (!(current.sa_flags & SA_SIGINFO) && current.sa_handler == SIG_IGN) {
+        return false;
+    }
+    if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == interrupt_handler) {
+        atomic_store(&interrupt_eventfd, eventfd);
+        return true;
+    }
+    former_action[number] = current;
+    atomic_store(&interrupt_eventfd, eventfd);
+    atomic_store(&unanswered, 0);
+    struct sigaction ours;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = interrupt_handler;
+    ours.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&ours.sa_mask);
+    atomic_store(&installed[number], true);
+    return sigaction(number, &ours, NULL) == 0;
+}
+
+void tandem_interrupt_restore(int number) {
+    struct sigaction current;
+    if (!atomic_exchange(&installed[number], false) || sigaction(number, NULL, &current) != 0) {
+        return;
+    }
+    if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == interrupt_handler) {
+        sigaction(number, &former_action[number], NULL);
+    }
+}
+
+int tandem_interrupt_take(bool *was_handled) {
+    *was_handled = atomic_exchange(&former_called, false);
+    return atomic_exchange(&last_signal, 0);
+}

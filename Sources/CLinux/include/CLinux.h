@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// CLinux: the kernel calls that Glibc's Swift module lacks, and nothing more.
+// No _GNU_SOURCE here: in a public header it breaks the clang modules. CLinux.c has it.
+#ifndef TANDEM_CLINUX_H
+#define TANDEM_CLINUX_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+/// The 64 bits of user data are set through functions: Swift sees packed C unions poorly.
+void tandem_epoll_event_set(struct epoll_event *event, uint32_t events, uint64_t data);
+uint64_t tandem_epoll_event_data(const struct epoll_event *event);
+uint32_t tandem_epoll_event_events(const struct epoll_event *event);
+
+/// epoll_pwait2 through its system call number, so that an older C library does not matter.
+/// `timeout` NULL waits for ever. Returns -1 with errno, ENOSYS where the kernel has no such call.
+int tandem_epoll_pwait2(int epoll, struct epoll_event *events, int capacity, const struct timespec *timeout);
+
+/// Starts a detached-free (joinable) thread with every signal blocked from its first instruction on.
+int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void *), void *argument);
+
+/// Asks the kernel to end this thread's sleeps within a nanosecond of their time instead of the usual 50 us.
+void tandem_thread_set_timer_slack(unsigned long nanoseconds);
+
+/// True on the process's first thread, the one SDL and the main actor call home.
+bool tandem_is_main_thread(void);
+
+/// Kernel thread id, the number that `ps -L` and debuggers show.
+int tandem_thread_id(void);
+int tandem_thread_name(pthread_t thread, char *buffer, size_t size);
+
+/// How many forks lie between the process that loaded this library and this one: 0 in the parent, 1 in its child.
+/// Costs one load; the count is kept by a pthread_atfork handler.
+int tandem_fork_depth(void);
+
+/// CLOCK_BOOTTIME, the clock behind Swift's ContinuousClock on Linux, in nanoseconds.
+int64_t tandem_clock_nanoseconds(void);
+
+/// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
+int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
+
+/// ioctl is variadic, which Swift cannot call. -1 where the descriptor does not answer.
+int tandem_unread_bytes(int descriptor);
+int tandem_unsent_bytes(int descriptor);
+
+/// Interrupt signals (SIGINT, SIGTERM): the handler adds one to `eventfd`, then calls whatever handler stood there before.
+/// Once a second signal arrives while the first is still unanswered, the default action (the end) is taken.
+/// Returns false if the process ignores the signal, which is then left alone.
+bool tandem_interrupt_install(int signal, int eventfd);
+/// Puts the former handler back, unless somebody has replaced ours in the meantime.
+void tandem_interrupt_restore(int signal);
+/// Reports and clears what has arrived: the last signal's number, 0 if none. `wasHandled` tells whether a former handler was called too.
+int tandem_interrupt_take(bool *was_handled);
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// BackendTimeout: how long the backend may sleep: the source design's `get_backend_timeout`, pure and tested alone.
+
+enum BackendTimeout: Equatable, Sendable {
+    /// Nothing is scheduled: sleep until a descriptor or the wake pipe.
+    case forever
+    /// Sleep so many nanoseconds; zero only looks.
+    case nanoseconds(Int64)
+
+    /// From the published deadline and the present.
+    init(deadline: Nanoseconds, now: Nanoseconds) {
+        if deadline == .never {
+            self = .forever
+        } else {
+            let (difference, overflow) = deadline.subtractingReportingOverflow(now)
+            self = .nanoseconds(overflow ? (deadline > now ? .max : 0) : max(0, difference))
+        }
+    }
+
+    /// In the milliseconds of `epoll_wait`, rounded up so that no timer is early; -1 is for ever.
+    var milliseconds: Int32 {
+        switch self {
+        case .forever: -1
+        case .nanoseconds(let nanoseconds):
+            Int32(clamping: nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 == 0 ? 0 : 1))
+        }
+    }
+}

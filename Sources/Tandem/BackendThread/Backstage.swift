@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backstage: all that the two threads share. The backend knows nothing else, so that it cannot keep the loop alive.
+// Owner:  each field says whose it is.
+
+import CLinux
+import Synchronization
+import SystemPackage
+
+final class Backstage: Sendable {
+    private let hostLock = Lock()
+    // Safe: touched with `hostLock` held. Kept from the loop's making to its closing: a host often owns its loop.
+    private nonisolated(unsafe) var host: (any GuestHost)?
+    let turn = Turn()
+    let poller: Poller
+    let trace: (@Sendable (TraceStep) -> Void)?
+
+    /// Set on any thread, cleared on the UI thread.
+    private let signals = Atomic<UInt32>(0)
+    /// The nearest deadline. Written on the UI thread, read by the backend.
+    private let deadline = Atomic<Nanoseconds>(.never)
+    /// Written on the UI thread, read by the backend.
+    private let isClosing = Atomic<Bool>(false)
+    /// How many entries of the event buffer are filled, and when. Belongs to the holder of the turn.
+    let found = Atomic<Int>(0)
+    let foundAt = Atomic<Nanoseconds>(0)
+    /// What broke the backend. Written by it before it raises `.failure`.
+    let failure = Atomic<Int32>(0)
+
+    // Counted on any thread.
+    let hintsPosted = Atomic<Int>(0)
+    let hintsCoalesced = Atomic<Int>(0)
+    let hintsDropped = Atomic<Int>(0)
+    let posts = Atomic<Int>(0)
+
+    init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
+        self.host = host
+        trace = configuration.trace
+        poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
+    }
+}
+
+// MARK: - Signals
+
+extension Backstage {
+    /// Any thread: announces work, then asks the host for a tick unless such a request is under way.
+    func raise(_ news: Signals) {
+        let before = signals.bitwiseOr(news.union(.hint).rawValue, ordering: .sequentiallyConsistent).oldValue
+        guard before & Signals.hint.rawValue == 0 else {
+            hintsCoalesced.add(1, ordering: .relaxed)
+            return
+        }
+        trace?(.hint)
+        hostLock.lock()
+        let host = self.host
+        hostLock.unlock()
+        if host?.requestTick() ?? false {
+            hintsPosted.add(1, ordering: .relaxed)
+        } else {
+            // Cleared, so that the next piece of work asks again; the work itself stands in its queue.
+            signals.bitwiseAnd(~Signals.hint.rawValue, ordering: .sequentiallyConsistent)
+            hintsDropped.add(1, ordering: .relaxed)
+        }
+    }
+
+    /// UI thread: is there anything to look at? One load.
+    var announced: Signals { Signals(rawValue: signals.load(ordering: .acquiring)) }
+
+    /// UI thread: reads the signals and clears them, before what they announce is looked at.
+    func take(_ wanted: Signals) -> Signals {
+        let before = signals.bitwiseAnd(~wanted.rawValue, ordering: .sequentiallyConsistent).oldValue
+        return Signals(rawValue: before).intersection(wanted)
+    }
+}
+
+// MARK: - Deadline
+
+extension Backstage {
+    /// UI thread: stores the nearest deadline. Returns whether it is earlier than what the backend may sleep for.
+    func publish(_ new: Nanoseconds) -> Bool {
+        let old = deadline.exchange(new, ordering: .sequentiallyConsistent)
+        if old != new { trace?(.deadlinePublished) }
+        return new < old
+    }
+
+    var publishedDeadline: Nanoseconds { deadline.load(ordering: .sequentiallyConsistent) }
+
+    /// UI thread: ends the backend's sleep.
+    func wakeBackend() {
+        trace?(.wake)
+        poller.wakePipe.wake()
+    }
+}
+
+// MARK: - Closing
+
+extension Backstage {
+    var closes: Bool { isClosing.load(ordering: .acquiring) }
+
+    /// UI thread: tells the backend to end. It may be asleep, or wait for the turn.
+    func stopBackend() {
+        isClosing.store(true, ordering: .sequentiallyConsistent)
+        poller.wakePipe.wake()
+        turn.pass()
+    }
+
+    /// UI thread, after the backend was joined.
+    func release() {
+        poller.close()
+        hostLock.lock()
+        let released = host
+        host = nil
+        hostLock.unlock()
+        withExtendedLifetime(released) {}
+    }
+}

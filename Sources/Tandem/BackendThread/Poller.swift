@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Poller: the epoll set and the buffer for what it finds.
+// Owner:  `wait` and the buffer belong to whoever holds the turn; adding, changing and removing descriptors to the UI thread
+//         at any time, since the kernel lets another thread change a set that is being waited on.
+//
+// Facts about epoll that this code rests on:
+//  - A descriptor added while another thread waits is taken into that wait: registering needs no wake.
+//  - An entry belongs to the open file, not to the number. Closing a number removes the entry unless a duplicate keeps the
+//    file open; a new file under the old number has no entry (EPOLL_CTL_MOD says ENOENT), which is how a stale one is told.
+//  - EPOLLHUP and EPOLLERR are reported whether asked for or not.
+//  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
+//  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
+//  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; after that a timer waits for
+//    the next wake, tick or timeout.
+// Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where only
+// one-shot waits stand on a descriptor; epoll_pwait2 unless the kernel refuses it.
+
+import CLinux
+import Glibc
+import Synchronization
+import SystemPackage
+
+final class Poller: Sendable {
+    /// One entry of the buffer.
+    struct Event {
+        let data: UInt64
+        let events: UInt32
+    }
+
+    static let capacity = 512
+    /// The wake pipe's data; no registration's, since generations are at most 32 bits of ones minus one.
+    static let wakeData = UInt64.max
+
+    // Safe: written in `init` and in `close`, which comes after the backend was joined.
+    private nonisolated(unsafe) var descriptor: Descriptor?
+    // Safe: read and written only by the holder of the turn; freed after the backend was joined.
+    private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
+    private let countsMilliseconds: Atomic<Bool>
+    let wakePipe: WakePipe
+
+    init(forcesMilliseconds: Bool) throws(GuestError) {
+        descriptor = try Descriptor(taking: epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
+        wakePipe = try WakePipe()
+        countsMilliseconds = Atomic(forcesMilliseconds)
+        buffer = .allocate(capacity: Self.capacity)
+        buffer.initialize(repeating: epoll_event(), count: Self.capacity)
+        let failure = control(EPOLL_CTL_ADD, wakePipe.rawValue, events: EPOLLIN.rawValue, data: Self.wakeData)
+        if let failure {
+            throw GuestError(.startFailed, errno: failure, "the epoll set refused the wake pipe")
+        }
+    }
+
+    deinit {
+        buffer.deallocate()
+    }
+
+    /// The epoll descriptor; -1 after `close`, which the kernel refuses politely.
+    var rawValue: Int32 { descriptor?.rawValue ?? -1 }
+
+    /// UI thread, after the backend was joined: closes both descriptors, also if somebody still refers to the loop.
+    func close() {
+        descriptor = nil
+        wakePipe.close()
+    }
+
+    /// Adds, changes or removes an entry; `nil` if the kernel did it.
+    func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
+        var event = epoll_event()
+        tandem_epoll_event_set(&event, events, data)
+        return epoll_ctl(rawValue, operation, fd, &event) == 0 ? nil : Errno(rawValue: Glibc.errno)
+    }
+
+    /// Holder of the turn: waits, and returns how many entries of the buffer were filled.
+    /// A signal ends the wait like a timeout that came early; the caller looks at the clock again.
+    func wait(_ timeout: BackendTimeout) throws(Errno) -> Int {
+        if !countsMilliseconds.load(ordering: .relaxed) {
+            let count: Int32
+            switch timeout {
+            case .forever:
+                count = tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), nil)
+            case .nanoseconds(let nanoseconds):
+                var time = timespec(
+                    tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+                count = tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), &time)
+            }
+            if count >= 0 { return Int(count) }
+            switch errno {
+            case EINTR: return 0
+            // EPERM is what some sandboxes answer for calls that they do not know.
+            case ENOSYS, EPERM: countsMilliseconds.store(true, ordering: .relaxed)
+            default: throw Errno(rawValue: errno)
+            }
+        }
+        let count = epoll_wait(rawValue, buffer, Int32(Self.capacity), timeout.milliseconds)
+        if count >= 0 { return Int(count) }
+        if errno == EINTR { return 0 }
+        throw Errno(rawValue: errno)
+    }
+
+    /// Holder of the turn: an entry that the last wait filled.
+    subscript(index: Int) -> Event {
+        precondition(index < Self.capacity)
+        return Event(
+            data: tandem_epoll_event_data(buffer + index), events: tandem_epoll_event_events(buffer + index))
+    }
+}

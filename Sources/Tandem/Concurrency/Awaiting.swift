@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Awaiting: async functions of the loop.
+// Idea:   each suspends its task on the UI thread and resumes it there; there is no detour through the global pool.
+// Owner:  the UI thread.
+
+public import SystemPackage
+
+extension GuestLoop {
+    /// Starts an async main function, which runs on the UI thread, in ticks, and tells `onDone` its outcome there.
+    ///
+    /// Nothing of `main` runs before this returns. `onDone` is called exactly once: with the value, with what `main` threw,
+    /// or, if the loop ends first, with `.abandoned`, `.closed` or `.backendFailed`.
+    /// On a closed loop that is at once, since there is no later.
+    @discardableResult
+    public func run<T: Sendable>(
+        fileID: StaticString = #fileID, line: UInt = #line,
+        _ main: @escaping @Sendable () async throws -> T,
+        onDone: @escaping (Result<T, any Error>) -> Void = { _ in }
+    ) -> GuestRun<T> {
+        let run = GuestRun<T>(site: CallSite(fileID: fileID, line: line), onDone: onDone)
+        if isClosed.load(ordering: .acquiring) {
+            run.abandon(GuestError.closed)
+            return run
+        }
+        thread.check("GuestLoop.run")
+        if let failure {
+            run.abandon(failure)
+            return run
+        }
+        backstage.trace?(.runStarted)
+        runs[ObjectIdentifier(run)] = run
+        run.start(on: runExecutor, loop: self, main)
+        return run
+    }
+
+    func forget(_ run: some AnyGuestRun) {
+        runs[ObjectIdentifier(run)] = nil
+    }
+
+    /// Suspends for `duration`; a timer on the loop. Zero and negative durations let one pass go by.
+    ///
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    public func sleep(for duration: Duration, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+        let deadline = clock.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
+        try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
+    }
+
+    /// Suspends until the loop's clock (``now``) has reached `deadline`, never less.
+    ///
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    public func sleep(
+        until deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await sleep(until: clock.nanoseconds(at: deadline), CallSite(fileID: fileID, line: line))
+    }
+
+    private func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
+        try admitWait("GuestLoop.sleep")
+        try await wait { waiter in
+            let handle = arm(.resume(waiter), deadline, true, site)
+            return { handle.cancel() }
+        }
+    }
+
+    /// Suspends until `fd` can be read, has hung up or failed.
+    ///
+    /// - Throws: as ``whenReadable(_:fileID:line:_:)``, and `CancellationError` at once if the task is cancelled.
+    public func readable(_ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+        try await ready(fd, .readable, CallSite(fileID: fileID, line: line))
+    }
+
+    /// Suspends until `fd` can be written, has hung up or failed. Errors as ``readable(_:fileID:line:)``.
+    public func writable(_ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+        try await ready(fd, .writable, CallSite(fileID: fileID, line: line))
+    }
+
+    private func ready(_ fd: FileDescriptor, _ direction: IOHandle.Direction, _ site: CallSite) async throws {
+        try admitWait("GuestLoop.readable or writable")
+        try await wait { waiter in
+            let handle = try watch(fd, direction, .resume(waiter), site)
+            return { handle.cancel() }
+        }
+    }
+
+    /// Waits are refused by a loop that closes; a task that outlived it may ask from another thread.
+    func admitWait(_ call: StaticString) throws {
+        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        thread.check(call)
+        if state != .open { throw CancellationError() }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoopExecutor: Swift's jobs find the loop.
+// Idea:   a job enqueued on the UI thread goes straight into the ready queue, without a lock; one from another thread into
+//         the inbox. The loop is a serial executor (actors may live on it) and a task executor (tasks may prefer it).
+// Owner:  `enqueue` runs on any thread.
+
+import Dispatch
+
+extension GuestLoop: SerialExecutor, TaskExecutor {
+    /// Takes a job of Swift's runtime. Any thread.
+    ///
+    /// After ``close()`` the job still runs, on a queue of its own, with a line in the log: a dropped job would leave
+    /// its task waiting for ever.
+    public nonisolated func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if !accept(.job(job, .loop)) { runLate(job) }
+    }
+
+    func runLate(_ job: UnownedJob) {
+        LateJobs.run(job, logger: configuration.logger) { job in
+            job.runSynchronously(isolatedTo: self.asUnownedSerialExecutor(), taskExecutor: self.asUnownedTaskExecutor())
+        }
+    }
+
+    /// The main actor outlives its loop: its jobs go where they would go without one.
+    func runLateOnMainActor(_ job: UnownedJob) {
+        // Safe: libdispatch's main queue, which whoever owns the main thread next will drain.
+        DispatchQueue.main.async { job.runSynchronously(on: MainActor.sharedUnownedExecutor) }
+    }
+
+    /// The loop as an actor's executor: `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    /// The loop as a task's preference.
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+
+    /// Traps unless called on the loop's thread; what `assumeIsolated` of an actor on the loop asks.
+    public func checkIsolated() { thread.check("assumeIsolated on a GuestLoop") }
+
+    /// Whether the calling thread is the loop's.
+    public func isIsolatingCurrentContext() -> Bool? { thread.isCurrent }
+
+    /// Any thread: puts work into the ready queue or the inbox; `false` once the loop has closed.
+    func accept(_ work: Work) -> Bool {
+        if thread.isCurrent {
+            guard state != .closed else { return false }
+            appendReady(work)
+            return true
+        }
+        guard inbox.append(work) else { return false }
+        backstage.raise(.inbox)
+        return true
+    }
+
+    func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
+        switch identity {
+        case .loop:
+            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        case .run(let executor):
+            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor.asUnownedTaskExecutor())
+        case .mainActor:
+            job.runSynchronously(on: MainActor.sharedUnownedExecutor)
+        }
+    }
+}
+
+/// The executor that a run's task prefers.
+///
+/// A task keeps the executor that it prefers. Were that the loop, a run would keep its loop alive, and a loop that is let go under
+/// a run would neither close nor say so.
+final class RunExecutor: TaskExecutor {
+    // Safe to send: weak references are read atomically.
+    private nonisolated(unsafe) weak var loop: GuestLoop?
+    private let thread: UIThread
+    private let inbox: Inbox
+    private let backstage: Backstage
+    private let configuration: Configuration
+
+    init(loop: GuestLoop) {
+        self.loop = loop
+        thread = loop.thread
+        inbox = loop.inbox
+        backstage = loop.backstage
+        configuration = loop.configuration
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let work = Work.job(job, .run(self))
+        if thread.isCurrent, let loop {
+            if loop.accept(work) { return }
+        } else if inbox.append(work) {
+            backstage.raise(.inbox)
+            return
+        }
+        runLate(job)
+    }
+
+    func runLate(_ job: UnownedJob) {
+        LateJobs.run(job, logger: configuration.logger) { job in
+            job.runSynchronously(on: self.asUnownedTaskExecutor())
+        }
+    }
+
+    func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration: what a loop can be told when it is made.
+
+public import Logging
+
+/// What a loop is made with. The defaults suit a game at 60 frames a second.
+public struct Configuration: Sendable {
+    /// Gets what callbacks throw, on the UI thread, with the place where the callback was scheduled.
+    /// What the handler itself throws is logged; the loop goes on.
+    public typealias ErrorHandler = @Sendable (_ error: any Error, _ site: CallSite) throws -> Void
+
+    /// How long a tick may run user code when ``GuestLoop/tick(budget:)`` is called without a budget: 4 ms, a quarter
+    /// of a frame at 60 Hz.
+    public var budget: Duration = .milliseconds(4)
+    /// Where callback errors go; `nil`: to ``logger``, at error level.
+    public var errorHandler: ErrorHandler?
+    /// Where the loop reports what has no other owner.
+    public var logger = Logger(label: "tandem")
+    /// The clock that deadlines are measured by; `nil`: the machine's.
+    public var timeSource: (any TimeSource)?
+    /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up.
+    public var closeGrace: Duration = .milliseconds(250)
+
+    /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
+    package var forcesMillisecondWaits = false
+    /// Told of each step of the two threads' dance, on the thread that takes it. For tests of the order of steps.
+    package var trace: (@Sendable (TraceStep) -> Void)?
+
+    /// The defaults.
+    public init() {}
+
+    /// The defaults but for what is named.
+    public init(budget: Duration, errorHandler: ErrorHandler? = nil, timeSource: (any TimeSource)? = nil) {
+        self.budget = budget
+        self.errorHandler = errorHandler
+        self.timeSource = timeSource
+    }
+}
+
+/// The steps of the source design's flows, as a test sees them.
+package enum TraceStep: String, Sendable {
+    case turnPassed = "turn passed"
+    case poll
+    case turnReturned = "turn returned"
+    case hint
+    case tick
+    case callback
+    case timerArmed = "timer armed"
+    case deadlinePublished = "deadline published"
+    case wake
+    case runStarted = "run started"
+    case runDone = "run done"
+    case backendStarted = "backend started"
+    case backendEnded = "backend ended"
+}

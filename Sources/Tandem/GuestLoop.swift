@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// GuestLoop: an event loop that runs inside somebody else's.
+//
+//         UI thread (the game's)                         backend thread ("tandem-backend")
+//   ┌───────────────────────────────┐                ┌──────────────────────────────────┐
+//   │ frame: the host's events      │                │ wait for the turn                │
+//   │ tick:  I/O callbacks          │   the turn     │ epoll_pwait2(nearest deadline)   │
+//   │        due timers             │ ─────────────▶ │   … sleeps …                     │
+//   │        posted and ready work  │                │ results into the event buffer    │
+//   │        publish next deadline  │ ◀───────────── │ give the turn back               │
+//   │        pass the turn          │    a hint      │ ask the host for a tick, once    │
+//   │ frame: update, draw           │                └──────────────────────────────────┘
+//   └───────────────────────────────┘                        ▲ wake pipe: an earlier deadline, or closing
+//           ▲ post(): any thread
+//
+// Owner:  every `var` belongs to the UI thread. What other threads may touch is in `Inbox`, `Backstage` and the atomics.
+
+import Logging
+import Synchronization
+
+/// An asynchronous event loop that is a guest in a host's loop: it runs callbacks, timers, descriptor handlers and `async` code
+/// on the thread that made it, whenever that thread calls ``tick(budget:)``, and has a second thread of its own that does
+/// nothing but sleep until there is a reason to ask for a tick.
+///
+/// ```swift
+/// let loop = try GuestLoop(host: host)
+/// loop.callLater(.seconds(1)) { print("a second later, on the same thread") }
+/// // … in the host's loop, at every frame or request:
+/// loop.tick()
+/// ```
+///
+/// All calls belong to the thread that made the loop (the UI thread) unless they say otherwise; from another thread they trap
+/// with a message that names both. ``post(fileID:line:_:)`` is the way in from other threads.
+///
+/// The design is that of Trio's guest mode and Electron's integration of Node's loop: two threads that alternate.
+public final class GuestLoop: @unchecked Sendable {
+    // Safe to send: every `var` is touched on the UI thread only, which each call checks.
+
+    let thread: UIThread
+    let configuration: Configuration
+    let clock: LoopClock
+    let backstage: Backstage
+    let inbox = Inbox()
+    let isClosed = Atomic<Bool>(false)
+    private let site: CallSite
+    private var backend: BackendThread?
+
+    enum State { case open, closing, closed }
+    var state = State.open
+    /// What broke the backend, once something has.
+    var failure: GuestError?
+
+    // What is ready, by source; each pass serves all of them.
+    let readyIO = TaskQueue()
+    let readyTimers = TaskQueue()
+    let ready = TaskQueue()
+
+    var timers = TimerHeap()
+    let registrations: RegistrationTable
+    /// Those that have not ended.
+    var runs: [ObjectIdentifier: any AnyGuestRun] = [:]
+    private(set) lazy var runExecutor = RunExecutor(loop: self)
+    /// Told, on the UI thread, when the loop closes: what else lives on it.
+    var onClose: [() -> Void] = []
+
+    // The tick under way; see `Tick.swift`.
+    var isTicking = false
+    var closesAfterTick = false
+    /// Whether the UI thread has the turn. The backend has it otherwise.
+    var holdsTurn = false
+    /// The last reading of the machine's clock in this tick.
+    var mark: Nanoseconds = 0
+    /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
+    var handlersSincePoll = 0
+    var counters = Statistics()
+
+    /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
+    ///
+    /// - Throws: `.loopAlreadyOnThread` if this thread has an open loop, `.startFailed` if the kernel refuses a descriptor or
+    ///   the thread. Nothing is left behind.
+    public init(
+        host: any GuestHost, configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
+    ) throws(GuestError) {
+        thread = UIThread()
+        site = CallSite(fileID: fileID, line: line)
+        self.configuration = configuration
+        clock = LoopClock(source: configuration.timeSource)
+        try OpenLoops.enter(thread, site)
+        do throws(GuestError) {
+            backstage = try Backstage(host: host, configuration: configuration)
+            registrations = RegistrationTable(poller: backstage.poller)
+            backend = try BackendThread(backstage: backstage)
+        } catch {
+            OpenLoops.leave(thread)
+            throw error
+        }
+        registrations.onStale = { [unowned self] in descriptorWasClosed($0) }
+    }
+
+    deinit {
+        guard state != .closed else { return }
+        configuration.logger.warning("the loop made at \(site) was let go without close(); it is closed now")
+        if thread.isCurrent, !thread.isForkedChild {
+            performClose()
+        } else {
+            // Callbacks and `onDone` belong to the other thread and cannot be called here.
+            for run in runs.values { run.cancel() }
+            finishClosing()
+        }
+    }
+
+    /// The time that deadlines are measured by: the machine's continuous clock, or the configured source's.
+    public var now: ContinuousClock.Instant { clock.instant(at: clock.now) }
+
+    /// When the nearest timer is due; `nil` without one. O(1).
+    public var nextDeadline: ContinuousClock.Instant? {
+        thread.check("GuestLoop.nextDeadline")
+        let deadline = timers.firstDeadline
+        return deadline == .never ? nil : clock.instant(at: deadline)
+    }
+
+    /// Would a tick do something now? Look here before the host goes to sleep. An atomic load and a few comparisons.
+    public var hasWork: Bool {
+        thread.check("GuestLoop.hasWork")
+        guard state == .open else { return false }
+        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= clock.now)
+    }
+
+    /// Work is left in the queues of the UI thread.
+    var hasReadyWork: Bool { !ready.isEmpty || !readyTimers.isEmpty || !readyIO.isEmpty }
+
+    /// What the loop has done so far. O(1), allocates nothing.
+    public var statistics: Statistics {
+        thread.check("GuestLoop.statistics")
+        var statistics = counters
+        statistics.timers = timers.count
+        statistics.registrations = registrations.count
+        statistics.posts = backstage.posts.load(ordering: .relaxed)
+        statistics.hintsPosted = backstage.hintsPosted.load(ordering: .relaxed)
+        statistics.hintsCoalesced = backstage.hintsCoalesced.load(ordering: .relaxed)
+        statistics.hintsDropped = backstage.hintsDropped.load(ordering: .relaxed)
+        statistics.wakePipeWrites = backstage.poller.wakePipe.writes
+        return statistics
+    }
+
+    /// Stops the backend thread, waits for it, closes what the kernel lent, and lets the thread have another loop.
+    func finishClosing() {
+        state = .closed
+        isClosed.store(true, ordering: .releasing)
+        inbox.close()
+        if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
+        backstage.release()
+        OpenLoops.leave(thread)
+    }
+}
+
+/// Which threads have an open loop.
+private enum OpenLoops {
+    private static let lock = Lock()
+    // Safe: touched with `lock` held.
+    private nonisolated(unsafe) static var sites: [UInt: CallSite] = [:]
+
+    static func enter(_ thread: UIThread, _ site: CallSite) throws(GuestError) {
+        lock.lock()
+        defer { lock.unlock() }
+        if let other = sites[thread.key] {
+            throw GuestError(
+                .loopAlreadyOnThread, "this thread has an open loop, made at \(other); close it first, or share it")
+        }
+        sites[thread.key] = site
+    }
+
+    static func leave(_ thread: UIThread) {
+        lock.lock()
+        defer { lock.unlock() }
+        sites[thread.key] = nil
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// IOHandle: one watch on one descriptor in one direction.
+// Owner:  the UI thread.
+
+public import SystemPackage
+
+/// A descriptor watch that was made by ``GuestLoop/whenReadable(_:fileID:line:_:)`` or
+/// ``GuestLoop/whenWritable(_:fileID:line:_:)``. It stays until it is cancelled; cancel it before closing the descriptor.
+public final class IOHandle {
+    enum Direction: String, Sendable { case readable, writable }
+
+    enum Action {
+        case none
+        /// Stays, and runs at each report.
+        case call(() throws -> Void)
+        /// Resumes one waiting task, once.
+        case resume(Waiter)
+    }
+
+    /// The descriptor that is watched.
+    public let descriptor: FileDescriptor
+    let direction: Direction
+    var action: Action
+    /// Stands in the queue already, so that a second report does not queue it twice.
+    var isQueued = false
+    /// Reports in a row, to find handlers that do nothing; see `UnattendedReadiness`.
+    var streak = Streak()
+    let site: CallSite
+    /// The registration that this watch is part of; `nil` once it is not.
+    var registration: Registration?
+    private let thread: UIThread
+
+    init(_ descriptor: FileDescriptor, _ direction: Direction, _ action: Action, site: CallSite, thread: UIThread) {
+        self.descriptor = descriptor
+        self.direction = direction
+        self.action = action
+        self.site = site
+        self.thread = thread
+    }
+
+    var isOneShot: Bool {
+        if case .resume = action { true } else { false }
+    }
+
+    /// True once the watch has ended.
+    public var isDone: Bool {
+        if case .none = action { true } else { false }
+    }
+
+    /// Ends the watch. UI thread. Its handler does not run again, also if its descriptor was found ready in the present
+    /// batch already. Harmless when repeated, or when the loop is gone. One system call.
+    public func cancel() {
+        thread.check("IOHandle.cancel")
+        let released = end()
+        registration?.remove(self)
+        // What the handler captured goes here, when nothing of the loop is being changed.
+        withExtendedLifetime(released) {}
+    }
+
+    /// Takes the action out.
+    func end() -> Action {
+        let taken = action
+        action = .none
+        return taken
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Closing: the end loses nothing and leaks nothing.
+//
+//   1. The inbox takes no more posts; later ones are told so.
+//   2. Runs are cancelled, waiting tasks resumed with `CancellationError`, timers and watches dropped.
+//   3. What was accepted runs, and so do the jobs of the tasks that are ending, those that come from other threads within
+//      the grace period included.
+//   4. Runs that are still not done are given up, and their `onDone` is told.
+//   5. The backend is joined, and every descriptor closed with its owner.
+//
+// Owner:  the UI thread.
+
+import Logging
+
+extension GuestLoop {
+    /// Ends the loop: cancels runs and waits, runs what was accepted, stops the backend thread and waits for it. Idempotent.
+    ///
+    /// Called from inside a tick it takes effect when that tick ends. In a forked child it only lets go of the parent's loop.
+    public func close() {
+        if isClosed.load(ordering: .acquiring) { return }
+        if thread.isForkedChild { return finishClosing() }
+        thread.check("GuestLoop.close")
+        guard state == .open else { return }
+        if isTicking {
+            closesAfterTick = true
+        } else {
+            performClose()
+        }
+    }
+
+    func performClose() {
+        state = .closing
+        // As in a tick: what is scheduled from here on asks nobody for one.
+        isTicking = true
+        closesAfterTick = false
+        mark = LoopClock.machine
+        inbox.closeToPosts()
+        for run in runs.values { run.cancel() }
+        for action in onClose { action() }
+        onClose = []
+        resumeWaiters(throwing: CancellationError())
+        dropTimers()
+        let graceEnd = mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
+        drain(until: graceEnd)
+        giveUpRuns()
+        // What the last `onDone` scheduled was accepted, too.
+        repeat { runClosingPass() } while hasReadyWork && mark < graceEnd
+        finishClosing()
+        disposeOfLeftovers()
+        isTicking = false
+    }
+
+    /// Timers that will not fire let go of what they captured.
+    private func dropTimers() {
+        let handles = timers.removeAll()
+        counters.timersCancelled += handles.count
+        let released = handles.map { $0.take() }
+        withExtendedLifetime(released) {}
+    }
+
+    /// Runs what was accepted until there is none, and waits for cancelled runs that are busy elsewhere, within the grace period.
+    private func drain(until graceEnd: Nanoseconds) {
+        while true {
+            runClosingPass()
+            if mark >= graceEnd || (runs.isEmpty && !hasReadyWork && inbox.isEmpty) { return }
+            if !hasReadyWork { _ = inbox.arrivals.wait(for: .nanoseconds(graceEnd - mark)) }
+        }
+    }
+
+    private func giveUpRuns() {
+        let abandoned = runs.values.map { $0 }
+        runs = [:]
+        for run in abandoned {
+            configuration.logger.warning(
+                "the run started at \(run.site) did not end within \(configuration.closeGrace) of its loop's close and is given up")
+            run.abandon(
+                GuestError(.abandoned, "the loop closed before the run ended; let it answer cancellation, or wait for it before close()"))
+        }
+    }
+
+    /// What came after the grace period, or never ended: jobs have a place to go; callbacks that go on scheduling callbacks have not.
+    private func disposeOfLeftovers() {
+        _ = inbox.empty(into: ready)
+        var dropped = 0
+        while let (work, _) = ready.popFirst() {
+            switch work {
+            case .job(let job, .run(let executor)): executor.runLate(job)
+            case .job(let job, .loop): runLate(job)
+            case .job(let job, .mainActor): runLateOnMainActor(job)
+            default: dropped += 1
+            }
+        }
+        if dropped > 0 {
+            configuration.logger.error("\(dropped) callbacks were still being scheduled when the loop's grace period ended; they are dropped")
+        }
+    }
+}

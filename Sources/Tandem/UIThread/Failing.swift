@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Failing: every error has an owner: what a callback throws goes to the handler, what breaks the backend to the runs.
+// Owner:  the UI thread.
+
+import Logging
+import SystemPackage
+
+extension GuestLoop {
+    /// Calls user code, and keeps what it throws from the loop.
+    func call(_ body: () throws -> Void, _ site: CallSite) {
+        backstage.trace?(.callback)
+        do { try body() } catch { report(error, site) }
+    }
+
+    func report(_ error: any Error, _ site: CallSite) {
+        counters.callbackErrors += 1
+        guard let handler = configuration.errorHandler else {
+            configuration.logger.error("the callback scheduled at \(site) threw \(error)")
+            return
+        }
+        do {
+            try handler(error, site)
+        } catch let second {
+            configuration.logger.error("the error handler threw \(second) for \(error) of the callback scheduled at \(site)")
+        }
+    }
+
+    /// The backend is gone: whoever waits is told, and the queues go on as long as the host ticks.
+    func backendFailed() {
+        guard failure == nil else { return }
+        let error = GuestError(
+            .backendFailed, errno: Errno(rawValue: backstage.failure.load(ordering: .acquiring)),
+            "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one")
+        failure = error
+        configuration.logger.critical("\(error)")
+        endEverything(with: error)
+    }
+
+    /// Resumes every waiting task and ends every run with `error`. Posts, callbacks and timers stay.
+    func endEverything(with error: any Error) {
+        let abandoned = runs.values.map { $0 }
+        runs = [:]
+        for run in abandoned { run.abandon(error) }
+        resumeWaiters(throwing: error)
+    }
+
+    func resumeWaiters(throwing error: any Error) {
+        for registration in registrations.removeAll() {
+            for case (_, .resume(let waiter)) in registration.endAll() { waiter.resume(throwing: error) }
+        }
+        for waiter in timers.waiters { waiter.resume(throwing: error) }
+    }
+
+    /// A descriptor was closed while its watches stood.
+    func descriptorWasClosed(_ registration: Registration) {
+        for (handle, action) in registration.endAll() {
+            configuration.logger.warning(
+                "descriptor \(registration.fd) was closed with a watch on it, made at \(handle.site); cancel the watch first")
+            if case .resume(let waiter) = action {
+                waiter.resume(
+                    throwing: GuestError(.badDescriptor, errno: .badFileDescriptor, "descriptor \(registration.fd) was closed while a task waited for it"))
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inbox: where other threads leave work for the UI thread.
+// Idea:   a locked array that the UI thread swaps for an empty one, so that the lock is held for a moment however much arrived.
+// Owner:  filled on any thread, emptied on the UI thread.
+// Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
+
+import CLinux
+import Synchronization
+
+final class Inbox: Sendable {
+    struct Entry {
+        let work: Work
+        let readyAt: Nanoseconds
+    }
+
+    /// What the inbox still takes.
+    private enum Door { case open, jobsOnly, closed }
+
+    private struct State {
+        var door = Door.open
+        var entries: [Entry] = []
+    }
+
+    private let lock = Lock()
+    // Safe: touched with `lock` held, and nowhere else.
+    private nonisolated(unsafe) var state = State()
+    // Safe: UI thread only; the array that is swapped in, so that a steady state allocates nothing.
+    private nonisolated(unsafe) var spare: [Entry] = []
+    /// Signalled for each entry once somebody waits for them (a loop that closes).
+    let arrivals = Semaphore()
+
+    /// Any thread: takes the entry in, or says that it is too late.
+    func append(_ work: Work) -> Bool {
+        let entry = Entry(work: work, readyAt: LoopClock.machine)
+        lock.lock()
+        defer { lock.unlock() }
+        switch state.door {
+        case .open: break
+        case .jobsOnly:
+            guard case .job = work else { return false }
+            arrivals.signal()
+        case .closed: return false
+        }
+        state.entries.append(entry)
+        return true
+    }
+
+    /// UI thread: moves what has arrived into the queue, in order of arrival. Returns how much.
+    func empty(into queue: TaskQueue) -> Int {
+        lock.lock()
+        swap(&state.entries, &spare)
+        lock.unlock()
+        let count = spare.count
+        for entry in spare { queue.append(entry.work, readyAt: entry.readyAt) }
+        if spare.capacity > 4096 {
+            spare = []  // A rare flood does not keep its memory.
+        } else {
+            spare.removeAll(keepingCapacity: true)
+        }
+        return count
+    }
+
+    /// Takes no more posts, but still the jobs of tasks that are ending.
+    func closeToPosts() {
+        lock.lock()
+        defer { lock.unlock() }
+        state.door = .jobsOnly
+    }
+
+    /// Takes nothing more.
+    func close() {
+        lock.lock()
+        defer { lock.unlock() }
+        state.door = .closed
+    }
+
+    var isEmpty: Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        return state.entries.isEmpty
+    }
+}
+
+/// A lock that the thread sanitizer sees; see the facts about `Mutex` under contention.
+final class Lock: Sendable {
+    // Safe: allocated once at a stable address, freed in deinit.
+    private nonisolated(unsafe) let raw: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+        raw = .allocate(capacity: 1)
+        pthread_mutex_init(raw, nil)
+    }
+
+    deinit {
+        pthread_mutex_destroy(raw)
+        raw.deallocate()
+    }
+
+    func lock() { pthread_mutex_lock(raw) }
+    func unlock() { pthread_mutex_unlock(raw) }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scheduling: the ways in: callbacks, timers, descriptors and posts.
+// Owner:  the UI thread, but for `post`.
+
+public import SystemPackage
+
+extension GuestLoop {
+    /// Runs `body` soon: in this tick if its budget allows and one is under way, else in the next. First come, first served.
+    ///
+    /// On a closed loop nothing is scheduled: the handle is done from the start, and the log says so. O(1).
+    @discardableResult
+    public func callSoon(
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        let isOpen = admit("GuestLoop.callSoon", site)
+        let handle = CallbackHandle(
+            isOpen ? .call(body) : .none, readyAt: readyTime, isTimer: false, site: site, loop: self)
+        if isOpen { appendReady(.callback(handle)) }
+        return handle
+    }
+
+    /// Runs `body` once `delay` has passed, never earlier. Zero and negative delays mean soon, not now. O(log n).
+    @discardableResult
+    public func callLater(
+        _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        let deadline = clock.now.addingClamped(max(0, delay.nanosecondsRoundedUp))
+        return arm(.call(body), deadline, admit("GuestLoop.callLater", site), site)
+    }
+
+    /// Runs `body` once the loop's clock (``now``) has reached `deadline`, never earlier. Timers run in the order of their
+    /// deadlines, equal ones in the order of arming. O(log n).
+    @discardableResult
+    public func callAt(
+        _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        return arm(.call(body), clock.nanoseconds(at: deadline), admit("GuestLoop.callAt", site), site)
+    }
+
+    /// Runs `body` each time `fd` can be read, has hung up or failed, until the handle is cancelled.
+    ///
+    /// Level-triggered: what is left unread is reported again. Cancel the handle before closing the descriptor.
+    /// One system call.
+    ///
+    /// - Throws: `.badDescriptor` (negative, closed, or a regular file), `.alreadyRegistered`, `.closed`.
+    public func whenReadable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        try watch(fd, .readable, .call(body), CallSite(fileID: fileID, line: line))
+    }
+
+    /// Runs `body` each time `fd` can be written, has hung up or failed, until the handle is cancelled. As
+    /// ``whenReadable(_:fileID:line:_:)``; a descriptor is writable most of the time, so cancel when there is nothing to write.
+    public func whenWritable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        try watch(fd, .writable, .call(body), CallSite(fileID: fileID, line: line))
+    }
+
+    /// Any thread: runs `body` on the UI thread, in the next tick. The posts of one thread run in its order. O(1), a lock.
+    ///
+    /// - Throws: `.closed` when it is too late, `.forked` in a forked child. A post that was accepted runs, also if the loop
+    ///   closes meanwhile.
+    public func post(
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping @Sendable () throws -> Void
+    ) throws(GuestError) {
+        if thread.isForkedChild { throw UIThread.forkedError }
+        guard inbox.append(.posted(body, CallSite(fileID: fileID, line: line))) else { throw .closed }
+        backstage.posts.add(1, ordering: .relaxed)
+        backstage.raise(.inbox)
+    }
+}
+
+// MARK: - Within the package
+
+extension GuestLoop {
+    /// A post of the loop's own, which is not counted and does not complain.
+    func postInternally(_ body: @escaping @Sendable () -> Void) {
+        guard inbox.append(.posted(body, CallSite())) else { return }
+        backstage.raise(.inbox)
+    }
+
+    /// The ready time of what is scheduled now; within a tick the last reading is near enough.
+    var readyTime: Nanoseconds { isTicking ? mark : LoopClock.machine }
+
+    func appendReady(_ work: Work) {
+        ready.append(work, readyAt: readyTime)
+        if !isTicking { backstage.raise([]) }
+    }
+
+    /// Adds a timer, and tells the backend if it would sleep past it.
+    func arm(_ action: CallbackHandle.Action, _ deadline: Nanoseconds, _ isOpen: Bool, _ site: CallSite) -> CallbackHandle {
+        let handle = CallbackHandle(
+            isOpen ? action : .none, readyAt: max(deadline, clock.now), isTimer: true, site: site, loop: self)
+        guard isOpen else { return handle }
+        counters.timersArmed += 1
+        backstage.trace?(.timerArmed)
+        timers.insert(handle, deadline: deadline)
+        deadlinesChanged()
+        return handle
+    }
+
+    func removeCancelledTimer(_ handle: CallbackHandle) {
+        timers.remove(handle)
+        counters.timersCancelled += 1
+        deadlinesChanged()
+    }
+
+    /// Publishes the nearest deadline outside of ticks; a tick does so once, at its end.
+    private func deadlinesChanged() {
+        guard !isTicking, state == .open else { return }
+        publishDeadline()
+    }
+
+    /// Stores the nearest deadline, then wakes the backend if it may be sleeping past it. The order matters; see `WakePipe`.
+    func publishDeadline() {
+        // Deadlines in virtual time mean nothing to the kernel.
+        let isEarlier = backstage.publish(clock.isVirtual ? .never : timers.firstDeadline)
+        // With the turn here, or on its way here, the backend will read the deadline when it gets it back.
+        if isEarlier, !holdsTurn, !backstage.announced.contains(.turn), failure == nil { backstage.wakeBackend() }
+    }
+
+    func watch(
+        _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite
+    ) throws(GuestError) -> IOHandle {
+        if isClosed.load(ordering: .acquiring) { throw .closed }
+        thread.check("GuestLoop.whenReadable or whenWritable")
+        if state != .open { throw .closed }
+        if let failure { throw failure }
+        let handle = IOHandle(fd, direction, action, site: site, thread: thread)
+        try registrations.add(handle)
+        return handle
+    }
+
+    /// Traps on the wrong thread; on a closed loop says `false`, with a line in the log. In this order of checks, since a late
+    /// job may find the loop closed from another thread.
+    private func admit(_ call: StaticString, _ site: CallSite) -> Bool {
+        if isClosed.load(ordering: .acquiring) {
+            configuration.logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
+            return false
+        }
+        thread.check(call)
+        return true
+    }
+}

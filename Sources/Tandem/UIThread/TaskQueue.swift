@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// TaskQueue: what is ready to run, in the order in which it became so.
+// Idea:   the source design's ready task queue. Callbacks and Swift jobs stand in one line.
+// Owner:  the UI thread; no lock. Other threads leave their work in the `Inbox`.
+
+import DequeModule
+
+/// One piece of work.
+enum Work {
+    case callback(CallbackHandle)
+    case posted(() throws -> Void, CallSite)
+    case readiness(IOHandle)
+    case job(UnownedJob, ExecutorIdentity)
+}
+
+/// On whose behalf a job runs: the loop itself, a run of it, or the main actor.
+enum ExecutorIdentity {
+    case loop
+    case run(RunExecutor)
+    case mainActor
+}
+
+/// A class, so that a callback can add to the queue that it was taken from.
+final class TaskQueue {
+    private struct Entry {
+        let work: Work
+        let readyAt: Nanoseconds
+    }
+
+    private var entries: Deque<Entry> = []
+
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
+
+    func append(_ work: Work, readyAt: Nanoseconds) {
+        entries.append(Entry(work: work, readyAt: readyAt))
+    }
+
+    func popFirst() -> (work: Work, readyAt: Nanoseconds)? {
+        guard let entry = entries.popFirst() else { return nil }
+        return (entry.work, entry.readyAt)
+    }
+}

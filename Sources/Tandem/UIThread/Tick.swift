@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tick: the source design's `run_events_on_ui_thread`.
+//
+// A tick is a sequence of passes. One pass
+//   1. takes the turn if the backend gave it back, or, having kept it, polls without waiting (the hot turn);
+//   2. moves due timers, found descriptors and the inbox into their queues;
+//   3. runs what stood in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs.
+// It goes on while there is work and budget. Whatever the budget, each queue gets one piece of work per tick, so that no
+// source starves another. At the end it publishes the nearest deadline and passes the turn.
+//
+// Owner:  the UI thread.
+// Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
+
+import Logging
+
+extension GuestLoop {
+    /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
+    ///
+    /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs an atomic load or two and allocates nothing.
+    ///
+    /// - Parameter budget: How long user code may run; what does not fit is carried over, in order, and a tick is asked for.
+    ///   `nil`: the configuration's. `.zero`: one pass over all that is ready now, however long that takes.
+    /// - Returns: What was done. A call from inside a tick runs nothing and says so.
+    @discardableResult
+    public func tick(budget: Duration? = nil) -> TickReport {
+        thread.check("GuestLoop.tick")
+        guard !isTicking else { return refuseNestedTick() }
+        guard state == .open else { return TickReport() }
+        counters.ticks += 1
+        if backstage.announced.isEmpty, !hasReadyWork, timers.count == 0 || timers.firstDeadline > clock.now {
+            counters.emptyTicks += 1
+            return TickReport()
+        }
+        // The hint is cleared before the queues are read: what comes later asks again.
+        _ = backstage.take(.hint)
+        isTicking = true
+        backstage.trace?(.tick)
+        let began = LoopClock.machine
+        mark = began
+        var tick = TickUnderWay(
+            budget: max(0, (budget ?? configuration.budget).nanosecondsRoundedUp), began: began, isVirtual: clock.isVirtual)
+        runPasses(&tick)
+        endTick(&tick)
+        isTicking = false
+        if tick.report.isEmpty { counters.emptyTicks += 1 }
+        if closesAfterTick { performClose() }
+        return tick.report
+    }
+
+    private func refuseNestedTick() -> TickReport {
+        counters.nestedTicks += 1
+        configuration.logger.warning("tick() was called from inside a tick and ran nothing; start inner loops from the frame, not from a callback")
+        var report = TickReport()
+        report.isNested = true
+        return report
+    }
+
+    private func runPasses(_ tick: inout TickUnderWay) {
+        while true {
+            lookAround(&tick)
+            let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
+            if counts == (0, 0, 0) { return }
+            tick.report.passes += 1
+            run(readyIO, counts.io, &tick)
+            run(readyTimers, counts.timers, &tick)
+            run(ready, counts.ready, &tick)
+            if tick.isOver || closesAfterTick { return }
+        }
+    }
+
+    /// Moves what has become ready into the queues.
+    private func lookAround(_ tick: inout TickUnderWay) {
+        let news = backstage.announced.isEmpty ? [] : backstage.take([.inbox, .turn, .failure])
+        if news.contains(.turn) {
+            holdsTurn = true
+            harvest(backstage.found.load(ordering: .relaxed), &tick)
+        } else if holdsTurn, tick.maySpinOnce(queueIsEmpty: ready.isEmpty), registrations.count > 0 {
+            counters.hotPolls += 1
+            // A failure shows again in the backend's own poll, which reports it.
+            let count = (try? backstage.poller.wait(.nanoseconds(0))) ?? 0
+            backstage.foundAt.store(mark, ordering: .relaxed)
+            harvest(count, &tick)
+        }
+        if news.contains(.failure) { backendFailed() }
+        collectDueTimers()
+        if news.contains(.inbox) { _ = inbox.empty(into: ready) }
+    }
+
+    private func harvest(_ count: Int, _ tick: inout TickUnderWay) {
+        guard count > 0 else { return }
+        handlersSincePoll = 0
+        let foundAt = backstage.foundAt.load(ordering: .relaxed)
+        for index in 0..<count {
+            let event = backstage.poller[index]
+            if event.data == Poller.wakeData {
+                backstage.poller.wakePipe.empty()
+            } else if let registration = registrations.registration(for: event.data) {
+                counters.ioEvents += 1
+                tick.report.ioEvents += 1
+                registration.report(event.events) { handle in
+                    guard !handle.isQueued else { return }
+                    handle.isQueued = true
+                    readyIO.append(.readiness(handle), readyAt: foundAt)
+                }
+            } else {
+                counters.staleEvents += 1
+            }
+        }
+        backstage.found.store(0, ordering: .relaxed)
+    }
+
+    private func collectDueTimers() {
+        guard timers.count > 0 else { return }
+        let now = clock.now
+        while let handle = timers.popDue(at: now) {
+            readyTimers.append(.callback(handle), readyAt: clock.isVirtual ? mark : handle.readyAt)
+        }
+    }
+
+    /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share.
+    private func run(_ queue: TaskQueue, _ count: Int, _ tick: inout TickUnderWay) {
+        for _ in 0..<(tick.isSpent ? min(1, count) : count) {
+            guard let (work, readyAt) = queue.popFirst() else { return }
+            let began = mark
+            guard execute(work, &tick.report) else { continue }
+            counters.latency.record(began - readyAt)
+            mark = LoopClock.machine
+            tick.longest = max(tick.longest, mark - began)
+            if tick.spends(at: mark) || closesAfterTick { return }
+        }
+    }
+
+    /// Runs one piece of work; `false` if it was called off meanwhile.
+    private func execute(_ work: Work, _ report: inout TickReport) -> Bool {
+        switch work {
+        case .job(let job, let identity):
+            report.jobs += 1
+            execute(job, identity)
+            return true
+        case .posted(let body, let site):
+            report.callbacks += 1
+            call(body, site)
+        case .callback(let handle):
+            switch handle.take() {
+            case .none: return false
+            case .call(let body):
+                report.callbacks += 1
+                call(body, handle.site)
+            case .resume(let waiter): waiter.resume()
+            }
+            if handle.isTimer { report.timersFired += 1 }
+        case .readiness(let handle):
+            handle.isQueued = false
+            return handle.isOneShot ? resumeWaiter(handle) : callHandler(handle, &report)
+        }
+        return true
+    }
+
+    private func resumeWaiter(_ handle: IOHandle) -> Bool {
+        guard case .resume(let waiter) = handle.end() else { return false }
+        waiter.resume()
+        return true
+    }
+
+    private func callHandler(_ handle: IOHandle, _ report: inout TickReport) -> Bool {
+        guard case .call(let body) = handle.action, let registration = handle.registration else { return false }
+        // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
+        if handlersSincePoll > 0, !registration.isAlive() {
+            registrations.evict(registration)
+            return false
+        }
+        handlersSincePoll += 1
+        report.callbacks += 1
+        let fd = registration.fd
+        let before = handle.streak.begin(fd, handle.direction)
+        call(body, handle.site)
+        if let before, !handle.isDone, let pause = handle.streak.end(fd, handle.direction, before: before) {
+            leaveAlone(handle, registration, for: pause)
+        }
+        return true
+    }
+
+    private func leaveAlone(_ handle: IOHandle, _ registration: Registration, for pause: Nanoseconds) {
+        if handle.streak.isFirstPause {
+            configuration.logger.warning(
+                "the \(handle.direction.rawValue) handler of descriptor \(registration.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it.")
+        }
+        registration.pause()
+        _ = arm(.call { registration.resume() }, clock.isVirtual ? clock.now : clock.now + pause, true, handle.site)
+    }
+
+    /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
+    func runClosingPass() {
+        mark = LoopClock.machine
+        var tick = TickUnderWay(budget: 0, began: mark, isVirtual: clock.isVirtual)
+        _ = inbox.empty(into: ready)
+        let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
+        run(readyIO, counts.io, &tick)
+        run(readyTimers, counts.timers, &tick)
+        run(ready, counts.ready, &tick)
+        account(&tick)
+    }
+
+    private func account(_ tick: inout TickUnderWay) {
+        tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count
+        tick.report.elapsed = .nanoseconds(mark - tick.began)
+        tick.report.overrun = .nanoseconds(tick.overrun(at: mark))
+        counters.callbacks += tick.report.callbacks
+        counters.jobs += tick.report.jobs
+        counters.timersFired += tick.report.timersFired
+        counters.timeInTicks += tick.report.elapsed
+        if tick.report.overrun > .zero { counters.budgetOverruns += 1 }
+        counters.longestCallback = max(counters.longestCallback, .nanoseconds(tick.longest))
+    }
+
+    private func endTick(_ tick: inout TickUnderWay) {
+        account(&tick)
+        publishDeadline()
+        if holdsTurn {
+            holdsTurn = false
+            counters.turnsPassed += 1
+            backstage.trace?(.turnPassed)
+            backstage.turn.pass()
+        }
+        if tick.report.carriedOver > 0 { backstage.raise([]) }
+    }
+}
+
+/// The budget of a tick, and its figures so far.
+struct TickUnderWay {
+    /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
+    private static let hotPolls = 64
+    /// In virtual time no budget passes; this many passes end an endless chain of callbacks.
+    private static let virtualPasses = 10_000
+
+    let began: Nanoseconds
+    private let budget: Nanoseconds
+    private let isVirtual: Bool
+    private var pollsLeft = hotPolls
+    var report = TickReport()
+    var longest: Nanoseconds = 0
+    /// The budget is used up, the pass under way ends early.
+    private(set) var isSpent = false
+
+    init(budget: Nanoseconds, began: Nanoseconds, isVirtual: Bool) {
+        self.budget = budget
+        self.began = began
+        self.isVirtual = isVirtual
+    }
+
+    /// One pass, whatever it takes.
+    private var isOnePass: Bool { budget == 0 }
+
+    /// After a piece of work: is the budget spent?
+    mutating func spends(at now: Nanoseconds) -> Bool {
+        if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
+        return isSpent
+    }
+
+    /// After a pass: is there to be another?
+    var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }
+
+    /// May the tick, which keeps the turn, poll again? Not at its very start, and with work in the queue only now and then.
+    mutating func maySpinOnce(queueIsEmpty: Bool) -> Bool {
+        guard report.passes > 0, pollsLeft > 0, queueIsEmpty || report.passes % 8 == 0 else { return false }
+        pollsLeft -= 1
+        return true
+    }
+
+    func overrun(at now: Nanoseconds) -> Nanoseconds {
+        isOnePass || isVirtual ? 0 : max(0, now - began - budget)
+    }
+}

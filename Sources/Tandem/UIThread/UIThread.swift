@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// UIThread: whose thread the loop is, and what is said to those who call from another.
+
+import CLinux
+import Glibc
+
+/// The thread that a loop was made on. Comparing with it costs no system call.
+struct UIThread: Sendable {
+    private let thread: pthread_t
+    private let kernelID: Int32
+    private let forkDepth: Int32
+
+    /// The calling thread.
+    init() {
+        thread = pthread_self()
+        kernelID = tandem_thread_id()
+        forkDepth = tandem_fork_depth()
+    }
+
+    var key: UInt { UInt(thread) }
+
+    var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
+
+    /// True in a child of `fork`: the memory is here, the backend thread is not, and the kernel's objects are the parent's too.
+    var isForkedChild: Bool { tandem_fork_depth() != forkDepth }
+
+    /// Traps unless this is the loop's thread, in the process that made it.
+    func check(_ call: StaticString) {
+        if !isCurrent { trapWrongThread(call) }
+        if isForkedChild { trapForked(call) }
+    }
+
+    @inline(never) private func trapWrongThread(_ call: StaticString) -> Never {
+        fatalError(
+            """
+            \(call) was called on thread \(tandem_thread_id()) "\(Self.name(of: pthread_self()))", but the loop belongs to \
+            thread \(kernelID) "\(Self.name(of: thread))". Use GuestLoop.post from other threads.
+            """)
+    }
+
+    @inline(never) private func trapForked(_ call: StaticString) -> Never {
+        fatalError(
+            """
+            \(call) was called in a forked child. The loop's backend thread stayed in the parent, and so does the loop: \
+            call exec after fork, use posix_spawn, or make a new loop in the child.
+            """)
+    }
+
+    static let forkedError = GuestError(
+        .forked, "this is a forked child, the loop stayed in the parent; call exec after fork, or use posix_spawn")
+
+    private static func name(of thread: pthread_t) -> String {
+        var buffer = [CChar](repeating: 0, count: 16)
+        guard tandem_thread_name(thread, &buffer, buffer.count) == 0 else { return "?" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

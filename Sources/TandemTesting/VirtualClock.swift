@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// VirtualClock: time that stands still until it is moved.
+// Owner:  any thread may read; whoever drives the loop moves it.
+
+import Synchronization
+public import Tandem
+
+/// A source of time that moves only when told to, so that ten minutes of timers take as long as their callbacks.
+///
+/// Give it to a loop in ``Tandem/Configuration/timeSource``, and tick the loop after each ``advance(by:)``.
+public final class VirtualClock: TimeSource {
+    // A fixed origin would tie instants of two clocks together; any real instant will do.
+    private let origin = ContinuousClock.now
+    private let elapsedNanoseconds = Atomic<Int64>(0)
+
+    /// A clock at its origin.
+    public init() {}
+
+    /// The present of this clock.
+    public var now: ContinuousClock.Instant { origin.advanced(by: elapsed) }
+
+    /// How far it has been moved since it was made.
+    public var elapsed: Duration { .nanoseconds(elapsedNanoseconds.load(ordering: .acquiring)) }
+
+    /// Moves the present forward. A negative duration traps: time never goes backwards.
+    public func advance(by duration: Duration) {
+        precondition(duration >= .zero, "VirtualClock.advance(by:) was given \(duration); time only goes forward")
+        elapsedNanoseconds.add(duration.nanosecondsRoundedUp, ordering: .acquiringAndReleasing)
+    }
+
+    /// Moves the present to `instant` if that lies ahead.
+    public func advance(to instant: ContinuousClock.Instant) {
+        let difference = now.duration(to: instant)
+        if difference > .zero { advance(by: difference) }
+    }
+}
