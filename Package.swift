@@ -55,6 +55,8 @@ let package = Package(
         .target(name: "TandemSDL", dependencies: ["Tandem", "CSDL2"], swiftSettings: settings),
         .target(name: "TandemTesting", dependencies: ["Tandem"], swiftSettings: settings),
 
+        example("01-hello-guest"),
+
         .target(name: "SkirmishRules", swiftSettings: settings),
         .executableTarget(
             name: "Skirmish",

@@ -44,7 +44,11 @@ int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void 
 
 void tandem_thread_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0); }
 
-bool tandem_is_main_thread(void) { return getpid() == (pid_t)syscall(SYS_gettid); }
+static pthread_t main_thread;
+
+__attribute__((constructor)) static void remember_main_thread(void) { main_thread = pthread_self(); }
+
+bool tandem_is_main_thread(void) { return pthread_equal(main_thread, pthread_self()) != 0; }
 
 int tandem_thread_id(void) { return (int)syscall(SYS_gettid); }
 

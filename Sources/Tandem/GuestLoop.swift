@@ -60,6 +60,8 @@ public final class GuestLoop: @unchecked Sendable {
     /// Those that have not ended.
     var runs: [ObjectIdentifier: any AnyGuestRun] = [:]
     private(set) lazy var runExecutor = RunExecutor(loop: self)
+    /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
+    public internal(set) var mainActorPath: MainActorPath?
     /// Told, on the UI thread, when the loop closes: what else lives on it.
     var onClose: [() -> Void] = []
 
@@ -149,6 +151,7 @@ public final class GuestLoop: @unchecked Sendable {
         isClosed.store(true, ordering: .releasing)
         inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
+        if mainActorPath != nil { LoopMainExecutor.leave() }
         backstage.release()
         OpenLoops.leave(thread)
     }

@@ -49,8 +49,12 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 int tandem_unread_bytes(int descriptor);
 int tandem_unsent_bytes(int descriptor);
 
+/// libdispatch's main queue for foreign run loops: what announces its work, and what runs it. Main thread.
+extern int _dispatch_get_main_queue_handle_4CF(void);
+extern void _dispatch_main_queue_callback_4CF(void *message);
+
 /// Interrupt signals (SIGINT, SIGTERM): the handler adds one to `eventfd`, then calls whatever handler stood there before.
-/// Once a second signal arrives while the first is still unanswered, the default action (the end) is taken.
+/// The second signal takes the default action, which is the end: the first one got no answer.
 /// Returns false if the process ignores the signal, which is then left alone.
 bool tandem_interrupt_install(int signal, int eventfd);
 /// Puts the former handler back, unless somebody has replaced ours in the meantime.

@@ -12,7 +12,9 @@ enum LateJobs {
     private static let queue = DispatchQueue(label: "tandem-late-jobs")
 
     static func run(_ job: UnownedJob, logger: Logger, _ body: @escaping @Sendable (UnownedJob) -> Void) {
-        logger.warning("a task went on after its loop had closed; it runs off the UI thread now. Await or cancel it before close().")
+        logger.warning(
+            "a task went on after its loop had closed; it runs off the UI thread now. Await or cancel it before close()."
+        )
         queue.async { body(job) }
     }
 }

@@ -4,8 +4,6 @@
 //         the inbox. The loop is a serial executor (actors may live on it) and a task executor (tasks may prefer it).
 // Owner:  `enqueue` runs on any thread.
 
-import Dispatch
-
 extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Takes a job of Swift's runtime. Any thread.
     ///
@@ -20,12 +18,6 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         LateJobs.run(job, logger: configuration.logger) { job in
             job.runSynchronously(isolatedTo: self.asUnownedSerialExecutor(), taskExecutor: self.asUnownedTaskExecutor())
         }
-    }
-
-    /// The main actor outlives its loop: its jobs go where they would go without one.
-    func runLateOnMainActor(_ job: UnownedJob) {
-        // Safe: libdispatch's main queue, which whoever owns the main thread next will drain.
-        DispatchQueue.main.async { job.runSynchronously(on: MainActor.sharedUnownedExecutor) }
     }
 
     /// The loop as an actor's executor: `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.

@@ -23,7 +23,9 @@ final class RegistrationTable {
     func add(_ handle: IOHandle) throws(GuestError) {
         let fd = handle.descriptor.rawValue
         guard fd >= 0 else {
-            throw GuestError(.badDescriptor, errno: .badFileDescriptor, "descriptor \(fd) is negative; was its open or socket call checked?")
+            throw GuestError(
+                .badDescriptor, errno: .badFileDescriptor,
+                "descriptor \(fd) is negative; was its open or socket call checked?")
         }
         if let present = self[fd] {
             if present[handle.direction] != nil {
@@ -63,9 +65,11 @@ final class RegistrationTable {
         case .notPermitted:
             GuestError(
                 .badDescriptor, errno: failure,
-                "descriptor \(fd) cannot be waited for; a regular file is always ready, so read it directly, on a worker if it is large")
+                "descriptor \(fd) cannot be waited for; a regular file is always ready, so read it directly, on a worker if it is large"
+            )
         case .noSpace, .noMemory:
-            GuestError(.startFailed, errno: failure, "the kernel has no room for descriptor \(fd) (fs.epoll.max_user_watches)")
+            GuestError(
+                .startFailed, errno: failure, "the kernel has no room for descriptor \(fd) (fs.epoll.max_user_watches)")
         default:
             GuestError(.badDescriptor, errno: failure, "the kernel refused to watch descriptor \(fd)")
         }

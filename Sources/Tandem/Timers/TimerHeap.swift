@@ -107,8 +107,10 @@ extension TimerHeap {
     /// Traps unless every entry is after its parent and every handle knows its place. O(n); for tests.
     func checkInvariants() {
         for (index, entry) in entries.enumerated() {
-            precondition(entry.handle.heapIndex == index, "the handle at \(index) thinks it is at \(entry.handle.heapIndex)")
-            precondition(index == 0 || !entry.isBefore(entries[(index - 1) / 4]), "the entry at \(index) is before its parent")
+            precondition(
+                entry.handle.heapIndex == index, "the handle at \(index) thinks it is at \(entry.handle.heapIndex)")
+            precondition(
+                index == 0 || !entry.isBefore(entries[(index - 1) / 4]), "the entry at \(index) is before its parent")
         }
     }
 }

@@ -63,7 +63,10 @@ extension GuestLoop {
         while true {
             runClosingPass()
             if mark >= graceEnd || (runs.isEmpty && !hasReadyWork && inbox.isEmpty) { return }
-            if !hasReadyWork { _ = inbox.arrivals.wait(for: .nanoseconds(graceEnd - mark)) }
+            guard !hasReadyWork else { continue }
+            // libdispatch's main queue does not signal the inbox: look at it again soon.
+            let longest = mainActorPath == nil ? graceEnd - mark : 1_000_000
+            _ = inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - mark)))
         }
     }
 
@@ -72,9 +75,12 @@ extension GuestLoop {
         runs = [:]
         for run in abandoned {
             configuration.logger.warning(
-                "the run started at \(run.site) did not end within \(configuration.closeGrace) of its loop's close and is given up")
+                "the run started at \(run.site) did not end within \(configuration.closeGrace) of its loop's close and is given up"
+            )
             run.abandon(
-                GuestError(.abandoned, "the loop closed before the run ended; let it answer cancellation, or wait for it before close()"))
+                GuestError(
+                    .abandoned,
+                    "the loop closed before the run ended; let it answer cancellation, or wait for it before close()"))
         }
     }
 
@@ -86,12 +92,13 @@ extension GuestLoop {
             switch work {
             case .job(let job, .run(let executor)): executor.runLate(job)
             case .job(let job, .loop): runLate(job)
-            case .job(let job, .mainActor): runLateOnMainActor(job)
+            case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
             default: dropped += 1
             }
         }
         if dropped > 0 {
-            configuration.logger.error("\(dropped) callbacks were still being scheduled when the loop's grace period ended; they are dropped")
+            configuration.logger.error(
+                "\(dropped) callbacks were still being scheduled when the loop's grace period ended; they are dropped")
         }
     }
 }

@@ -21,7 +21,8 @@ extension GuestLoop {
         do {
             try handler(error, site)
         } catch let second {
-            configuration.logger.error("the error handler threw \(second) for \(error) of the callback scheduled at \(site)")
+            configuration.logger.error(
+                "the error handler threw \(second) for \(error) of the callback scheduled at \(site)")
         }
     }
 
@@ -30,7 +31,8 @@ extension GuestLoop {
         guard failure == nil else { return }
         let error = GuestError(
             .backendFailed, errno: Errno(rawValue: backstage.failure.load(ordering: .acquiring)),
-            "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one")
+            "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one"
+        )
         failure = error
         configuration.logger.critical("\(error)")
         endEverything(with: error)
@@ -55,10 +57,13 @@ extension GuestLoop {
     func descriptorWasClosed(_ registration: Registration) {
         for (handle, action) in registration.endAll() {
             configuration.logger.warning(
-                "descriptor \(registration.fd) was closed with a watch on it, made at \(handle.site); cancel the watch first")
+                "descriptor \(registration.fd) was closed with a watch on it, made at \(handle.site); cancel the watch first"
+            )
             if case .resume(let waiter) = action {
                 waiter.resume(
-                    throwing: GuestError(.badDescriptor, errno: .badFileDescriptor, "descriptor \(registration.fd) was closed while a task waited for it"))
+                    throwing: GuestError(
+                        .badDescriptor, errno: .badFileDescriptor,
+                        "descriptor \(registration.fd) was closed while a task waited for it"))
             }
         }
     }

@@ -93,7 +93,9 @@ extension GuestLoop {
     }
 
     /// Adds a timer, and tells the backend if it would sleep past it.
-    func arm(_ action: CallbackHandle.Action, _ deadline: Nanoseconds, _ isOpen: Bool, _ site: CallSite) -> CallbackHandle {
+    func arm(_ action: CallbackHandle.Action, _ deadline: Nanoseconds, _ isOpen: Bool, _ site: CallSite)
+        -> CallbackHandle
+    {
         let handle = CallbackHandle(
             isOpen ? action : .none, readyAt: max(deadline, clock.now), isTimer: true, site: site, loop: self)
         guard isOpen else { return handle }

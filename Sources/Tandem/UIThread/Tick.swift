@@ -38,7 +38,8 @@ extension GuestLoop {
         let began = LoopClock.machine
         mark = began
         var tick = TickUnderWay(
-            budget: max(0, (budget ?? configuration.budget).nanosecondsRoundedUp), began: began, isVirtual: clock.isVirtual)
+            budget: max(0, (budget ?? configuration.budget).nanosecondsRoundedUp), began: began,
+            isVirtual: clock.isVirtual)
         runPasses(&tick)
         endTick(&tick)
         isTicking = false
@@ -49,7 +50,9 @@ extension GuestLoop {
 
     private func refuseNestedTick() -> TickReport {
         counters.nestedTicks += 1
-        configuration.logger.warning("tick() was called from inside a tick and ran nothing; start inner loops from the frame, not from a callback")
+        configuration.logger.warning(
+            "tick() was called from inside a tick and ran nothing; start inner loops from the frame, not from a callback"
+        )
         var report = TickReport()
         report.isNested = true
         return report
@@ -183,7 +186,8 @@ extension GuestLoop {
     private func leaveAlone(_ handle: IOHandle, _ registration: Registration, for pause: Nanoseconds) {
         if handle.streak.isFirstPause {
             configuration.logger.warning(
-                "the \(handle.direction.rawValue) handler of descriptor \(registration.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it.")
+                "the \(handle.direction.rawValue) handler of descriptor \(registration.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
+            )
         }
         registration.pause()
         _ = arm(.call { registration.resume() }, clock.isVirtual ? clock.now : clock.now + pause, true, handle.site)
@@ -194,6 +198,7 @@ extension GuestLoop {
         mark = LoopClock.machine
         var tick = TickUnderWay(budget: 0, began: mark, isVirtual: clock.isVirtual)
         _ = inbox.empty(into: ready)
+        if mainActorPath != nil { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
         run(readyIO, counts.io, &tick)
         run(readyTimers, counts.timers, &tick)

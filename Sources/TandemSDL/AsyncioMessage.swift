@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// AsyncioMessage: the source design's window message: the one SDL user event by which a loop asks for a tick.
+// Idea:   SDL hands out 32,767 event types and takes none back, so that one is registered for the process, not one per loop.
+// Owner:  registered on the main thread, pushed on any.
+
+import CSDL2
+import Synchronization
+import Tandem
+
+enum AsyncioMessage {
+    /// Zero until registered; the same for the rest of the process, also across `SDL_Quit`.
+    private static let registered = Atomic<UInt32>(0)
+
+    /// Main thread: the event's type. SDL's registration takes no lock.
+    @MainActor
+    static func type() throws(GuestError) -> UInt32 {
+        let present = registered.load(ordering: .acquiring)
+        if present != 0 { return present }
+        let type = SDL_RegisterEvents(1)
+        guard type != UInt32.max else {
+            throw GuestError(.hostFailed, "SDL has no user event type left; something registers them without end")
+        }
+        registered.store(type, ordering: .releasing)
+        return type
+    }
+
+    /// Any thread: puts the event into SDL's queue, unless it is there already. `false` if SDL filtered (0) or refused (-1) it.
+    static func push(_ type: UInt32) -> Bool {
+        // A game that ticks without taking its events would otherwise gather one for each tick.
+        if SDL_HasEvent(type) == SDL_TRUE { return true }
+        var event = SDL_Event()
+        event.type = type
+        return SDL_PushEvent(&event) == 1
+    }
+}

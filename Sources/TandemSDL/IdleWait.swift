@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// IdleWait: sleeping until SDL or the loop has something, without losing a wake.
+//
+// Facts about SDL2 that this code rests on:
+//  - SDL_WaitEvent really blocks on the x11 and wayland drivers only; elsewhere it polls every millisecond.
+//  - From 2.32.8 on, a push between SDL's look at its queue and its going to sleep wakes nobody: a wait through SDL is bounded there.
+//  - Event watches are called on the pushing thread, before the event is in the queue, and are forgotten by SDL_Quit.
+//  - Joysticks and sensors are read by pumping; nothing announces them.
+//  - A wait through SDL counts in milliseconds. A deadline in between is the backend's, whose event ends the wait.
+// Decision: on x11 and wayland SDL waits; elsewhere a semaphore does, which the loop's request and a watch on SDL's events
+// release, and which ends by itself at the deadline and, where something has to be pumped, at its pace.
+//
+// Owner:  the main thread.
+
+import CSDL2
+import Synchronization
+import Tandem
+
+extension SDLGuest {
+    /// Sleeps until the game has an event, the loop has work, or `timeout` has passed.
+    ///
+    /// ```swift
+    /// if guest.waitEvent(&event, timeout: nil) { /* the game's event */ }
+    /// guest.tick()
+    /// ```
+    ///
+    /// It looks at SDL's queue and at the loop before it sleeps, so that a request which a filter, a flush or a full queue
+    /// swallowed cannot be slept over.
+    ///
+    /// - Parameter timeout: `nil`: as long as it takes; a timer of the loop's ends the wait in any case.
+    /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
+    ///   are never returned.
+    public func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
+        let end = timeout.map { loop.now.advanced(by: min($0, Self.century)) }
+        while true {
+            if nextGameEvent(&event) { return true }
+            if loop.skipsTime(until: end) { return false }
+            guard let left = timeToSleep(until: end) else { return false }
+            if SDLDriver.waitsForEvents {
+                if sleepThroughSDL(&event, left) { return !handle(event) }
+            } else {
+                host.whileWaiting { sleepOnSemaphore(left) }
+            }
+        }
+    }
+
+    /// Runs the loop's work until `end`, sleeping in between. SDL's events are left for later: no driver can announce them
+    /// without pumping, and whoever calls this is about to.
+    func runWork(until end: ContinuousClock.Instant) {
+        host.whileWaiting {
+            while true {
+                let left = loop.now.duration(to: end)
+                if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1))).isEmpty { wantsFrame = true }
+                guard left > .zero, !stopsFrames else { return }
+                if loop.skipsTime(until: end) { continue }
+                // Looked at after the tick, which may have set a timer.
+                if let sleep = timeToSleep(until: end) { _ = host.semaphore.wait(for: sleep) }
+            }
+        }
+    }
+
+    private func nextGameEvent(_ event: inout SDL_Event) -> Bool {
+        while SDL_PollEvent(&event) != 0 {
+            if !handle(event) { return true }
+        }
+        return false
+    }
+
+    /// How long nothing is expected to happen; `nil` if there is something to do now.
+    private func timeToSleep(until end: ContinuousClock.Instant?) -> Duration? {
+        if loop.hasWork { return nil }
+        var left = end.map { loop.now.duration(to: $0) } ?? Self.century
+        if let deadline = loop.nextDeadline { left = min(left, loop.now.duration(to: deadline)) }
+        return left > .zero ? left : nil
+    }
+
+    /// True if SDL gave an event.
+    private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration) -> Bool {
+        let bound = SDLDriver.canLoseWakes ? Duration.milliseconds(250) : .seconds(3600)
+        let milliseconds = (min(left, bound) / .milliseconds(1)).rounded(.up)
+        return SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0
+    }
+
+    private func sleepOnSemaphore(_ left: Duration) {
+        // The watch stands only while somebody sleeps: SDL_Quit would forget it, and frames should not pay for it.
+        let watch = PushWatch(host)
+        defer { watch.end() }
+        // Whatever came before the watch stood is in the queue, or in the loop's queues.
+        var pause = Duration.microseconds(20)
+        while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, !loop.hasWork {
+            let pace = SDLDriver.pumpPace
+            // An event that a watch has announced comes into the queue a moment later: look again, a little later each time.
+            let isComing = watch.hasHeard
+            let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
+            guard host.semaphore.wait(for: min(left, longest)) || (isComing && left > pause) else { return }
+            if isComing { pause = pause * 2 }
+            SDL_PumpEvents()
+        }
+    }
+
+    private static let century = Duration.seconds(3_155_760_000)
+}
+
+/// Hears of each event that is pushed while it stands.
+@MainActor
+private final class PushWatch {
+    private final class Bell: Sendable {
+        let host: SDLHost
+        let hasRung = Atomic<Bool>(false)
+        init(_ host: SDLHost) { self.host = host }
+    }
+
+    private let bell: Bell
+
+    /// Has anything been pushed?
+    var hasHeard: Bool { bell.hasRung.load(ordering: .acquiring) }
+
+    init(_ host: SDLHost) {
+        bell = Bell(host)
+        SDL_AddEventWatch(Self.ring, Unmanaged.passUnretained(bell).toOpaque())
+    }
+
+    /// Called before this object goes; SDL holds its lock around the watch, so that none is running afterwards.
+    func end() {
+        SDL_DelEventWatch(Self.ring, Unmanaged.passUnretained(bell).toOpaque())
+    }
+
+    // Safe: `bell` lives until `end` has taken the watch away.
+    private static let ring: SDL_EventFilter = { bell, _ in
+        let bell = Unmanaged<Bell>.fromOpaque(bell!).takeUnretainedValue()
+        bell.hasRung.store(true, ordering: .releasing)
+        bell.host.semaphore.signal()
+        return 0
+    }
+}
+
+/// What the video driver in use can do.
+@MainActor
+enum SDLDriver {
+    /// Does SDL's own wait block, instead of polling?
+    static var waitsForEvents: Bool {
+        guard let name = SDL_GetCurrentVideoDriver() else { return false }
+        return ["x11", "wayland"].contains(String(cString: name))
+    }
+
+    /// Does this SDL have the gap between its last look and its sleep?
+    static var canLoseWakes: Bool {
+        var version = SDL_version()
+        SDL_GetVersion(&version)
+        return (version.major, version.minor, version.patch) >= (2, 32, 8)
+    }
+
+    /// How often SDL has to be pumped for what announces nothing: open devices as often as a game draws, for a new one to
+    /// be plugged in once a second.
+    static var pumpPace: Duration? {
+        let subsystems = UInt32(SDL_INIT_JOYSTICK | SDL_INIT_GAMECONTROLLER | SDL_INIT_SENSOR | SDL_INIT_HAPTIC)
+        guard SDL_WasInit(subsystems) != 0 else { return nil }
+        let joysticks = SDL_WasInit(UInt32(SDL_INIT_JOYSTICK)) != 0 && SDL_NumJoysticks() > 0
+        let sensors = SDL_WasInit(UInt32(SDL_INIT_SENSOR)) != 0 && SDL_NumSensors() > 0
+        return joysticks || sensors ? .milliseconds(8) : .seconds(1)
+    }
+}
