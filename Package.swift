@@ -73,6 +73,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "TandemSDLTests",
+            dependencies: ["Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

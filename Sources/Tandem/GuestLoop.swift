@@ -62,6 +62,8 @@ public final class GuestLoop: @unchecked Sendable {
     private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public internal(set) var mainActorPath: MainActorPath?
+    /// Whether ticks run what `DispatchQueue.main` has.
+    var drainsMainQueue = false
     /// Told, on the UI thread, when the loop closes: what else lives on it.
     var onClose: [() -> Void] = []
 

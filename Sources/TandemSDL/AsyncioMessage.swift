@@ -16,7 +16,9 @@ enum AsyncioMessage {
     static func type() throws(GuestError) -> UInt32 {
         let present = registered.load(ordering: .acquiring)
         if present != 0 { return present }
-        let type = SDL_RegisterEvents(1)
+        var type = SDL_RegisterEvents(1)
+        // The first one handed out is SDL_USEREVENT itself, which many games use without asking.
+        if type == SDL_USEREVENT.rawValue { type = SDL_RegisterEvents(1) }
         guard type != UInt32.max else {
             throw GuestError(.hostFailed, "SDL has no user event type left; something registers them without end")
         }

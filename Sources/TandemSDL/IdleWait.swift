@@ -126,7 +126,7 @@ private final class PushWatch {
     }
 
     // Safe: `bell` lives until `end` has taken the watch away.
-    private static let ring: SDL_EventFilter = { bell, _ in
+    private nonisolated static let ring: @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { bell, _ in
         let bell = Unmanaged<Bell>.fromOpaque(bell!).takeUnretainedValue()
         bell.hasRung.store(true, ordering: .releasing)
         bell.host.semaphore.signal()

@@ -22,8 +22,8 @@ public import Tandem
 ///
 /// Making it adopts the main actor: `@MainActor` code, `Task.sleep` and `DispatchQueue.main` run in ``tick(budget:)``.
 @MainActor public final class SDLGuest {
-    /// The loop: timers, descriptors, posts.
-    public let loop: GuestLoop
+    /// The loop: timers, descriptors, posts. Any thread may refer to it, and `post`; the rest of it is the main thread's.
+    public nonisolated let loop: GuestLoop
     let host: SDLHost
     let eventType: UInt32
     private var interrupts: Interrupts?

@@ -4,7 +4,7 @@
 //         tick's budget and statistics; with no such loop it hands the job to libdispatch's main queue, where it would have
 //         gone without us. The loop also drains that queue, for `DispatchQueue.main` and for the toolchains without the
 //         custom executor.
-// Owner:  adoption is the main thread's; `enqueue` runs on any thread.
+// Owner:  adoption is the main actor's; `enqueue` runs on any thread.
 //
 // The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
 // condition.
@@ -12,6 +12,7 @@
 import CLinux
 import Dispatch
 import Glibc
+import Synchronization
 import SystemPackage
 
 #if compiler(>=6.3) && compiler(<6.5)
@@ -28,27 +29,38 @@ public enum MainActorPath: Sendable, Hashable {
 
 extension GuestLoop {
     /// Makes this loop the home of the main actor: `@MainActor` code, `DispatchQueue.main` and what awaits them run in its ticks,
-    /// and wake its idle host. Main thread; the adoption ends when the loop closes.
+    /// and wake its idle host. The adoption ends when the loop closes.
+    ///
+    /// Call it on the main thread, at the top of a synchronous `main`. In a test runner or under an `async` main the main thread may
+    /// have been given up to libdispatch's workers: then a loop made on the main actor takes over its jobs for as long as
+    /// that code runs, but `DispatchQueue.main` stays with the workers.
     ///
     /// - Parameter path: `.dispatchQueue` forgoes the custom executor, as toolchains without it do.
     /// - Returns: The path that is in use.
-    /// - Throws: `.wrongThread` off the main thread, `.adoptionFailed` if it was done before, `.closed`.
-    @discardableResult
+    /// - Throws: `.adoptionFailed` if it was done before or cannot be done here, `.closed`.
+    @MainActor @discardableResult
     public func adoptMainActor(_ path: MainActorPath = .executor) throws(GuestError) -> MainActorPath {
-        guard tandem_is_main_thread() else {
-            throw GuestError(
-                .wrongThread, "the main actor lives on the main thread; adopt it with a loop that was made there")
-        }
+        thread.check("GuestLoop.adoptMainActor")
         if let mainActorPath {
-            throw GuestError(
-                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
+            throw GuestError(.adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
         }
-        _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) { Self.drainMainQueue() }
-        // What was queued before has been announced before.
-        callSoon { Self.drainMainQueue() }
-        let used = path == .executor && LoopMainExecutor.install(for: self) ? MainActorPath.executor : .dispatchQueue
-        mainActorPath = used
-        return used
+        if tandem_is_main_thread() {
+            _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) { Self.drainMainQueue() }
+            // What was queued before has been announced before.
+            callSoon { Self.drainMainQueue() }
+            drainsMainQueue = true
+        }
+        if path == .executor, LoopMainExecutor.install(for: self) {
+            mainActorPath = .executor
+            return .executor
+        }
+        guard drainsMainQueue else {
+            throw GuestError(
+                .adoptionFailed,
+                "the main thread has been given up to libdispatch, whose main queue only the main thread may drain; adopt by way of the executor, or from a synchronous main")
+        }
+        mainActorPath = .dispatchQueue
+        return .dispatchQueue
     }
 
     /// Main thread: runs what `DispatchQueue.main` has.
@@ -67,15 +79,17 @@ extension GuestLoop {
     final class LoopMainExecutor: MainExecutor {
         private static let shared = LoopMainExecutor()
         private let lock = Lock()
-        // Safe: written on the main thread with `lock` held; read there without it, elsewhere with it.
+        // Safe: written on the adopting thread with `lock` held; read there without it, elsewhere with it.
         private nonisolated(unsafe) weak var loop: GuestLoop?
+        /// Which thread may read `loop` without the lock; 0 for none.
+        private let adopter = Atomic<UInt>(0)
 
         private struct Factory: ExecutorFactory {
             static var mainExecutor: any MainExecutor { LoopMainExecutor.shared }
             static var defaultExecutor: any TaskExecutor { PlatformExecutorFactory.defaultExecutor }
         }
 
-        /// Main thread. Returns whether the runtime took the executor.
+        /// Adopting thread. Returns whether the runtime took the executor.
         static func install(for loop: GuestLoop) -> Bool {
             if MainActor.executor !== shared { _createExecutors(factory: Factory.self) }
             guard MainActor.executor === shared else { return false }
@@ -83,12 +97,13 @@ extension GuestLoop {
             return true
         }
 
-        /// Main thread: the loop closes.
+        /// The loop closes.
         static func leave() { shared.attach(nil) }
 
         private func attach(_ loop: GuestLoop?) {
             lock.lock()
             self.loop = loop
+            adopter.store(loop?.thread.key ?? 0, ordering: .releasing)
             lock.unlock()
         }
 
@@ -99,17 +114,19 @@ extension GuestLoop {
         }
 
         private var current: GuestLoop? {
-            if tandem_is_main_thread() { return loop }
+            if isOnAdopter { return loop }
             lock.lock()
             defer { lock.unlock() }
             return loop
         }
 
+        private var isOnAdopter: Bool { adopter.load(ordering: .relaxed) == UInt(pthread_self()) }
+
         func checkIsolated() {
-            precondition(tandem_is_main_thread(), "main-actor code was called off the main thread")
+            if !isOnAdopter { dispatchPrecondition(condition: .onQueue(.main)) }
         }
 
-        func isIsolatingCurrentContext() -> Bool? { tandem_is_main_thread() }
+        func isIsolatingCurrentContext() -> Bool? { isOnAdopter ? true : nil }
 
         func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 

@@ -92,9 +92,11 @@ struct TimerHeap {
         var index = start
         let entry = entries[index]
         while true {
-            let children = (4 * index + 1)..<Swift.min(4 * index + 5, entries.count)
-            guard var least = children.first else { break }
-            for child in children.dropFirst() where entries[child].isBefore(entries[least]) { least = child }
+            var least = 4 * index + 1
+            guard least < entries.count else { break }
+            for child in least..<Swift.min(least + 4, entries.count) where entries[child].isBefore(entries[least]) {
+                least = child
+            }
             guard entries[least].isBefore(entry) else { break }
             place(entries[least], at: index)
             index = least

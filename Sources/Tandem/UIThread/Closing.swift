@@ -65,7 +65,7 @@ extension GuestLoop {
             if mark >= graceEnd || (runs.isEmpty && !hasReadyWork && inbox.isEmpty) { return }
             guard !hasReadyWork else { continue }
             // libdispatch's main queue does not signal the inbox: look at it again soon.
-            let longest = mainActorPath == nil ? graceEnd - mark : 1_000_000
+            let longest = !drainsMainQueue ? graceEnd - mark : 1_000_000
             _ = inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - mark)))
         }
     }

@@ -198,7 +198,7 @@ extension GuestLoop {
         mark = LoopClock.machine
         var tick = TickUnderWay(budget: 0, began: mark, isVirtual: clock.isVirtual)
         _ = inbox.empty(into: ready)
-        if mainActorPath != nil { Self.drainMainQueue() }
+        if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
         run(readyIO, counts.io, &tick)
         run(readyTimers, counts.timers, &tick)

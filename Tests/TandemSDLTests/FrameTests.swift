@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// FrameTests: the pure pacer, and the frame loop on the dummy driver.
+
+import CSDL2
+import Foundation
+import TandemTesting
+import Testing
+
+@testable import Tandem
+@testable import TandemSDL
+
+@Suite struct FramePacerTests {
+    let origin = ContinuousClock.now
+
+    @Test func framesBeginOnAGridOfPeriods() {
+        var pacer = FramePacer(period: .milliseconds(10))
+        _ = pacer.begin(at: origin)
+        #expect(pacer.next == origin + .milliseconds(10))
+        // Three milliseconds late: the grid stays.
+        _ = pacer.begin(at: origin + .milliseconds(13))
+        #expect(pacer.next == origin + .milliseconds(20))
+    }
+
+    @Test func aFrameThatIsLateByMoreThanAPeriodStartsANewGrid() {
+        var pacer = FramePacer(period: .milliseconds(10))
+        _ = pacer.begin(at: origin)
+        _ = pacer.begin(at: origin + .milliseconds(35))
+        #expect(pacer.next == origin + .milliseconds(45))
+    }
+
+    @Test func fixedStepsFollowTheTimeAndKeepTheRemainder() {
+        var pacer = FramePacer(period: .milliseconds(16), fixedStep: .milliseconds(10))
+        #expect(pacer.begin(at: origin).steps == 0)
+        let second = pacer.begin(at: origin + .milliseconds(16))
+        #expect(second.steps == 1)
+        #expect(abs(second.blend - 0.6) < 1e-9)
+        let third = pacer.begin(at: origin + .milliseconds(32))
+        #expect(third.steps == 2)
+        #expect(abs(third.blend - 0.2) < 1e-9)
+    }
+
+    @Test func catchingUpAfterAStallIsBounded() {
+        var pacer = FramePacer(period: .milliseconds(16), fixedStep: .milliseconds(10), maximumSteps: 5)
+        _ = pacer.begin(at: origin)
+        let stalled = pacer.begin(at: origin + .milliseconds(1003))
+        #expect(stalled.steps == 5)
+        #expect(stalled.dropped == .milliseconds(950))
+        #expect(abs(stalled.blend - 0.3) < 1e-9)
+        #expect(stalled.delta == .milliseconds(100))
+        #expect(pacer.begin(at: origin + .milliseconds(1010)).steps == 1)
+    }
+
+    @Test func theBudgetIsWhatDrawingLeavesAndNeverNothing() {
+        let pacer = FramePacer(period: .milliseconds(16))
+        let now = origin + .milliseconds(3)
+        #expect(pacer.budget(start: origin, now: now, drawing: .milliseconds(5)) == .milliseconds(8))
+        #expect(pacer.budget(start: origin, now: now, drawing: .milliseconds(50)) == .milliseconds(2))
+    }
+}
+
+extension SDL {
+    @Suite @MainActor struct FrameLoopTests {
+        @Test func everyFrameTakesEventsTicksUpdatesAndDrawsInThatOrder() throws {
+            try withGuest { guest in
+                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
+                frames.frameLimit = 3
+                var log: [String] = []
+                var key = SDL_Event()
+                key.type = SDL_KEYDOWN.rawValue
+                SDL_PushEvent(&key)
+                guest.loop.callSoon { log.append("work") }
+                let count = frames.run(
+                    event: { _ in log.append("event") }, update: { log.append("update \($0.number)") },
+                    draw: { log.append("draw \($0.number)") })
+                #expect(count == 3)
+                #expect(
+                    log == ["event", "work", "update 0", "draw 0", "update 1", "draw 1", "update 2", "draw 2"])
+            }
+        }
+
+        @Test func workDoesNotWaitForTheNextFrame() throws {
+            try withGuest { guest in
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 2))
+                var hops = 0
+                // Fifty hops from timer to timer: frame by frame they would take 25 seconds.
+                @MainActor func hop() {
+                    hops += 1
+                    if hops == 50 { frames.stop() } else { guest.loop.callLater(.milliseconds(1)) { hop() } }
+                }
+                guest.loop.callSoon { hop() }
+                var drawn = 0
+                frames.run(draw: { _ in drawn += 1 })
+                #expect(hops == 50)
+                #expect(drawn <= 10)
+            }
+        }
+
+        @Test func onDemandNothingIsDrawnUntilSomethingHappens() throws {
+            try withGuest { guest in
+                let frames = FrameLoop(guest, pace: .onDemand)
+                var drawn = 0
+                var fired = 0
+                for delay in [100, 200, 300] { guest.loop.callLater(.milliseconds(delay)) { fired += 1 } }
+                guest.loop.callLater(.milliseconds(400)) { frames.stop() }
+                frames.run(draw: { _ in drawn += 1 })
+                #expect(fired == 3)
+                // The first, and one for each timer; the last tick stops the loop.
+                #expect((4...5).contains(drawn))
+            }
+        }
+
+        @Test func aQuitEventEndsTheLoop() throws {
+            try withGuest { guest in
+                var quit = SDL_Event()
+                quit.type = SDL_QUIT.rawValue
+                guest.loop.callLater(.milliseconds(20)) { SDL_PushEvent(&quit) }
+                for pace in [FrameLoop.Pace.onDemand, .display] {
+                    #expect(FrameLoop(guest, pace: pace).run() >= 1)
+                    SDL_PushEvent(&quit)
+                }
+            }
+        }
+
+        @Test func onAVirtualClockFramesTakeNoTime() throws {
+            let clock = VirtualClock()
+            var configuration = Configuration()
+            configuration.timeSource = clock
+            try withGuest(configuration: configuration) { guest in
+                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100), fixedStep: .milliseconds(5))
+                frames.frameLimit = 1001
+                var steps = 0
+                var seconds = 0
+                guest.run {
+                    while true {
+                        try await guest.loop.sleep(for: .seconds(1))
+                        seconds += 1
+                    }
+                }
+                frames.run(fixedUpdate: { _ in steps += 1 })
+                #expect(steps == 2000)
+                // The tenth second ends with the last frame.
+                #expect(seconds == 10)
+                #expect(clock.elapsed == .seconds(10))
+            }
+        }
+    }
+}

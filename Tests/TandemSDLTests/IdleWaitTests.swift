@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// IdleWaitTests: sleeping costs nothing and loses nothing.
+
+import CSDL2
+import Foundation
+import Testing
+
+@testable import Tandem
+@testable import TandemSDL
+
+extension SDL {
+    @Suite @MainActor struct IdleWaitTests {
+        /// Conformance 54, 15: asleep for a second and a half on the dummy driver, where SDL's own wait would wake 1,400 times.
+        @Test func theIdleWaitSleepsUntilTheTimer() throws {
+            try withGuest { guest in
+                var fired = false
+                guest.loop.callLater(.milliseconds(1500)) { fired = true }
+                guest.tick()
+                let before = switches()
+                var event = SDL_Event()
+                #expect(!guest.waitEvent(&event))
+                while !guest.loop.hasWork { _ = guest.waitEvent(&event) }
+                guest.tick()
+                #expect(fired)
+                let woken = switches() - before
+                #expect(woken < 20, "the main thread went to sleep \(woken) times")
+            }
+        }
+
+        /// Conformance 54.
+        @Test func anEventPushedByForeignCodeEndsTheWait() throws {
+            try withGuest { guest in
+                for _ in 0..<200 {
+                    let user = SDL_RegisteredUser.type
+                    Thread.detachNewThread {
+                        var event = SDL_Event()
+                        event.type = user
+                        SDL_PushEvent(&event)
+                    }
+                    var event = SDL_Event()
+                    while !guest.waitEvent(&event, timeout: .seconds(20)) {
+                        guest.tick()
+                    }
+                    #expect(event.type == user)
+                }
+            }
+        }
+
+        /// Conformance 54.
+        @Test func anSDLTimerEndsTheWait() throws {
+            try withGuest { guest in
+                let timer = SDL_AddTimer(
+                    5,
+                    { @Sendable _, _ in
+                        var event = SDL_Event()
+                        event.type = SDL_USEREVENT.rawValue
+                        SDL_PushEvent(&event)
+                        return 0
+                    }, nil)
+                #expect(timer != 0)
+                var event = SDL_Event()
+                #expect(guest.waitEvent(&event, timeout: .seconds(20)))
+                #expect(event.type == SDL_USEREVENT.rawValue)
+            }
+        }
+
+        /// Conformance 54: a joystick announces nothing, so that SDL is pumped at its pace.
+        @Test func anOpenJoystickIsPumpedWhileTheHostSleeps() throws {
+            try withGuest { guest in
+                #expect(SDL_InitSubSystem(UInt32(SDL_INIT_JOYSTICK)) == 0)
+                defer { SDL_QuitSubSystem(UInt32(SDL_INIT_JOYSTICK)) }
+                let index = SDL_JoystickAttachVirtual(SDL_JOYSTICK_TYPE_GAMECONTROLLER, 2, 4, 0)
+                try #require(index >= 0)
+                let joystick = try #require(SDL_JoystickOpen(index))
+                defer { SDL_JoystickClose(joystick) }
+                SDL_FlushEvents(0, SDL_LASTEVENT.rawValue)
+                // A button that is set in the device's state: only a pump turns it into an event.
+                SDL_JoystickSetVirtualButton(joystick, 1, 1)
+                var event = SDL_Event()
+                #expect(guest.waitEvent(&event, timeout: .seconds(20)))
+                #expect(event.type == SDL_JOYBUTTONDOWN.rawValue)
+            }
+        }
+
+        /// Conformance 9.
+        @Test func aPostFromAnotherThreadEndsTheWait() throws {
+            try withGuest { guest in
+                let count = Box(0)
+                for round in 1...300 {
+                    Thread.detachNewThread { try? guest.loop.post { count.value += 1 } }
+                    #expect(guest.work { count.value == round })
+                }
+            }
+        }
+
+        /// Conformance 16.
+        @Test func aHintWithNothingToDoIsNoError() throws {
+            try withGuest { guest in
+                var event = SDL_Event()
+                event.type = guest.eventType
+                SDL_PushEvent(&event)
+                #expect(!guest.waitEvent(&event, timeout: .milliseconds(1)))
+                #expect(guest.tick().isEmpty)
+            }
+        }
+
+        @Test func aTimeoutEndsTheWaitNeverEarly() throws {
+            try withGuest { guest in
+                var event = SDL_Event()
+                let before = ContinuousClock.now
+                #expect(!guest.waitEvent(&event, timeout: .milliseconds(30)))
+                #expect(before.duration(to: .now) >= .milliseconds(30))
+            }
+        }
+    }
+}
+
+@MainActor private enum SDL_RegisteredUser {
+    static let type = SDL_RegisterEvents(1)
+}
+
+/// How often the calling thread has gone to sleep.
+private func switches() -> Int {
+    var usage = rusage()
+    getrusage(1, &usage)  // RUSAGE_THREAD
+    return usage.ru_nvcsw
+}
