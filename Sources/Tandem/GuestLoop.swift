@@ -38,7 +38,7 @@ public final class GuestLoop: @unchecked Sendable {
 
     let thread: UIThread
     let configuration: Configuration
-    let clock: LoopClock
+    let time: LoopClock
     let backstage: Backstage
     let inbox = Inbox()
     let isClosed = Atomic<Bool>(false)
@@ -57,6 +57,8 @@ public final class GuestLoop: @unchecked Sendable {
 
     var timers = TimerHeap()
     let registrations: RegistrationTable
+    /// Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too.
+    var otherWaiters: [ObjectIdentifier: Waiter] = [:]
     /// Those that have not ended.
     var runs: [ObjectIdentifier: any AnyGuestRun] = [:]
     private(set) lazy var runExecutor = RunExecutor(loop: self)
@@ -88,7 +90,7 @@ public final class GuestLoop: @unchecked Sendable {
         thread = UIThread()
         site = CallSite(fileID: fileID, line: line)
         self.configuration = configuration
-        clock = LoopClock(source: configuration.timeSource)
+        time = LoopClock(source: configuration.timeSource)
         try OpenLoops.enter(thread, site)
         do throws(GuestError) {
             backstage = try Backstage(host: host, configuration: configuration)
@@ -114,20 +116,20 @@ public final class GuestLoop: @unchecked Sendable {
     }
 
     /// The time that deadlines are measured by: the machine's continuous clock, or the configured source's.
-    public var now: ContinuousClock.Instant { clock.instant(at: clock.now) }
+    public var now: ContinuousClock.Instant { time.instant(at: time.now) }
 
     /// When the nearest timer is due; `nil` without one. O(1).
     public var nextDeadline: ContinuousClock.Instant? {
         thread.check("GuestLoop.nextDeadline")
         let deadline = timers.firstDeadline
-        return deadline == .never ? nil : clock.instant(at: deadline)
+        return deadline == .never ? nil : time.instant(at: deadline)
     }
 
     /// Would a tick do something now? Look here before the host goes to sleep. An atomic load and a few comparisons.
     public var hasWork: Bool {
         thread.check("GuestLoop.hasWork")
         guard state == .open else { return false }
-        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= clock.now)
+        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= time.now)
     }
 
     /// Work is left in the queues of the UI thread.

@@ -41,7 +41,7 @@ extension GuestLoop {
     ///
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
     public func sleep(for duration: Duration, fileID: StaticString = #fileID, line: UInt = #line) async throws {
-        let deadline = clock.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
+        let deadline = time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
         try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
     }
 
@@ -51,7 +51,7 @@ extension GuestLoop {
     public func sleep(
         until deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: clock.nanoseconds(at: deadline), CallSite(fileID: fileID, line: line))
+        try await sleep(until: time.nanoseconds(at: deadline), CallSite(fileID: fileID, line: line))
     }
 
     private func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {

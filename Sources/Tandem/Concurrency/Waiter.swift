@@ -65,6 +65,30 @@ final class Waiter: @unchecked Sendable {
 }
 
 extension GuestLoop {
+    /// As ``wait(arm:)``, for waits that generic code may start on another thread: then `arm` is handed over.
+    nonisolated(nonsending) func waitFromAnywhere(arm: @escaping @Sendable (Waiter) throws -> () -> Void) async throws {
+        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        if thread.isCurrent {
+            try admitWait("a sleep")
+            return try await wait(arm: arm)
+        }
+        try Task.checkCancellation()
+        let waiter = Waiter(loop: self)
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                let isAccepted = postInternally {
+                    waiter.begin(continuation) {
+                        try self.admitWait("a sleep")
+                        return try arm(waiter)
+                    }
+                }
+                if !isAccepted { continuation.resume(throwing: GuestError.closed) }
+            }
+        } onCancel: {
+            waiter.cancel()
+        }
+    }
+
     /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
     nonisolated(nonsending) func wait(arm: (Waiter) throws -> () -> Void) async throws {
         try Task.checkCancellation()

@@ -50,7 +50,8 @@ extension GuestLoop {
         for registration in registrations.removeAll() {
             for case (_, .resume(let waiter)) in registration.endAll() { waiter.resume(throwing: error) }
         }
-        for waiter in timers.waiters { waiter.resume(throwing: error) }
+        for waiter in timers.waiters + otherWaiters.values { waiter.resume(throwing: error) }
+        otherWaiters = [:]
     }
 
     /// A descriptor was closed while its watches stood.

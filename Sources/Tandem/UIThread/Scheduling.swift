@@ -26,7 +26,7 @@ extension GuestLoop {
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        let deadline = clock.now.addingClamped(max(0, delay.nanosecondsRoundedUp))
+        let deadline = time.now.addingClamped(max(0, delay.nanosecondsRoundedUp))
         return arm(.call(body), deadline, admit("GuestLoop.callLater", site), site)
     }
 
@@ -38,7 +38,7 @@ extension GuestLoop {
         _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        return arm(.call(body), clock.nanoseconds(at: deadline), admit("GuestLoop.callAt", site), site)
+        return arm(.call(body), time.nanoseconds(at: deadline), admit("GuestLoop.callAt", site), site)
     }
 
     /// Runs `body` each time `fd` can be read, has hung up or failed, until the handle is cancelled.
@@ -79,9 +79,11 @@ extension GuestLoop {
 
 extension GuestLoop {
     /// A post of the loop's own, which is not counted and does not complain.
-    func postInternally(_ body: @escaping @Sendable () -> Void) {
-        guard inbox.append(.posted(body, CallSite())) else { return }
+    @discardableResult
+    func postInternally(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard inbox.append(.posted(body, CallSite())) else { return false }
         backstage.raise(.inbox)
+        return true
     }
 
     /// The ready time of what is scheduled now; within a tick the last reading is near enough.
@@ -97,7 +99,7 @@ extension GuestLoop {
         -> CallbackHandle
     {
         let handle = CallbackHandle(
-            isOpen ? action : .none, readyAt: max(deadline, clock.now), isTimer: true, site: site, loop: self)
+            isOpen ? action : .none, readyAt: max(deadline, time.now), isTimer: true, site: site, loop: self)
         guard isOpen else { return handle }
         counters.timersArmed += 1
         backstage.trace?(.timerArmed)
@@ -121,7 +123,7 @@ extension GuestLoop {
     /// Stores the nearest deadline, then wakes the backend if it may be sleeping past it. The order matters; see `WakePipe`.
     func publishDeadline() {
         // Deadlines in virtual time mean nothing to the kernel.
-        let isEarlier = backstage.publish(clock.isVirtual ? .never : timers.firstDeadline)
+        let isEarlier = backstage.publish(time.isVirtual ? .never : timers.firstDeadline)
         // With the turn here, or on its way here, the backend will read the deadline when it gets it back.
         if isEarlier, !holdsTurn, !backstage.announced.contains(.turn), failure == nil { backstage.wakeBackend() }
     }

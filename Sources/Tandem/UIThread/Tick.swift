@@ -27,7 +27,7 @@ extension GuestLoop {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
-        if backstage.announced.isEmpty, !hasReadyWork, timers.count == 0 || timers.firstDeadline > clock.now {
+        if backstage.announced.isEmpty, !hasReadyWork, timers.count == 0 || timers.firstDeadline > time.now {
             counters.emptyTicks += 1
             return TickReport()
         }
@@ -39,7 +39,7 @@ extension GuestLoop {
         mark = began
         var tick = TickUnderWay(
             budget: max(0, (budget ?? configuration.budget).nanosecondsRoundedUp), began: began,
-            isVirtual: clock.isVirtual)
+            isVirtual: time.isVirtual)
         runPasses(&tick)
         endTick(&tick)
         isTicking = false
@@ -114,9 +114,9 @@ extension GuestLoop {
 
     private func collectDueTimers() {
         guard timers.count > 0 else { return }
-        let now = clock.now
+        let now = time.now
         while let handle = timers.popDue(at: now) {
-            readyTimers.append(.callback(handle), readyAt: clock.isVirtual ? mark : handle.readyAt)
+            readyTimers.append(.callback(handle), readyAt: time.isVirtual ? mark : handle.readyAt)
         }
     }
 
@@ -190,13 +190,13 @@ extension GuestLoop {
             )
         }
         registration.pause()
-        _ = arm(.call { registration.resume() }, clock.isVirtual ? clock.now : clock.now + pause, true, handle.site)
+        _ = arm(.call { registration.resume() }, time.isVirtual ? time.now : time.now + pause, true, handle.site)
     }
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
     func runClosingPass() {
         mark = LoopClock.machine
-        var tick = TickUnderWay(budget: 0, began: mark, isVirtual: clock.isVirtual)
+        var tick = TickUnderWay(budget: 0, began: mark, isVirtual: time.isVirtual)
         _ = inbox.empty(into: ready)
         if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
