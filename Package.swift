@@ -16,7 +16,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 func example(_ name: String) -> Target {
     .executableTarget(
         name: name,
-        dependencies: ["Tandem", "TandemSDL", "CSDL2"],
+        dependencies: ["Tandem", "TandemSDL", "CSDL2", .product(name: "SystemPackage", package: "swift-system")],
         path: "Examples/\(name)",
         swiftSettings: settings
     )
@@ -56,6 +56,11 @@ let package = Package(
         .target(name: "TandemTesting", dependencies: ["Tandem"], swiftSettings: settings),
 
         example("01-hello-guest"),
+        example("02-timers"),
+        example("03-your-own-loop"),
+        example("04-wake-from-a-thread"),
+        example("05-read-a-pipe"),
+        example("06-quit-cleanly"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
         .executableTarget(

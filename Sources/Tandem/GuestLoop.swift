@@ -74,6 +74,8 @@ public final class GuestLoop: @unchecked Sendable {
     var closesAfterTick = false
     /// Whether the UI thread has the turn. The backend has it otherwise.
     var holdsTurn = false
+    /// The executor that the task of the running job prefers, if it prefers one of the loop's.
+    var preferredExecutor: UnownedTaskExecutor?
     /// The last reading of the machine's clock in this tick.
     var mark: Nanoseconds = 0
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
@@ -142,6 +144,7 @@ public final class GuestLoop: @unchecked Sendable {
         statistics.timers = timers.count
         statistics.registrations = registrations.count
         statistics.posts = backstage.posts.load(ordering: .relaxed)
+        statistics.waitsHandedOver = backstage.waitsHandedOver.load(ordering: .relaxed)
         statistics.hintsPosted = backstage.hintsPosted.load(ordering: .relaxed)
         statistics.hintsCoalesced = backstage.hintsCoalesced.load(ordering: .relaxed)
         statistics.hintsDropped = backstage.hintsDropped.load(ordering: .relaxed)

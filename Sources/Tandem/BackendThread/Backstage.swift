@@ -31,6 +31,7 @@ final class Backstage: Sendable {
     let hintsCoalesced = Atomic<Int>(0)
     let hintsDropped = Atomic<Int>(0)
     let posts = Atomic<Int>(0)
+    let waitsHandedOver = Atomic<Int>(0)
 
     init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
         self.host = host

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Awaiting: async functions of the loop.
-// Idea:   each suspends its task on the UI thread and resumes it there; there is no detour through the global pool.
-// Owner:  the UI thread.
+// Idea:   each suspends its task on the UI thread and resumes it there; there is no detour through the global pool. A task that
+//         runs elsewhere may wait, too: the inbox brings its wait here, and it resumes where it runs.
+// Owner:  the UI thread, but for the beginning of a wait.
 
 public import SystemPackage
 
@@ -55,8 +56,7 @@ extension GuestLoop {
     }
 
     private func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
-        try admitWait("GuestLoop.sleep")
-        try await wait { waiter in
+        try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = arm(.resume(waiter), deadline, true, site)
             return { handle.cancel() }
         }
@@ -75,17 +75,14 @@ extension GuestLoop {
     }
 
     private func ready(_ fd: FileDescriptor, _ direction: IOHandle.Direction, _ site: CallSite) async throws {
-        try admitWait("GuestLoop.readable or writable")
-        try await wait { waiter in
+        try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = try watch(fd, direction, .resume(waiter), site)
             return { handle.cancel() }
         }
     }
 
-    /// Waits are refused by a loop that closes; a task that outlived it may ask from another thread.
-    func admitWait(_ call: StaticString) throws {
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        thread.check(call)
+    /// UI thread: waits are refused by a loop that closes or has failed.
+    func admitWait() throws {
         if state != .open { throw CancellationError() }
         if let failure { throw failure }
     }

@@ -46,13 +46,20 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 
     func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
         switch identity {
-        case .loop:
-            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-        case .run(let executor):
-            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor.asUnownedTaskExecutor())
-        case .mainActor:
-            job.runSynchronously(on: MainActor.sharedUnownedExecutor)
+        case .loop: execute(job, preferring: asUnownedTaskExecutor())
+        case .run(let executor): execute(job, preferring: executor.asUnownedTaskExecutor())
+        case .mainActor(let preferred?):
+            job.runSynchronously(isolatedTo: MainActor.sharedUnownedExecutor, taskExecutor: preferred)
+        case .mainActor(nil): job.runSynchronously(on: MainActor.sharedUnownedExecutor)
         }
+    }
+
+    /// A job that goes on to the main actor from here belongs to the same task, as a rule. The runtime compares the preferred executor
+    /// at each step and would queue the job anew, several times for each wait, if it were told none.
+    private func execute(_ job: UnownedJob, preferring executor: UnownedTaskExecutor) {
+        preferredExecutor = executor
+        job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
+        preferredExecutor = nil
     }
 }
 

@@ -109,7 +109,10 @@ extension GuestLoop {
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            if current?.accept(.job(job, .mainActor)) ?? false { return }
+            if let loop = current {
+                let preferred = isOnAdopter ? loop.preferredExecutor : nil
+                if loop.accept(.job(job, .mainActor(preferred))) { return }
+            }
             GuestLoop.runMainActorJobWithoutLoop(job)
         }
 

@@ -18,6 +18,7 @@ final class Waiter: @unchecked Sendable {
 
     /// Suspends: keeps the continuation, unless a cancellation was quicker. `arm` returns how to disarm.
     func begin(_ continuation: UnsafeContinuation<Void, any Error>, arm: () throws -> () -> Void) {
+        loop.thread.check("the beginning of a wait")
         guard !isCancelled else { return continuation.resume(throwing: CancellationError()) }
         do {
             disarm = try arm()
@@ -64,42 +65,49 @@ final class Waiter: @unchecked Sendable {
     }
 }
 
+// The isolation travels as a parameter, and the closures name it: the standard library's function takes a closure that would
+// otherwise leave the caller's actor for the global pool and come back, once for every wait.
+
 extension GuestLoop {
-    /// As ``wait(arm:)``, for waits that generic code may start on another thread: then `arm` is handed over.
-    nonisolated(nonsending) func waitFromAnywhere(arm: @escaping @Sendable (Waiter) throws -> () -> Void) async throws {
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        if thread.isCurrent {
-            try admitWait("a sleep")
-            return try await wait(arm: arm)
-        }
+    /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
+    private func wait(isolation: isolated (any Actor)?, arm: (Waiter) throws -> () -> Void) async throws {
         try Task.checkCancellation()
         let waiter = Waiter(loop: self)
-        try await withTaskCancellationHandler {
-            try await withUnsafeThrowingContinuation { continuation in
-                let isAccepted = postInternally {
-                    waiter.begin(continuation) {
-                        try self.admitWait("a sleep")
-                        return try arm(waiter)
-                    }
+        try await withTaskCancellationHandler(
+            operation: {
+                _ = isolation
+                // Safe without checks: `Waiter` gives its continuation away once, and each end of the loop visits all waiters.
+                try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
+                    waiter.begin(continuation) { try arm(waiter) }
                 }
-                if !isAccepted { continuation.resume(throwing: GuestError.closed) }
-            }
-        } onCancel: {
-            waiter.cancel()
-        }
+            }, onCancel: { waiter.cancel() }, isolation: isolation)
     }
 
-    /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
-    nonisolated(nonsending) func wait(arm: (Waiter) throws -> () -> Void) async throws {
-        try Task.checkCancellation()
-        let waiter = Waiter(loop: self)
-        try await withTaskCancellationHandler {
-            // Safe without checks: `Waiter` gives its continuation away once, and each end of the loop visits all waiters.
-            try await withUnsafeThrowingContinuation { continuation in
-                waiter.begin(continuation) { try arm(waiter) }
-            }
-        } onCancel: {
-            waiter.cancel()
+    /// Suspends the calling task until what `arm` set up resumes its waiter. On another thread than the UI thread, where generic
+    /// and nonisolated code may run, `arm` is handed over.
+    func waitFromAnywhere(
+        isolation: isolated (any Actor)?, arm: @escaping @Sendable (Waiter) throws -> () -> Void
+    ) async throws {
+        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        if thread.isCurrent {
+            try admitWait()
+            return try await wait(isolation: isolation, arm: arm)
         }
+        try Task.checkCancellation()
+        backstage.waitsHandedOver.add(1, ordering: .relaxed)
+        let waiter = Waiter(loop: self)
+        try await withTaskCancellationHandler(
+            operation: {
+                _ = isolation
+                try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
+                    let isAccepted = postInternally {
+                        waiter.begin(continuation) {
+                            try self.admitWait()
+                            return try arm(waiter)
+                        }
+                    }
+                    if !isAccepted { continuation.resume(throwing: GuestError.closed) }
+                }
+            }, onCancel: { waiter.cancel() }, isolation: isolation)
     }
 }

@@ -30,6 +30,10 @@ public struct Statistics: Sendable {
     public internal(set) var timers = 0
     /// Closures accepted by `post`.
     public internal(set) var posts = 0
+    /// Posts, jobs and waits that came from other threads.
+    public internal(set) var inboxEntries = 0
+    /// Sleeps and other waits that began on another thread and came through the inbox.
+    public internal(set) var waitsHandedOver = 0
     /// Requests for a tick that the host took.
     public internal(set) var hintsPosted = 0
     /// Requests that were not needed, as one was under way.

@@ -79,7 +79,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// - Throws: `CancellationError` at once when the task is cancelled, paused or not; `.closed` when the loop ends.
     public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
         let site = CallSite()
-        try await loop.waitFromAnywhere { [self] waiter in
+        try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = CallbackHandle(.resume(waiter), readyAt: 0, isTimer: false, site: site, loop: loop)
             sleepers.insert(handle, deadline: max(deadline.elapsed.nanosecondsRoundedUp, elapsed))
             loop.otherWaiters[ObjectIdentifier(waiter)] = waiter

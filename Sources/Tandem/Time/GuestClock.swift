@@ -29,7 +29,7 @@ public struct GuestClock: Clock {
     public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
         let loop = loop
         let site = CallSite()
-        try await loop.waitFromAnywhere { waiter in
+        try await loop.waitFromAnywhere(isolation: #isolation) { waiter in
             let handle = loop.arm(.resume(waiter), loop.time.nanoseconds(at: deadline), true, site)
             return { handle.cancel() }
         }

@@ -17,7 +17,8 @@ enum Work {
 enum ExecutorIdentity {
     case loop
     case run(RunExecutor)
-    case mainActor
+    /// With the executor that the job's task prefers, as far as is known.
+    case mainActor(UnownedTaskExecutor?)
 }
 
 /// A class, so that a callback can add to the queue that it was taken from.

@@ -86,7 +86,7 @@ extension GuestLoop {
         }
         if news.contains(.failure) { backendFailed() }
         collectDueTimers()
-        if news.contains(.inbox) { _ = inbox.empty(into: ready) }
+        if news.contains(.inbox) { counters.inboxEntries += inbox.empty(into: ready) }
     }
 
     private func harvest(_ count: Int, _ tick: inout TickUnderWay) {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Assets: pictures and sounds, read on other threads and finished on this one.
+// Idea:   each file is a detached task; the main actor awaits one after the other, shows the progress and draws on.
+
+import CSDL2
+import Foundation
+
+enum AssetNames {
+    static let font = "font.bmp"
+    static let pictures = [
+        "ship-player", "ship-bot", "drone-chaser", "drone-orbiter", "drone-splitter", "cell", "beacon", "shot-friendly",
+        "shot-hostile", "glow",
+    ]
+    static let sounds = ["shot", "hit", "explosion", "gather", "alarm", "wave", "over", "blip"]
+}
+
+/// A texture and its size.
+@MainActor
+final class Picture {
+    let texture: OpaquePointer
+    let width: Int32
+    let height: Int32
+
+    init(_ renderer: OpaquePointer, _ surface: LoadedSurface) throws {
+        guard let texture = SDL_CreateTextureFromSurface(renderer, surface.raw) else {
+            throw Trouble("SDL made no texture: \(lastSDLError)")
+        }
+        self.texture = texture
+        width = surface.raw.pointee.w
+        height = surface.raw.pointee.h
+        SDL_SetTextureBlendMode(texture, SDL_BLENDMODE_BLEND)
+    }
+    // Textures go with their renderer; the game keeps its few to the end.
+}
+
+/// Pixels in memory, on their way from the reading thread to the main actor.
+final class LoadedSurface: @unchecked Sendable {
+    // Safe to send: one owner at a time, and nothing writes to the pixels.
+    let raw: UnsafeMutablePointer<SDL_Surface>
+
+    init(reading file: String) throws {
+        guard let source = SDL_RWFromFile(file, "rb"), let raw = SDL_LoadBMP_RW(source, 1) else {
+            throw Trouble("the picture \(file) is missing or no BMP (\(lastSDLError)); run MakeAssets, or name the folder with --assets")
+        }
+        self.raw = raw
+    }
+
+    deinit { SDL_FreeSurface(raw) }
+}
+
+@MainActor
+struct Assets {
+    let font: Picture
+    let pictures: [String: Picture]
+    let sounds: [String: [Int16]]
+
+    /// Reads everything; `progress` gets 0…1.
+    static func load(_ folder: String, renderer: OpaquePointer, progress: (Double) -> Void) async throws -> Assets {
+        let total = Double(AssetNames.pictures.count + AssetNames.sounds.count + 1)
+        var done = 0.0
+        func one<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+            let value = try await Task.detached { try body() }.value
+            done += 1
+            progress(done / total)
+            return value
+        }
+        let font = try await one { try LoadedSurface(reading: "\(folder)/\(AssetNames.font)") }
+        var pictures: [String: Picture] = [:]
+        for name in AssetNames.pictures {
+            let surface = try await one { try LoadedSurface(reading: "\(folder)/\(name).bmp") }
+            pictures[name] = try Picture(renderer, surface)
+        }
+        var sounds: [String: [Int16]] = [:]
+        for name in AssetNames.sounds {
+            sounds[name] = try await one { try readSound("\(folder)/\(name).wav") }
+        }
+        return Assets(font: try Picture(renderer, font), pictures: pictures, sounds: sounds)
+    }
+
+    private nonisolated static func readSound(_ file: String) throws -> [Int16] {
+        var format = SDL_AudioSpec()
+        var bytes: UnsafeMutablePointer<UInt8>?
+        var length: UInt32 = 0
+        guard let source = SDL_RWFromFile(file, "rb"), SDL_LoadWAV_RW(source, 1, &format, &bytes, &length) != nil, let bytes else {
+            throw Trouble("the sound \(file) is missing or no WAV (\(lastSDLError)); run MakeAssets, or name the folder with --assets")
+        }
+        defer { SDL_FreeWAV(bytes) }
+        guard format.channels == 1, format.format == SDL_AudioFormat(AUDIO_S16LSB), format.freq == 22_050 else {
+            throw Trouble("the sound \(file) is not 16 bits, one channel, 22,050 samples a second; run MakeAssets")
+        }
+        // SDL's buffer is aligned for any sample.
+        return bytes.withMemoryRebound(to: Int16.self, capacity: Int(length) / 2) {
+            Array(UnsafeBufferPointer(start: $0, count: Int(length) / 2))
+        }
+    }
+}

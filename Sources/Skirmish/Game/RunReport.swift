@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunReport: what a run measured: as a file for machines, as a line for people.
+
+import Foundation
+import SkirmishRules
+import Tandem
+import TandemSDL
+
+/// What is gathered frame by frame.
+@MainActor
+struct Measurements {
+    /// Frames since the first match began.
+    private(set) var frames = 0
+    private var last: ContinuousClock.Instant?
+    private var first: ContinuousClock.Instant?
+    private var latest: ContinuousClock.Instant?
+    private var best = 0
+    /// The distances of the last ten minutes' frames, in milliseconds.
+    private var distances: [Double] = []
+    private static let kept = 36_000
+
+    mutating func begin(_ frame: Frame, isPlaying: Bool) {
+        let now = ContinuousClock.now
+        defer { last = now }
+        guard isPlaying else { return }
+        if first == nil { first = frame.time }
+        latest = frame.time
+        if let last {
+            let distance = last.duration(to: now) / .milliseconds(1)
+            if distances.count < Self.kept { distances.append(distance) } else { distances[frames % Self.kept] = distance }
+        }
+        frames += 1
+    }
+
+    mutating func finished(_ world: World) { best = max(best, world.score) }
+
+    func report(_ statistics: Statistics, _ world: World?, inputEvents: Int, matches: UInt64) -> RunReport {
+        let sorted = distances.sorted()
+        func percentile(_ fraction: Double) -> Double {
+            sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * fraction))]
+        }
+        let latency = statistics.latency
+        return RunReport(
+            frames: frames, seconds: first.map { $0.duration(to: latest ?? $0) / .seconds(1) } ?? 0,
+            frameTimeP50Ms: percentile(0.5), frameTimeP99Ms: percentile(0.99), ticks: statistics.ticks,
+            callbacks: statistics.callbacks, jobs: statistics.jobs, timersFired: statistics.timersFired,
+            hintsPosted: statistics.hintsPosted, hintsDropped: statistics.hintsDropped,
+            wakeP50Us: latency.p50 / .microseconds(1), wakeP99Us: latency.p99 / .microseconds(1),
+            budgetOverruns: statistics.budgetOverruns, inputEvents: inputEvents, wave: world?.wave ?? 0,
+            score: world?.score ?? 0, bestScore: max(best, world?.score ?? 0), matches: Int(matches),
+            playerX: world?.player.position.x ?? 0, playerY: world?.player.position.y ?? 0,
+            stateHash: world.map { String($0.stateHash, radix: 16) } ?? "")
+    }
+}
+
+/// What a run measured. Times of frames are those between the beginnings of two frames.
+struct RunReport: Codable {
+    let frames: Int
+    let seconds: Double
+    let frameTimeP50Ms: Double
+    let frameTimeP99Ms: Double
+    let ticks: Int
+    let callbacks: Int
+    let jobs: Int
+    let timersFired: Int
+    let hintsPosted: Int
+    let hintsDropped: Int
+    let wakeP50Us: Double
+    let wakeP99Us: Double
+    let budgetOverruns: Int
+    let inputEvents: Int
+    let wave: Int
+    let score: Int
+    let bestScore: Int
+    let matches: Int
+    let playerX: Double
+    let playerY: Double
+    let stateHash: String
+
+    func save(_ file: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        do {
+            try encoder.encode(self).write(to: URL(fileURLWithPath: file))
+        } catch {
+            throw Trouble("cannot write \(file); choose a folder that exists and is yours")
+        }
+    }
+
+    var summary: String {
+        let rounded = (seconds * 10).rounded() / 10
+        return "\(frames) frames in \(rounded) s of play, wave \(wave), score \(score), \(jobs) jobs, \(timersFired) timers, state \(stateHash)"
+    }
+}
