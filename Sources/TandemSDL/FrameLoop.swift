@@ -143,12 +143,13 @@ public struct Frame: Sendable, Hashable {
         // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.
         case .display: guest.runWork(until: next.advanced(by: .zero - periodOfDisplay() / 8))
         case .onDemand:
-            guest.runWork(until: next)
             var event = SDL_Event()
             while !guest.wantsFrame, !guest.stopsFrames {
                 if guest.waitEvent(&event) { deliver(event, handler) }
                 if !guest.tick().isEmpty { guest.wantsFrame = true }
             }
+            // No more often than the display shows.
+            guest.runWork(until: next)
             guest.wantsFrame = false
         }
     }

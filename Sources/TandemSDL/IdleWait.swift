@@ -8,7 +8,7 @@
 //  - Joysticks and sensors are read by pumping; nothing announces them.
 //  - A wait through SDL counts in milliseconds. A deadline in between is the backend's, whose event ends the wait.
 // Decision: on x11 and wayland SDL waits; elsewhere a semaphore does, which the loop's request and a watch on SDL's events
-// release, and which ends by itself at the deadline and, where something has to be pumped, at its pace.
+// release; the backend's request is what ends it at a deadline. Where something has to be pumped, it ends at that pace.
 //
 // Owner:  the main thread.
 
@@ -70,7 +70,9 @@ extension SDLGuest {
     private func timeToSleep(until end: ContinuousClock.Instant?) -> Duration? {
         if loop.hasWork { return nil }
         var left = end.map { loop.now.duration(to: $0) } ?? Self.century
-        if let deadline = loop.nextDeadline { left = min(left, loop.now.duration(to: deadline)) }
+        // The backend asks for a tick when a timer is due. A wait of the same length would wake this thread twice for each timer;
+        // the reserve is for a backend that has died.
+        if let deadline = loop.nextDeadline { left = min(left, loop.now.duration(to: deadline) + .milliseconds(100)) }
         return left > .zero ? left : nil
     }
 

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two commands do everything: `make play` and `make test`.
+
+.PHONY: help play test examples format assets dependencies
+
+help: ## Say what there is
+	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
+	@echo "make test      build and run every test"
+	@echo "make examples  build the examples, and say how to start them"
+	@echo "make assets    make the game's pictures and sounds anew"
+	@echo "make format    format the sources"
+
+dependencies:
+	@.ci/dependencies libsdl2-dev
+
+play: dependencies
+	swift build --configuration release --product Skirmish
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then .build/release/Skirmish; \
+	else echo "No display: ten seconds without a window."; .build/release/Skirmish --headless --seconds 10; fi
+
+test: dependencies
+	swift build --build-tests
+	swift test --skip-build
+
+examples: dependencies
+	swift build
+	@for example in Examples/*/; do echo ".build/debug/$$(basename $$example)"; done
+
+assets: dependencies
+	swift run MakeAssets
+
+format:
+	swift format --in-place --recursive Sources Tests Examples Package.swift
