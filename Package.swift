@@ -70,10 +70,11 @@ let package = Package(
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
 
+        .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "TandemTests",
             dependencies: [
-                "Tandem", "TandemTesting", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
+                "Tandem", "TandemTesting", "CLinux", "CTestSupport", .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -83,6 +84,7 @@ let package = Package(
             dependencies: ["Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2"],
             swiftSettings: settings
         ),
+        .testTarget(name: "DocumentationTests", swiftSettings: settings),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "CTestSupport.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int test_fork(void (*body)(void *), void *argument) {
+    pid_t child = fork();
+    if (child == 0) {
+        body(argument);
+        _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static void ignore(int number) { (void)number; }
+
+void test_alarm_storm(int microseconds) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = ignore;
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}

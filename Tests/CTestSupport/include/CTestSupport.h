@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// CTestSupport: what tests need of the kernel and Swift hides.
+#ifndef TANDEM_CTESTSUPPORT_H
+#define TANDEM_CTESTSUPPORT_H
+
+/// Forks; the child calls `body` and ends. Returns the child's wait status.
+int test_fork(void (*body)(void *), void *argument);
+
+/// A signal to this thread every `microseconds`, whose handler does nothing and does not restart system calls; 0 ends it.
+void test_alarm_storm(int microseconds);
+
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// DocumentationTests: what the README says is what is compiled.
+
+import Foundation
+import Testing
+
+@Suite struct DocumentationTests {
+    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    @Test func theReadmesProgramIsTheFirstExample() throws {
+        let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        let block = try #require(readme.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
+        let example = try String(contentsOf: root.appendingPathComponent("Examples/01-hello-guest/main.swift"), encoding: .utf8)
+        // The example has a header of comments; the README has prose around its program.
+        let program = example.split(separator: "\n", omittingEmptySubsequences: false).drop { $0.hasPrefix("//") || $0.isEmpty }
+        #expect(block == program.joined(separator: "\n"))
+    }
+
+    @Test func everyExampleIsShortAndBeginsWithItsIdea() throws {
+        let folder = root.appendingPathComponent("Examples")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(names.count >= 6)
+        for name in names {
+            let text = try String(contentsOf: folder.appendingPathComponent("\(name)/main.swift"), encoding: .utf8)
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            #expect(lines.count < 150, "\(name) has \(lines.count) lines")
+            #expect(lines[1].hasPrefix("// \(name): "), "\(name) does not begin with its name")
+            #expect(lines[2].hasPrefix("// Idea: "), "\(name) does not say its idea")
+        }
+    }
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// EndTests: errors and ends. Conformance 6, 7, 46, 47, 49.
+
+import CTestSupport
+import Foundation
+import Glibc
+import SystemPackage
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+@Suite struct EndTests {
+    /// Conformance 46.
+    @Test func aThrowingCallbackReachesTheHandlerWithItsPlace() throws {
+        let seen = Journal([])
+        var configuration = Configuration()
+        configuration.errorHandler = { error, site in
+            seen.note("\(site.fileID.split(separator: "/").last ?? "") \(error)")
+            throw TestError(99)
+        }
+        try withLoop(configuration: configuration) { host, loop in
+            loop.callSoon { throw TestError(1) }
+            loop.callSoon { seen.note("after") }
+            host.tick()
+            #expect(seen.value == ["EndTests.swift TestError(number: 1)", "after"])
+            #expect(loop.statistics.callbackErrors == 1)
+        }
+    }
+
+    /// Conformance 47.
+    @Test func aBackendFailureReachesRunsAndWaitsAndDoesNotSpin() throws {
+        try withLoop { host, loop in
+            var outcome: Result<Void, any Error>?
+            loop.run({ try await loop.sleep(for: .seconds(1000)) }) { outcome = $0 }
+            host.tick()
+            // The present wait goes on until it is woken; then the number is another file's, which cannot be waited on.
+            let spare = open("/dev/null", O_RDONLY)
+            dup2(spare, loop.backstage.poller.rawValue)
+            loop.backstage.wakeBackend()
+            #expect(host.run(within: .seconds(10)) { outcome != nil })
+            let error = #expect(throws: GuestError.self) { try outcome?.get() }
+            #expect(error?.code == .backendFailed)
+            let requests = host.requests
+            usleep(20_000)
+            #expect(host.requests <= requests + 1)
+            #expect(throws: GuestError.self) { try loop.whenReadable(.standardInput) {} }
+            var ran = false
+            loop.callSoon { ran = true }
+            host.tick()
+            #expect(ran)
+            close(spare)
+        }
+    }
+
+    /// Conformance 6.
+    @Test func aThousandLoopsLeaveThreadsAndDescriptorsAsTheyWere() async {
+        await #expect(processExitsWith: .success) {
+            func round() {
+                let host = ManualHost()
+                guard let loop = try? host.makeLoop() else { exit(1) }
+                loop.callLater(.seconds(5)) {}
+                loop.run({ try await loop.sleep(for: .seconds(5)) })
+                host.tick()
+                loop.close()
+            }
+            round()
+            let (descriptors, threads) = (openDescriptors(), backends())
+            for _ in 0..<1000 { round() }
+            exit(openDescriptors() == descriptors && backends() == threads && threads == 0 ? 0 : 2)
+        }
+    }
+
+    /// Conformance 7.
+    @Test func closingFromACallbackEndsWithItsTick() throws {
+        try withLoop { host, loop in
+            var log: [String] = []
+            loop.callSoon {
+                loop.close()
+                log.append("closing \(loop.statistics.ticks)")
+            }
+            loop.callSoon { log.append("accepted") }
+            host.tick()
+            #expect(log == ["closing 1", "accepted"])
+            #expect(loop.hasClosed)
+            loop.close()
+            #expect(host.tick().isEmpty)
+        }
+    }
+
+    /// Conformance 7.
+    @Test func closingFromATaskAndFromADeinitWork() throws {
+        try withLoop { host, loop in
+            let outcome = Box("")
+            loop.run({
+                await MainActor.run {}
+                return 0
+            })
+            loop.run({
+                loop.close()
+                outcome.value += "closed;"
+            }) { outcome.value += "\($0)" }
+            #expect(host.run { loop.hasClosed })
+            #expect(outcome.value == "closed;success(())")
+        }
+        final class Closer {
+            let loop: GuestLoop
+            init(_ loop: GuestLoop) { self.loop = loop }
+            deinit { loop.close() }
+        }
+        try withLoop { host, loop in
+            var closer: Closer? = Closer(loop)
+            let handle = loop.callLater(.seconds(1)) { [closer] in _ = closer }
+            closer = nil
+            handle.cancel()
+            #expect(loop.hasClosed)
+            _ = host
+        }
+    }
+
+    /// Conformance 7.
+    @Test(arguments: 0..<20) func closingWhileEightThreadsPostRunsWhatWasAccepted(round: Int) throws {
+        let host = ManualHost()
+        let loop = try host.makeLoop()
+        let accepted = (0..<8).map { _ in Box(0) }
+        let ran = Box(0)
+        let group = DispatchGroup()
+        for counter in accepted {
+            Thread.detachNewThread {
+                while (try? loop.post { ran.value += 1 }) != nil { counter.value += 1 }
+                group.leave()
+            }
+            group.enter()
+        }
+        while ran.value < 200 { host.tick() }
+        loop.close()
+        group.wait()
+        #expect(ran.value == accepted.map(\.value).reduce(0, +))
+        let error = #expect(throws: GuestError.self) { try loop.post {} }
+        #expect(error?.code == .closed)
+    }
+
+    @Test func whatIsScheduledOnAClosedLoopIsToldSo() throws {
+        let loop = try ManualHost().makeLoop()
+        loop.close()
+        #expect(loop.callSoon {}.isDone)
+        #expect(loop.callLater(.zero) {}.isDone)
+        let watch = #expect(throws: GuestError.self) { try loop.whenReadable(.standardInput) {} }
+        #expect(watch?.code == .closed)
+        var outcome: Result<Int, any Error>?
+        loop.run({ 1 }) { outcome = $0 }
+        let error = #expect(throws: GuestError.self) { try outcome?.get() }
+        #expect(error?.code == .closed)
+        #expect(!loop.hasWork)
+    }
+
+    /// Conformance 49.
+    @Test func aForkedChildGetsAClearErrorAndTheParentGoesOn() async {
+        await #expect(processExitsWith: .success) {
+            guard let loop = try? ManualHost().makeLoop() else { exit(1) }
+            let status = test_fork(
+                { loop in
+                    // Safe: the parent keeps the loop while the child lives.
+                    let loop = Unmanaged<GuestLoop>.fromOpaque(loop!).takeUnretainedValue()
+                    do {
+                        try loop.post {}
+                        _exit(2)
+                    } catch {
+                        if (error as? GuestError)?.code != .forked { _exit(3) }
+                    }
+                    loop.close()
+                    _exit(7)
+                }, Unmanaged.passUnretained(loop).toOpaque())
+            guard status == 7 << 8 else { exit(2) }
+            var fired = false
+            loop.callLater(.milliseconds(1)) { fired = true }
+            while !fired { loop.tick() }
+            loop.close()
+            exit(0)
+        }
+    }
+
+    /// Conformance 49.
+    @Test func aSpawnedProcessInheritsNoneOfTheLoopsDescriptors() throws {
+        try withLoop { _, loop in
+            for number in [loop.backstage.poller.rawValue, loop.backstage.poller.wakePipe.rawValue] {
+                #expect(fcntl(number, F_GETFD) & FD_CLOEXEC != 0)
+            }
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/true")
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+        }
+    }
+
+    @Test func theBackendIsNamedAndBlocksEverySignal() throws {
+        try withLoop { _, _ in
+            #expect(backends() >= 1)
+            let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+            var masks: [String] = []
+            for task in tasks {
+                guard (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)) == "tandem-backend\n",
+                    let status = try? String(contentsOfFile: "/proc/self/task/\(task)/status", encoding: .utf8),
+                    let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") })
+                else { continue }
+                masks.append(String(line.split(separator: "\t").last ?? ""))
+            }
+            #expect(!masks.isEmpty)
+            // All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+            for mask in masks { #expect(UInt64(mask, radix: 16)! & 0x7FFF_BFFF == 0x7FFB_BEFF & 0x7FFF_BFFF) }
+        }
+    }
+
+    @Test func errorsSayWhatWhyAndWhatToDo() {
+        let error = GuestError(.badDescriptor, errno: .badFileDescriptor, "descriptor 9 is not open; register it before closing it")
+        #expect("\(error)" == "badDescriptor: descriptor 9 is not open; register it before closing it (Bad file descriptor, errno 9)")
+        #expect("\(GuestError.closed)".hasPrefix("closed: the loop has closed"))
+        #expect(CallSite(fileID: "A/B.swift", line: 7).description == "A/B.swift:7")
+    }
+}

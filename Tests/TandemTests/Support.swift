@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Support: a loop on a thread of its own, so that tests can run side by side: a thread has one loop at most.
+
+import Foundation
+import Glibc
+import SystemPackage
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+/// What a test writes down; on one thread at a time.
+final class Box<Value>: @unchecked Sendable {
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+typealias Journal = Box<[String]>
+
+extension Box where Value == [String] {
+    func note(_ line: String) { value.append(line) }
+}
+
+/// Steps of both threads, in the order in which they were taken.
+final class Steps: @unchecked Sendable {
+    private let lock = NSLock()
+    private var steps: [TraceStep] = []
+
+    func add(_ step: TraceStep) { lock.withLock { steps.append(step) } }
+    var all: [TraceStep] { lock.withLock { steps } }
+    func clear() { lock.withLock { steps = [] } }
+    /// Waits for a step of the other thread's.
+    func wait(for step: TraceStep) -> Bool {
+        for _ in 0..<20_000 {
+            if all.contains(step) { return true }
+            usleep(500)
+        }
+        return false
+    }
+}
+
+/// Runs `body` with a manual host and an open loop on the calling thread, and closes it.
+func withLoop<Value>(
+    configuration: Configuration = .init(), _ body: (ManualHost, GuestLoop) throws -> Value
+) throws -> Value {
+    let host = ManualHost()
+    let loop = try host.makeLoop(configuration: configuration)
+    defer {
+        loop.close()
+        #expect(host.overlappingRequests == 0)
+    }
+    return try body(host, loop)
+}
+
+func virtualConfiguration() -> (Configuration, VirtualClock) {
+    let clock = VirtualClock()
+    var configuration = Configuration()
+    configuration.timeSource = clock
+    return (configuration, clock)
+}
+
+struct TestError: Error, Equatable {
+    let number: Int
+    init(_ number: Int = 0) { self.number = number }
+}
+
+/// A pipe, closed when it goes.
+final class Pipe {
+    let reader: FileDescriptor
+    let writer: FileDescriptor
+    private var isOpen = (reader: true, writer: true)
+
+    init() throws { (reader, writer) = try FileDescriptor.pipe() }
+    deinit {
+        if isOpen.reader { try? reader.close() }
+        if isOpen.writer { try? writer.close() }
+    }
+    func write(_ text: String = "x") throws { _ = try writer.writeAll(text.utf8) }
+    func read() -> Int {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        return Glibc.read(reader.rawValue, &buffer, 64)
+    }
+    func closeReader() throws {
+        isOpen.reader = false
+        try reader.close()
+    }
+    func closeWriter() throws {
+        isOpen.writer = false
+        try writer.close()
+    }
+}
+
+/// Open descriptors of the process.
+func openDescriptors() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? -1 }
+
+/// Threads of the process that are backends.
+func backends() -> Int {
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+    return threads.filter { (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == "tandem-backend\n" }.count
+}
+
+extension GuestLoop {
+    var hasClosed: Bool { isClosed.load(ordering: .acquiring) }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// TickTests: order, budget and carry-over. Conformance 17, 19 to 24, 30.
+
+import Foundation
+import Glibc
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+/// Keeps the thread busy for so long.
+func burn(_ duration: Duration) {
+    let end = ContinuousClock.now.advanced(by: duration)
+    while ContinuousClock.now < end {}
+}
+
+@Suite struct TickTests {
+    /// Conformance 19.
+    @Test func callbacksAndPostsRunInTheirOrder() throws {
+        try withLoop { host, loop in
+            let journal = Journal([])
+            for number in 0..<5 {
+                loop.callSoon { journal.note("soon \(number)") }
+                try loop.post { journal.note("post \(number)") }
+            }
+            host.tick()
+            #expect(journal.value.filter { $0.hasPrefix("soon") } == (0..<5).map { "soon \($0)" })
+            #expect(journal.value.filter { $0.hasPrefix("post") } == (0..<5).map { "post \($0)" })
+        }
+    }
+
+    /// Conformance 20.
+    @Test func callSoonFromACallbackRunsInTheSameTick() throws {
+        try withLoop { host, loop in
+            var depth = 0
+            func next() {
+                depth += 1
+                if depth < 10 { loop.callSoon { next() } }
+            }
+            loop.callSoon { next() }
+            let report = host.tick(budget: .seconds(10))
+            #expect(depth == 10)
+            #expect(report.passes == 10)
+        }
+    }
+
+    /// Conformance 20, 30.
+    @Test func anEndlessChainEndsAtTheBudgetAndTheOthersGetTheirShare() throws {
+        try withLoop { host, loop in
+            let posts = Box(0)
+            var timers = 0
+            var reads = 0
+            var isEnded = false
+            func chain() { if !isEnded { loop.callSoon { chain() } } }
+            chain()
+            let pipe = try Pipe()
+            _ = try loop.whenReadable(pipe.reader) {
+                _ = pipe.read()
+                reads += 1
+            }
+            try pipe.write()
+            for _ in 0..<5 { loop.callLater(.milliseconds(1)) { timers += 1 } }
+            var ticks = 0
+            while ticks < 5000, timers < 5 || reads < 1 || posts.value < 5 {
+                if posts.value < 5 { try loop.post { posts.value += 1 } }
+                let report = host.tick(budget: .microseconds(200))
+                #expect(report.carriedOver > 0)
+                ticks += 1
+            }
+            #expect(timers == 5)
+            #expect(reads >= 1)
+            #expect(posts.value >= 5)
+            isEnded = true
+        }
+    }
+
+    /// Conformance 21.
+    @Test func workBeyondTheBudgetIsCarriedOverInOrder() throws {
+        try withLoop { host, loop in
+            var order: [Int] = []
+            for number in 0..<10 {
+                loop.callSoon {
+                    burn(.milliseconds(2))
+                    order.append(number)
+                }
+            }
+            let first = host.tick(budget: .milliseconds(3))
+            #expect(first.callbacks >= 1)
+            #expect(first.callbacks < 10)
+            #expect(first.carriedOver == 10 - first.callbacks)
+            #expect(first.overrun > .zero)
+            #expect(loop.statistics.budgetOverruns == 1)
+            // What is left has asked for a tick by itself.
+            #expect(host.run { order.count == 10 })
+            #expect(order == Array(0..<10))
+            #expect(loop.statistics.longestCallback >= .milliseconds(2))
+        }
+    }
+
+    @Test func aBudgetOfZeroIsOnePassOverEverything() throws {
+        try withLoop { host, loop in
+            var count = 0
+            func again() {
+                count += 1
+                loop.callSoon { again() }
+            }
+            for _ in 0..<100 { loop.callSoon { again() } }
+            let report = host.tick(budget: .zero)
+            #expect(count == 100)
+            #expect(report.passes == 1)
+            #expect(report.carriedOver == 100)
+        }
+    }
+
+    /// Conformance 22.
+    @Test func aNestedTickIsRefusedAndTheOuterOneGoesOn() throws {
+        try withLoop { host, loop in
+            var log: [String] = []
+            loop.callSoon {
+                let inner = loop.tick()
+                log.append("inner nested: \(inner.isNested), empty: \(inner.isEmpty)")
+            }
+            loop.callSoon { log.append("second") }
+            let outer = host.tick()
+            #expect(!outer.isNested)
+            #expect(log == ["inner nested: true, empty: true", "second"])
+            #expect(loop.statistics.nestedTicks == 1)
+        }
+    }
+
+    /// Conformance 23.
+    @Test func aCancelledHandleNeverRuns() throws {
+        try withLoop { host, loop in
+            var ran: [String] = []
+            var second: CallbackHandle?
+            let first = loop.callSoon {
+                ran.append("first")
+                second?.cancel()
+            }
+            second = loop.callSoon { ran.append("second") }
+            host.tick()
+            #expect(ran == ["first"])
+            first.cancel()
+            second?.cancel()
+            second?.cancel()
+            #expect(first.isDone)
+            let timers = (0..<3).map { number in loop.callLater(.zero) { ran.append("timer \(number)") } }
+            loop.callSoon { timers[1].cancel() }
+            timers[0].cancel()
+            #expect(host.run { ran.contains("timer 2") })
+            #expect(!ran.contains("timer 0"))
+        }
+    }
+
+    @Test func aHandleMayBeCancelledAfterItsLoopHasGone() throws {
+        var handle: CallbackHandle?
+        try withLoop { _, loop in handle = loop.callLater(.seconds(10)) {} }
+        handle?.cancel()
+        #expect(handle?.isDone == true)
+    }
+
+    /// Conformance 24.
+    @Test func aTickOnTheWrongThreadTrapsAndNamesBoth() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let loop = try ManualHost().makeLoop()
+            let thread = Thread { loop.tick() }
+            thread.name = "stranger"
+            thread.start()
+            sleep(20)
+        }
+        let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(message.contains("GuestLoop.tick was called on thread"))
+        #expect(message.contains("stranger"))
+        #expect(message.contains("belongs to thread"))
+    }
+
+    /// Conformance 17: nothing grows while the host does not tick, and the backlog is done within budgets.
+    @Test func aHostThatDoesNotTickCatchesUpWithinItsBudget() throws {
+        try withLoop { host, loop in
+            let pipe = try Pipe()
+            var reads = 0
+            _ = try loop.whenReadable(pipe.reader) {
+                _ = pipe.read()
+                reads += 1
+            }
+            try pipe.write()
+            #expect(host.waitForRequest())
+            for _ in 0..<100 { loop.callLater(.zero) { burn(.microseconds(100)) } }
+            #expect(host.requests <= 2)
+            var ticks = 0
+            while loop.hasWork {
+                host.tick(budget: .milliseconds(1))
+                ticks += 1
+            }
+            #expect(ticks > 3)
+            #expect(reads == 1)
+        }
+    }
+}
