@@ -74,7 +74,8 @@ let package = Package(
         .testTarget(
             name: "TandemTests",
             dependencies: [
-                "Tandem", "TandemTesting", "CLinux", "CTestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "Tandem", "TandemTesting", "CLinux", "CTestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -10,7 +10,8 @@ import TandemSDL
 let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) } ?? .max
 
 guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("Your own loop", 0, 0, 320, 240, 0),
-    let renderer = SDL_CreateRenderer(window, -1, SDL_RENDERER_PRESENTVSYNC.rawValue) ?? SDL_CreateRenderer(window, -1, 0)
+    let renderer = SDL_CreateRenderer(window, -1, SDL_RENDERER_PRESENTVSYNC.rawValue)
+        ?? SDL_CreateRenderer(window, -1, 0)
 else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
 
 let guest = try SDLGuest()  // (1) after SDL_Init

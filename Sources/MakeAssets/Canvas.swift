@@ -75,7 +75,9 @@ struct Canvas {
     /// A BMP file with a version 4 header: 32 bits, blue first, with alpha.
     var bmp: Data {
         var data = Data("BM".utf8)
-        func word(_ value: Int) { withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) { data.append(contentsOf: $0) } }
+        func word(_ value: Int) {
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian) { data.append(contentsOf: $0) }
+        }
         func half(_ value: Int) { withUnsafeBytes(of: UInt16(value).littleEndian) { data.append(contentsOf: $0) } }
         let offset = 14 + 108
         word(offset + pixels.count)

@@ -10,7 +10,9 @@ private func wav(_ seconds: Double, _ sample: (Double) -> Double) -> Data {
     let count = Int(seconds * rate)
     var data = Data("RIFF".utf8)
     func word(_ value: Int) { withUnsafeBytes(of: UInt32(value).littleEndian) { data.append(contentsOf: $0) } }
-    func half(_ value: Int) { withUnsafeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian) { data.append(contentsOf: $0) } }
+    func half(_ value: Int) {
+        withUnsafeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian) { data.append(contentsOf: $0) }
+    }
     word(36 + count * 2)
     data.append(Data("WAVEfmt ".utf8))
     word(16)
@@ -46,14 +48,41 @@ private func noise(_ time: Double, _ pitch: Double) -> Double {
 /// Every sound, by file name.
 let sounds: [(name: String, data: @Sendable () -> Data)] = [
     ("shot.wav", { wav(0.14) { glide($0, 0.14, from: 1500, to: 320) * exp(-$0 * 22) * 0.5 } }),
-    ("hit.wav", { wav(0.09) { (noise($0, 9000) * 0.6 + glide($0, 0.09, from: 700, to: 300) * 0.5) * exp(-$0 * 45) * 0.6 } }),
+    (
+        "hit.wav",
+        { wav(0.09) { (noise($0, 9000) * 0.6 + glide($0, 0.09, from: 700, to: 300) * 0.5) * exp(-$0 * 45) * 0.6 } }
+    ),
     (
         "explosion.wav",
-        { wav(0.7) { (noise($0, 5200 * exp(-$0 * 3)) * 0.8 + glide($0, 0.7, from: 120, to: 35) * 0.6) * exp(-$0 * 5.5) } }
+        {
+            wav(0.7) {
+                (noise($0, 5200 * exp(-$0 * 3)) * 0.8 + glide($0, 0.7, from: 120, to: 35) * 0.6) * exp(-$0 * 5.5)
+            }
+        }
     ),
     ("gather.wav", { wav(0.22) { (sin(2 * .pi * ($0 < 0.08 ? 880 : 1320) * $0)) * exp(-$0 * 9) * 0.4 } }),
-    ("alarm.wav", { wav(0.35) { glide($0, 0.35, from: 420, to: 250) * (sin(2 * .pi * 16 * $0) > 0 ? 0.5 : 0.15) * exp(-$0 * 3) } }),
-    ("wave.wav", { wav(0.6) { time in [0.0, 0.12, 0.24].map { start in time < start ? 0 : sin(2 * .pi * (392 + start * 1100) * time) * exp(-(time - start) * 7) }.reduce(0, +) * 0.3 } }),
-    ("over.wav", { wav(1.2) { glide($0, 1.2, from: 330, to: 70) * exp(-$0 * 2) * 0.5 + glide($0, 1.2, from: 247, to: 55) * exp(-$0 * 2) * 0.3 } }),
+    (
+        "alarm.wav",
+        { wav(0.35) { glide($0, 0.35, from: 420, to: 250) * (sin(2 * .pi * 16 * $0) > 0 ? 0.5 : 0.15) * exp(-$0 * 3) } }
+    ),
+    (
+        "wave.wav",
+        {
+            wav(0.6) { time in
+                [0.0, 0.12, 0.24].map { start in
+                    time < start ? 0 : sin(2 * .pi * (392 + start * 1100) * time) * exp(-(time - start) * 7)
+                }.reduce(0, +) * 0.3
+            }
+        }
+    ),
+    (
+        "over.wav",
+        {
+            wav(1.2) {
+                glide($0, 1.2, from: 330, to: 70) * exp(-$0 * 2) * 0.5 + glide($0, 1.2, from: 247, to: 55)
+                    * exp(-$0 * 2) * 0.3
+            }
+        }
+    ),
     ("blip.wav", { wav(0.06) { sin(2 * .pi * 980 * $0) * exp(-$0 * 40) * 0.4 } }),
 ]

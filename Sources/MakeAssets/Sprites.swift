@@ -43,10 +43,13 @@ private func neon(_ distance: Double, edge: Colour, body: Colour, shade: Double 
 }
 
 private func ship(_ edge: Colour, _ body: Colour) -> Canvas {
-    let hull = [(0.0, -0.82), (0.24, -0.1), (0.72, 0.55), (0.3, 0.46), (0.0, 0.66), (-0.3, 0.46), (-0.72, 0.55), (-0.24, -0.1)]
+    let hull = [
+        (0.0, -0.82), (0.24, -0.1), (0.72, 0.55), (0.3, 0.46), (0.0, 0.66), (-0.3, 0.46), (-0.72, 0.55), (-0.24, -0.1),
+    ]
     return Canvas(width: 48, height: 48) { x, y in
         let cockpit = exp(-pow(((x * x * 4 + (y + 0.12) * (y + 0.12)).squareRoot()) / 0.17, 2))
-        return Colour(0xEAFBFF, alpha: cockpit * 0.9).over(neon(distance(x, y, hull), edge: edge, body: body, shade: max(0, -y) * 0.15))
+        return Colour(0xEAFBFF, alpha: cockpit * 0.9).over(
+            neon(distance(x, y, hull), edge: edge, body: body, shade: max(0, -y) * 0.15))
     }
 }
 
@@ -79,7 +82,8 @@ let sprites: [(name: String, canvas: @Sendable () -> Canvas)] = [
             let body = polygon(6, 0.66)
             return Canvas(width: 40, height: 40) { x, y in
                 let eye = exp(-pow(circle(x, y, 0.2) / 0.07, 2))
-                return Colour(0xFFE29A, alpha: eye).over(neon(distance(x, y, body), edge: Colour(0xFFB347), body: Colour(0x3B2205)))
+                return Colour(0xFFE29A, alpha: eye).over(
+                    neon(distance(x, y, body), edge: Colour(0xFFB347), body: Colour(0x3B2205)))
             }
         }
     ),
@@ -89,7 +93,8 @@ let sprites: [(name: String, canvas: @Sendable () -> Canvas)] = [
             let body = polygon(8, 0.74, turned: 1.0 / 16)
             return Canvas(width: 64, height: 64) { x, y in
                 let seam = exp(-pow(x / 0.04, 2)) * (abs(y) < 0.6 ? 1 : 0)
-                return Colour(0xF5C6FF, alpha: seam * 0.8).over(neon(distance(x, y, body), edge: Colour(0xD46BFF), body: Colour(0x2A0B3D)))
+                return Colour(0xF5C6FF, alpha: seam * 0.8).over(
+                    neon(distance(x, y, body), edge: Colour(0xD46BFF), body: Colour(0x2A0B3D)))
             }
         }
     ),
@@ -99,7 +104,8 @@ let sprites: [(name: String, canvas: @Sendable () -> Canvas)] = [
             let body = polygon(4, 0.62)
             return Canvas(width: 32, height: 32) { x, y in
                 let heart = exp(-pow((x * x + y * y).squareRoot() / 0.2, 2))
-                return Colour(0xFFFFFF, alpha: heart).over(neon(distance(x, y, body), edge: Colour(0xF7FF5C), body: Colour(0x3A3D05)))
+                return Colour(0xFFFFFF, alpha: heart).over(
+                    neon(distance(x, y, body), edge: Colour(0xF7FF5C), body: Colour(0x3A3D05)))
             }
         }
     ),

@@ -5,7 +5,8 @@ import ArgumentParser
 import Foundation
 
 struct MakeAssets: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Makes the pictures, the font and the sounds of Skirmish.")
+    static let configuration = CommandConfiguration(
+        abstract: "Makes the pictures, the font and the sounds of Skirmish.")
 
     @Option(help: "The folder to write to.") var output = "Assets"
     @Flag(help: "Write nothing; fail if a file in the folder is not what would be made.") var check = false
@@ -25,7 +26,9 @@ struct MakeAssets: ParsableCommand {
             }
         }
         guard stale.isEmpty else {
-            throw ValidationError("not what MakeAssets makes: \(stale.joined(separator: ", ")); run it without --check and commit the result")
+            throw ValidationError(
+                "not what MakeAssets makes: \(stale.joined(separator: ", ")); run it without --check and commit the result"
+            )
         }
         print("\(files.count) files \(check ? "checked" : "made")")
     }

@@ -71,7 +71,9 @@ final class Program {
     private func checkOutputs() throws {
         for file in [options.screenshot, options.stats].compactMap({ $0 }) {
             guard let handle = fopen(file, "a") else {
-                throw Trouble("cannot write \(file) (\(String(cString: strerror(errno)))); choose a folder that exists and is yours")
+                throw Trouble(
+                    "cannot write \(file) (\(String(cString: strerror(errno)))); choose a folder that exists and is yours"
+                )
             }
             fclose(handle)
         }
@@ -80,7 +82,8 @@ final class Program {
     /// `--assets`, or the folder beside the sources, or one beside the program.
     private func assetsFolder() throws -> String {
         if let folder = options.assets { return folder }
-        let program = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        let program = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
         var folders = ["Assets", program.appendingPathComponent("Assets").path]
         // .build/<triple>/<configuration>/Skirmish: the package is some folders up.
         var folder = program

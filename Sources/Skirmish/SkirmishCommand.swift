@@ -28,7 +28,8 @@ struct SkirmishCommand: ParsableCommand {
     var screenshot: String?
     @Option(help: ArgumentHelp("Save what the run measured.", valueName: "file.json"))
     var stats: String?
-    @Flag(help: "As fast as the machine can, on a clock that jumps; implies --headless and needs --seconds or --frames.")
+    @Flag(
+        help: "As fast as the machine can, on a clock that jumps; implies --headless and needs --seconds or --frames.")
     var virtualTime = false
     @Option(help: ArgumentHelp("Where the pictures and sounds are.", valueName: "dir"))
     var assets: String?

@@ -2,9 +2,9 @@
 // BotPilot: what a bot makes of what it sees. A pure function; when it thinks is somebody else's business.
 
 /// The pilots of the ships that nobody sits in.
-public enum BotPilot {
+package enum BotPilot {
     /// What the ship should do now.
-    public static func decide(_ world: World, ship number: Int) -> Intent {
+    package static func decide(_ world: World, ship number: Int) -> Intent {
         guard world.ships.indices.contains(number), world.ships[number].isFlying else { return Intent() }
         let ship = world.ships[number]
         var intent = Intent()
@@ -14,7 +14,8 @@ public enum BotPilot {
             let gap = threat.position - ship.position
             intent.fires = gap.length < 420 && ship.energy > Ship.fullEnergy * 0.1
             // Near enough to hit, far enough to live.
-            intent.thrust = gap.unit * (gap.length > 220 ? 1 : gap.length < 130 ? -1 : 0) + gap.unit.perpendicular * 0.35
+            intent.thrust =
+                gap.unit * (gap.length > 220 ? 1 : gap.length < 130 ? -1 : 0) + gap.unit.perpendicular * 0.35
         }
         let isWanting = ship.energy < Ship.fullEnergy * 0.4 || ship.health < 3 || threat == nil
         if isWanting, let cell = nearestCell(world, ship.position) {

@@ -2,12 +2,12 @@
 // Generator: the arena's chance, reproducible from its seed. SplitMix64 (Steele, Lea and Flood, 2014).
 
 /// A generator of random numbers with 64 bits of state.
-public struct Generator: RandomNumberGenerator, Sendable, Hashable {
+package struct Generator: RandomNumberGenerator, Sendable, Hashable {
     private(set) var state: UInt64
 
-    public init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -16,9 +16,9 @@ public struct Generator: RandomNumberGenerator, Sendable, Hashable {
     }
 
     /// Evenly spread over 0 to 1, 1 excluded.
-    public mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-    public mutating func value(in range: ClosedRange<Double>) -> Double {
+    package mutating func value(in range: ClosedRange<Double>) -> Double {
         range.lowerBound + fraction() * (range.upperBound - range.lowerBound)
     }
 }

@@ -19,7 +19,7 @@ private struct Fingerprint {
 
 extension World {
     /// Equal for equal states, and only by an accident of one in 2⁶⁴ for others.
-    public var stateHash: UInt64 {
+    package var stateHash: UInt64 {
         var hash = Fingerprint()
         for number in [steps, score, wave, beacon.health, isOver ? 1 : 0] { hash.add(number) }
         hash.add(generator.state)

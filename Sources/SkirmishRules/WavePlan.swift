@@ -2,19 +2,19 @@
 // WavePlan: who comes in which wave, and how long after the one before.
 
 /// The plan of one wave.
-public struct WavePlan: Sendable {
+package struct WavePlan: Sendable {
     /// One arrival.
-    public struct Arrival: Sendable, Hashable {
+    package struct Arrival: Sendable, Hashable {
         /// Seconds after the one before.
-        public let delay: Double
-        public let kind: Drone.Kind
+        package let delay: Double
+        package let kind: Drone.Kind
     }
 
-    public let number: Int
-    public let arrivals: [Arrival]
+    package let number: Int
+    package let arrivals: [Arrival]
 
     /// The plan of wave `number`, counted from 1. Waves grow to a limit that one can still play.
-    public init(number: Int) {
+    package init(number: Int) {
         self.number = number
         let count = min(4 + 2 * number, 40)
         let delay = max(0.25, 1.1 - 0.06 * Double(number))

@@ -4,7 +4,7 @@
 
 extension World {
     /// Moves everything by one step, and tells what happened.
-    public mutating func advance() -> [WorldEvent] {
+    package mutating func advance() -> [WorldEvent] {
         guard !isOver else { return [] }
         events.removeAll(keepingCapacity: true)
         steps += 1
@@ -51,7 +51,8 @@ extension World {
             let wanted = (target - ship.position).unit
             if wanted != .zero { ship.aim = wanted }
         }
-        guard ship.intent.fires, ship.cooldown == 0, ship.energy >= Ship.shotEnergy, shots.count < World.mostShots else { return }
+        guard ship.intent.fires, ship.cooldown == 0, ship.energy >= Ship.shotEnergy, shots.count < World.mostShots
+        else { return }
         ship.cooldown = Ship.timeBetweenShots
         ship.energy -= Ship.shotEnergy
         let muzzle = ship.position + ship.aim * (Ship.radius + 4)
@@ -87,14 +88,16 @@ extension World {
         if drone.kind == .orbiter, drone.cooldown <= 0, shots.count < World.mostShots {
             drone.cooldown = 1.6
             let aim = (beacon.position - drone.position).unit
-            shots.append(Shot(position: drone.position + aim * 14, velocity: aim * Shot.droneSpeed, isHostile: true, timeLeft: 4))
+            shots.append(
+                Shot(position: drone.position + aim * 14, velocity: aim * Shot.droneSpeed, isHostile: true, timeLeft: 4)
+            )
             events.append(.shot(at: drone.position, isHostile: true))
         }
         drones[index] = drone
     }
 
     /// The flying ship that is nearest to a place; the first of equals.
-    public func nearestShip(to place: Vector) -> Ship? {
+    package func nearestShip(to place: Vector) -> Ship? {
         var best: Ship?
         var distance = Double.infinity
         for ship in ships where ship.isFlying {
@@ -111,14 +114,16 @@ extension World {
         }
         shots.removeAll { shot in
             let place = shot.position
-            return shot.timeLeft <= 0 || place.x < -30 || place.y < -30 || place.x > World.size.x + 30 || place.y > World.size.y + 30
+            return shot.timeLeft <= 0 || place.x < -30 || place.y < -30 || place.x > World.size.x + 30
+                || place.y > World.size.y + 30
         }
     }
 
     private mutating func hitDrones() {
         for shot in shots.indices where !shots[shot].isHostile {
             for index in drones.indices where drones[index].health > 0 {
-                guard shots[shot].position.isWithin(drones[index].radius + Shot.radius, of: drones[index].position) else { continue }
+                guard shots[shot].position.isWithin(drones[index].radius + Shot.radius, of: drones[index].position)
+                else { continue }
                 shots[shot].timeLeft = 0
                 drones[index].health -= 1
                 events.append(.hit(at: shots[shot].position))
@@ -148,7 +153,8 @@ extension World {
                 hurtBeacon(1)
                 continue
             }
-            for ship in ships.indices where ships[ship].isFlying && place.isWithin(Ship.radius, of: ships[ship].position) {
+            for ship in ships.indices
+            where ships[ship].isFlying && place.isWithin(Ship.radius, of: ships[ship].position) {
                 shots[index].timeLeft = 0
                 hurtShip(ship, 1)
                 break
@@ -164,7 +170,8 @@ extension World {
                 continue
             }
             for ship in ships.indices
-            where ships[ship].isFlying && drone.position.isWithin(drone.radius + Ship.radius, of: ships[ship].position) {
+            where ships[ship].isFlying && drone.position.isWithin(drone.radius + Ship.radius, of: ships[ship].position)
+            {
                 drones[index].health = 0
                 events.append(.explosion(at: drone.position, size: 1))
                 hurtShip(ship, drone.kind == .splitter ? 4 : 2)

@@ -4,30 +4,30 @@
 //         outside. The same seed, orders and intents make the same world, bit for bit.
 
 /// The arena and all that is in it.
-public struct World: Sendable {
+package struct World: Sendable {
     /// The arena's extent, from zero.
-    public static let size = Vector(960, 540)
+    package static let size = Vector(960, 540)
     /// The length of a step, in seconds.
-    public static let step = 1.0 / 60
+    package static let step = 1.0 / 60
     /// More drones than this do not enter; more shots than that are not fired.
-    public static let mostDrones = 120
-    public static let mostShots = 400
-    public static let mostCells = 60
+    package static let mostDrones = 120
+    package static let mostShots = 400
+    package static let mostCells = 60
 
-    public internal(set) var ships: [Ship]
-    public internal(set) var drones: [Drone] = []
-    public internal(set) var shots: [Shot] = []
-    public internal(set) var cells: [Cell] = []
-    public internal(set) var beacon = Beacon(position: size * 0.5)
-    public internal(set) var score = 0
-    public internal(set) var wave = 0
-    public internal(set) var steps = 0
-    public internal(set) var isOver = false
+    package internal(set) var ships: [Ship]
+    package internal(set) var drones: [Drone] = []
+    package internal(set) var shots: [Shot] = []
+    package internal(set) var cells: [Cell] = []
+    package internal(set) var beacon = Beacon(position: size * 0.5)
+    package internal(set) var score = 0
+    package internal(set) var wave = 0
+    package internal(set) var steps = 0
+    package internal(set) var isOver = false
     var generator: Generator
     var events: [WorldEvent] = []
 
     /// A match with the player's ship and so many bots.
-    public init(seed: UInt64, bots: Int) {
+    package init(seed: UInt64, bots: Int) {
         generator = Generator(seed: seed)
         let count = max(0, bots) + 1
         ships = (0..<count).map { number in
@@ -41,20 +41,20 @@ public struct World: Sendable {
         return Vector(size.x / 2 + offset * 44, size.y / 2 + 90)
     }
 
-    public var player: Ship { ships[0] }
+    package var player: Ship { ships[0] }
 
     /// What a ship is to do from the next step on, until it is told otherwise.
-    public mutating func setIntent(_ intent: Intent, ship: Int) {
+    package mutating func setIntent(_ intent: Intent, ship: Int) {
         guard ships.indices.contains(ship) else { return }
         ships[ship].intent = intent
     }
 
     /// A wave begins.
-    public mutating func beginWave(_ number: Int) { wave = number }
+    package mutating func beginWave(_ number: Int) { wave = number }
 
     /// A drone enters from a place at the edge that chance picks. `false` if the arena is full.
     @discardableResult
-    public mutating func spawnDrone(_ kind: Drone.Kind) -> Bool {
+    package mutating func spawnDrone(_ kind: Drone.Kind) -> Bool {
         let along = generator.fraction()
         let place: Vector
         switch generator.next() % 4 {
@@ -68,7 +68,7 @@ public struct World: Sendable {
 
     /// A drone enters at a place of the caller's choice. `false` if the arena is full.
     @discardableResult
-    public mutating func spawnDrone(_ kind: Drone.Kind, at place: Vector) -> Bool {
+    package mutating func spawnDrone(_ kind: Drone.Kind, at place: Vector) -> Bool {
         guard drones.count < World.mostDrones else { return false }
         let turn = generator.next() % 2 == 0 ? 1.0 : -1.0
         drones.append(
@@ -79,7 +79,7 @@ public struct World: Sendable {
     }
 
     /// An energy cell appears.
-    public mutating func spawnCell(at place: Vector) {
+    package mutating func spawnCell(at place: Vector) {
         guard cells.count < World.mostCells else { return }
         cells.append(Cell(position: place, timeLeft: Cell.lifetime))
     }

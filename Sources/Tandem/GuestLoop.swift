@@ -135,7 +135,7 @@ public final class GuestLoop: @unchecked Sendable {
     }
 
     /// Work is left in the queues of the UI thread.
-    var hasReadyWork: Bool { !ready.isEmpty || !readyTimers.isEmpty || !readyIO.isEmpty }
+    var hasReadyWork: Bool { !ready.isEmpty || !readyTimers.isEmpty || !readyIO.isEmpty || inbox.hasLeftovers }
 
     /// What the loop has done so far. O(1), allocates nothing.
     public var statistics: Statistics {

@@ -128,12 +128,13 @@ private final class PushWatch {
     }
 
     // Safe: `bell` lives until `end` has taken the watch away.
-    private nonisolated static let ring: @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { bell, _ in
-        let bell = Unmanaged<Bell>.fromOpaque(bell!).takeUnretainedValue()
-        bell.hasRung.store(true, ordering: .releasing)
-        bell.host.semaphore.signal()
-        return 0
-    }
+    private nonisolated static let ring:
+        @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { bell, _ in
+            let bell = Unmanaged<Bell>.fromOpaque(bell!).takeUnretainedValue()
+            bell.hasRung.store(true, ordering: .releasing)
+            bell.host.semaphore.signal()
+            return 0
+        }
 }
 
 /// What the video driver in use can do.

@@ -10,10 +10,14 @@ import Testing
 
     @Test func theReadmesProgramIsTheFirstExample() throws {
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
-        let block = try #require(readme.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
-        let example = try String(contentsOf: root.appendingPathComponent("Examples/01-hello-guest/main.swift"), encoding: .utf8)
+        let block = try #require(
+            readme.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
+        let example = try String(
+            contentsOf: root.appendingPathComponent("Examples/01-hello-guest/main.swift"), encoding: .utf8)
         // The example has a header of comments; the README has prose around its program.
-        let program = example.split(separator: "\n", omittingEmptySubsequences: false).drop { $0.hasPrefix("//") || $0.isEmpty }
+        let program = example.split(separator: "\n", omittingEmptySubsequences: false).drop {
+            $0.hasPrefix("//") || $0.isEmpty
+        }
         #expect(block == program.joined(separator: "\n"))
     }
 

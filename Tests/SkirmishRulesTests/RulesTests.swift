@@ -11,7 +11,9 @@ import Testing
         var world = World(seed: seed, bots: 2)
         for step in 0..<steps {
             if step % 40 == 0 { world.spawnDrone(Drone.Kind.allCases[step / 40 % 3]) }
-            if step % 6 == 0 { for ship in world.ships.indices { world.setIntent(BotPilot.decide(world, ship: ship), ship: ship) } }
+            if step % 6 == 0 {
+                for ship in world.ships.indices { world.setIntent(BotPilot.decide(world, ship: ship), ship: ship) }
+            }
             _ = world.advance()
         }
         return world
@@ -59,10 +61,10 @@ import Testing
 
     @Test func aSplitterBreaksIntoTwoChasers() {
         var world = World(seed: 1, bots: 0)
-        let place = world.player.position + Vector(0, -150)
+        // Far from the beacon, so that it is shot before it arrives.
+        let place = world.player.position + Vector(200, 100)
         world.spawnDrone(.splitter, at: place)
-        world.setIntent(Intent(target: place, fires: true), ship: 0)
-        for _ in 0..<200 where world.drones.first?.kind == .splitter {
+        while world.drones.first?.kind == .splitter, world.steps < 400 {
             world.setIntent(Intent(target: world.drones[0].position, fires: true), ship: 0)
             _ = world.advance()
         }
@@ -131,7 +133,7 @@ import Testing
     @Test func gatheringACellScoresAndRefills() {
         var world = World(seed: 1, bots: 0)
         world.setIntent(Intent(target: .zero, fires: true), ship: 0)
-        for _ in 0..<60 { _ = world.advance() }
+        for _ in 0..<240 { _ = world.advance() }
         world.setIntent(Intent(), ship: 0)
         let before = world.player.energy
         world.spawnCell(at: world.player.position)

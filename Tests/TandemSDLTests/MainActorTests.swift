@@ -39,7 +39,9 @@ extension SDL {
                 var isDone = false
                 guest.run {
                     for _ in 0..<100 { try await loop.sleep(for: .microseconds(10)) }
-                } onDone: { _ in isDone = true }
+                } onDone: { _ in
+                    isDone = true
+                }
                 #expect(guest.work { isDone })
                 // The timer resumes the task on the loop, which hands it to the main actor.
                 let jobs = loop.statistics.jobs
@@ -62,14 +64,17 @@ extension SDL {
                     async let child = { @MainActor in pthread_self() == thread }()
                     box.value.append("child \(await child)")
                     await Task.detached {
-                        await MainActor.run { MainActor.assumeIsolated { box.value.append("MainActor.run \(pthread_self() == thread)") } }
+                        await MainActor.run {
+                            MainActor.assumeIsolated { box.value.append("MainActor.run \(pthread_self() == thread)") }
+                        }
                     }.value
                     try await Task.sleep(for: .milliseconds(1), clock: guest.loop.clock)
                     box.value.append("generic sleep \(pthread_self() == thread)")
                     box.value.append("end")
                 }
                 #expect(guest.work { box.value.last == "end" })
-                #expect(box.value == ["Task.sleep true", "child true", "MainActor.run true", "generic sleep true", "end"])
+                #expect(
+                    box.value == ["Task.sleep true", "child true", "MainActor.run true", "generic sleep true", "end"])
             }
         }
     }

@@ -28,7 +28,8 @@ func withGuest<Value>(
 extension SDLGuest {
     /// A host at work: sleeps in `waitEvent`, ticks, until `condition` holds. Game events are handed to `event`.
     func work(
-        within limit: Duration = .seconds(20), event handler: (SDL_Event) -> Void = { _ in }, until condition: () -> Bool
+        within limit: Duration = .seconds(20), event handler: (SDL_Event) -> Void = { _ in },
+        until condition: () -> Bool
     ) -> Bool {
         let end = ContinuousClock.now.advanced(by: limit)
         var event = SDL_Event()

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Tandem
 
-@Suite struct EndTests {
+extension Core.EndTests {
     /// Conformance 46.
     @Test func aThrowingCallbackReachesTheHandlerWithItsPlace() throws {
         let seen = Journal([])
@@ -101,7 +101,7 @@ import Testing
                 outcome.value += "closed;"
             }) { outcome.value += "\($0)" }
             #expect(host.run { loop.hasClosed })
-            #expect(outcome.value == "closed;success(())")
+            #expect(outcome.value == "closed;success()")
         }
         final class Closer {
             let loop: GuestLoop
@@ -119,18 +119,18 @@ import Testing
     }
 
     /// Conformance 7.
-    @Test(arguments: 0..<20) func closingWhileEightThreadsPostRunsWhatWasAccepted(round: Int) throws {
+    @Test(arguments: 0..<10) func closingWhileEightThreadsPostRunsWhatWasAccepted(round: Int) throws {
         let host = ManualHost()
         let loop = try host.makeLoop()
         let accepted = (0..<8).map { _ in Box(0) }
         let ran = Box(0)
         let group = DispatchGroup()
         for counter in accepted {
+            group.enter()
             Thread.detachNewThread {
-                while (try? loop.post { ran.value += 1 }) != nil { counter.value += 1 }
+                while counter.value < 5000, (try? loop.post { ran.value += 1 }) != nil { counter.value += 1 }
                 group.leave()
             }
-            group.enter()
         }
         while ran.value < 200 { host.tick() }
         loop.close()
@@ -200,7 +200,9 @@ import Testing
             let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
             var masks: [String] = []
             for task in tasks {
-                guard (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)) == "tandem-backend\n",
+                guard
+                    (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8))
+                        == "tandem-backend\n",
                     let status = try? String(contentsOfFile: "/proc/self/task/\(task)/status", encoding: .utf8),
                     let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") })
                 else { continue }
@@ -213,8 +215,12 @@ import Testing
     }
 
     @Test func errorsSayWhatWhyAndWhatToDo() {
-        let error = GuestError(.badDescriptor, errno: .badFileDescriptor, "descriptor 9 is not open; register it before closing it")
-        #expect("\(error)" == "badDescriptor: descriptor 9 is not open; register it before closing it (Bad file descriptor, errno 9)")
+        let error = GuestError(
+            .badDescriptor, errno: .badFileDescriptor, "descriptor 9 is not open; register it before closing it")
+        #expect(
+            "\(error)"
+                == "badDescriptor: descriptor 9 is not open; register it before closing it (Bad file descriptor, errno 9)"
+        )
         #expect("\(GuestError.closed)".hasPrefix("closed: the loop has closed"))
         #expect(CallSite(fileID: "A/B.swift", line: 7).description == "A/B.swift:7")
     }

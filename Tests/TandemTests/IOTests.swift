@@ -9,7 +9,7 @@ import Testing
 
 @testable import Tandem
 
-@Suite struct IOTests {
+extension Core.IOTests {
     private func socketPair() throws -> (FileDescriptor, FileDescriptor) {
         var pair: [Int32] = [0, 0]
         try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &pair) == 0)

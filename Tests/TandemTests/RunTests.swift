@@ -8,7 +8,7 @@ import Testing
 
 @testable import Tandem
 
-@Suite struct RunTests {
+extension Core.RunTests {
     /// Conformance 1.
     @Test func valueErrorAndCancellationReachOnDoneOnceOnTheUIThread() throws {
         try withLoop { host, loop in
@@ -98,7 +98,8 @@ import Testing
                     _ = try ManualHost().makeLoop()
                     exit(10)
                 } catch {
-                    guard let error = error as? GuestError, error.code == .startFailed, error.errno == .tooManyOpenFiles else { exit(11) }
+                    guard let error = error as? GuestError, error.code == .startFailed, error.errno == .tooManyOpenFiles
+                    else { exit(11) }
                 }
             }
             var restored = before
@@ -269,7 +270,9 @@ import Testing
         loop.close()
         let done = DispatchSemaphore(value: 0)
         Task(executorPreference: loop) {
-            do { try await loop.sleep(for: .seconds(1)) } catch { if (error as? GuestError)?.code == .closed { done.signal() } }
+            do { try await loop.sleep(for: .seconds(1)) } catch {
+                if (error as? GuestError)?.code == .closed { done.signal() }
+            }
         }
         #expect(done.wait(timeout: .now() + 20) == .success)
     }

@@ -96,9 +96,21 @@ func openDescriptors() -> Int { (try? FileManager.default.contentsOfDirectory(at
 /// Threads of the process that are backends.
 func backends() -> Int {
     let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    return threads.filter { (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == "tandem-backend\n" }.count
+    return threads.filter {
+        (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == "tandem-backend\n"
+    }.count
 }
 
 extension GuestLoop {
     var hasClosed: Bool { isClosed.load(ordering: .acquiring) }
+}
+
+/// One after the other: each test keeps its thread busy, which is one of the runtime's few, and some need another one of them.
+@Suite(.serialized) struct Core {
+    @Suite struct RunTests {}
+    @Suite struct TurnAndWakeTests {}
+    @Suite struct TickTests {}
+    @Suite struct TimerTests {}
+    @Suite struct IOTests {}
+    @Suite struct EndTests {}
 }

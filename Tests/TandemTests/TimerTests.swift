@@ -7,7 +7,7 @@ import Testing
 
 @testable import Tandem
 
-@Suite struct TimerTests {
+extension Core.TimerTests {
     /// Conformance 25, in virtual time.
     @Test func timersFireInTheOrderOfTheirDeadlinesAndTiesInTheOrderOfArming() throws {
         let (configuration, clock) = virtualConfiguration()

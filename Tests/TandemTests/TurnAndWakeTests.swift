@@ -8,7 +8,7 @@ import Testing
 
 @testable import Tandem
 
-@Suite struct TurnAndWakeTests {
+extension Core.TurnAndWakeTests {
     private func traced() -> (Configuration, Steps) {
         let steps = Steps()
         var configuration = Configuration()
@@ -65,7 +65,8 @@ import Testing
             #expect(host.waitForRequest())
             host.tick()
             print(steps.all.map(\.rawValue))
-            #expect(Array(steps.all.prefix(6)) == [.turnReturned, .hint, .tick, .callback, .deadlinePublished, .turnPassed])
+            #expect(
+                Array(steps.all.prefix(6)) == [.turnReturned, .hint, .tick, .callback, .deadlinePublished, .turnPassed])
         }
     }
 

@@ -16,16 +16,24 @@ final class Artist {
         self.assets = assets
         text = TextPainter(renderer, assets.font)
         // Light adds up.
-        for name in ["glow", "shot-friendly", "shot-hostile"] { SDL_SetTextureBlendMode(assets.pictures[name]!.texture, SDL_BLENDMODE_ADD) }
+        for name in ["glow", "shot-friendly", "shot-hostile"] {
+            SDL_SetTextureBlendMode(assets.pictures[name]!.texture, SDL_BLENDMODE_ADD)
+        }
     }
 
     func drawTitle() {
         glow(World.size * 0.5 + Vector(0, -70), 620, (30, 90, 140))
         text.draw("SKIRMISH", at: Vector(480, 150), size: 5, colour: (77, 243, 255), isCentred: true)
-        text.draw("Gather energy. Outfly the drones. Defend the beacon.", at: Vector(480, 250), size: 1.1, colour: (190, 210, 235), isCentred: true)
-        text.draw("W A S D  fly     mouse  aim and fire     space  fire     P  pause", at: Vector(480, 330), size: 0.9, colour: (140, 165, 200), isCentred: true)
+        text.draw(
+            "Gather energy. Outfly the drones. Defend the beacon.", at: Vector(480, 250), size: 1.1,
+            colour: (190, 210, 235), isCentred: true)
+        text.draw(
+            "W A S D  fly     mouse  aim and fire     space  fire     P  pause", at: Vector(480, 330), size: 0.9,
+            colour: (140, 165, 200), isCentred: true)
         text.draw("Press Enter", at: Vector(480, 400), size: 1.6, colour: (247, 255, 120), isCentred: true)
-        for (index, name) in ["drone-chaser", "drone-orbiter", "drone-splitter", "ship-player", "ship-bot", "cell"].enumerated() {
+        for (index, name) in ["drone-chaser", "drone-orbiter", "drone-splitter", "ship-player", "ship-bot", "cell"]
+            .enumerated()
+        {
             picture(name, Vector(480 + (Double(index) - 2.5) * 80, 480), Vector(0, -1))
         }
     }
@@ -39,11 +47,15 @@ final class Artist {
         }
         for drone in world.drones { picture(Self.name(drone.kind), drone.position, drone.velocity.unit) }
         for ship in world.ships where ship.isFlying { draw(ship) }
-        for shot in world.shots { picture(shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position, Vector(0, -1)) }
+        for shot in world.shots {
+            picture(shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position, Vector(0, -1))
+        }
         for spark in match.particles.sparks {
             let part = spark.left / spark.life
             let (red, green, blue) = spark.colour
-            glow(spark.place, spark.size * (0.6 + part), (UInt8(Double(red) * part), UInt8(Double(green) * part), UInt8(Double(blue) * part)))
+            glow(
+                spark.place, spark.size * (0.6 + part),
+                (UInt8(Double(red) * part), UInt8(Double(green) * part), UInt8(Double(blue) * part)))
         }
         drawFigures(world)
         if !match.announcement.isEmpty {
@@ -54,7 +66,8 @@ final class Artist {
     private func drawBeacon(_ world: World) {
         let health = Double(world.beacon.health) / Double(Beacon.fullHealth)
         let pulse = 1 + 0.06 * sin(Double(world.steps) / 14)
-        glow(world.beacon.position, 330 * pulse, (UInt8(90 * (1 - health)), UInt8(70 * health), UInt8(40 + 90 * health)))
+        glow(
+            world.beacon.position, 330 * pulse, (UInt8(90 * (1 - health)), UInt8(70 * health), UInt8(40 + 90 * health)))
         picture("beacon", world.beacon.position, Vector(sin(Double(world.steps) / 90), -cos(Double(world.steps) / 90)))
     }
 
@@ -68,7 +81,9 @@ final class Artist {
     private func drawFigures(_ world: World) {
         text.draw("Score \(world.score)", at: Vector(18, 12), size: 1.2, colour: (220, 235, 255))
         text.draw("Wave \(world.wave)", at: Vector(480, 12), size: 1.2, colour: (220, 235, 255), isCentred: true)
-        text.draw(String(repeating: "^", count: max(0, world.player.lives)), at: Vector(880, 12), size: 1.4, colour: (77, 243, 255))
+        text.draw(
+            String(repeating: "^", count: max(0, world.player.lives)), at: Vector(880, 12), size: 1.4,
+            colour: (77, 243, 255))
         bar(Vector(18, 502), "Energy", world.player.energy / Ship.fullEnergy, (77, 243, 255))
         bar(Vector(270, 502), "Hull", Double(max(0, world.player.health)) / Double(Ship.fullHealth), (124, 255, 155))
         bar(Vector(716, 502), "Beacon", Double(world.beacon.health) / Double(Beacon.fullHealth), (154, 208, 255))
@@ -82,8 +97,12 @@ final class Artist {
 
     func drawOver(_ world: World) {
         shade(130)
-        text.draw(world.beacon.health <= 0 ? "The beacon is lost" : "No ship is left", at: Vector(480, 180), size: 2.4, colour: (255, 110, 110), isCentred: true)
-        text.draw("Score \(world.score)   Wave \(world.wave)", at: Vector(480, 265), size: 1.6, colour: (220, 235, 255), isCentred: true)
+        text.draw(
+            world.beacon.health <= 0 ? "The beacon is lost" : "No ship is left", at: Vector(480, 180), size: 2.4,
+            colour: (255, 110, 110), isCentred: true)
+        text.draw(
+            "Score \(world.score)   Wave \(world.wave)", at: Vector(480, 265), size: 1.6, colour: (220, 235, 255),
+            isCentred: true)
         text.draw("Press Enter to try again", at: Vector(480, 340), size: 1.1, colour: (247, 255, 120), isCentred: true)
     }
 
@@ -114,7 +133,8 @@ final class Artist {
     private func glow(_ place: Vector, _ size: Double, _ colour: (UInt8, UInt8, UInt8)) {
         let glow = assets.pictures["glow"]!
         SDL_SetTextureColorMod(glow.texture, colour.0, colour.1, colour.2)
-        var target = SDL_FRect(x: Float(place.x - size / 2), y: Float(place.y - size / 2), w: Float(size), h: Float(size))
+        var target = SDL_FRect(
+            x: Float(place.x - size / 2), y: Float(place.y - size / 2), w: Float(size), h: Float(size))
         SDL_RenderCopyF(renderer, glow.texture, nil, &target)
     }
 

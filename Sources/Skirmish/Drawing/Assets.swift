@@ -40,7 +40,9 @@ final class LoadedSurface: @unchecked Sendable {
 
     init(reading file: String) throws {
         guard let source = SDL_RWFromFile(file, "rb"), let raw = SDL_LoadBMP_RW(source, 1) else {
-            throw Trouble("the picture \(file) is missing or no BMP (\(lastSDLError)); run MakeAssets, or name the folder with --assets")
+            throw Trouble(
+                "the picture \(file) is missing or no BMP (\(lastSDLError)); run MakeAssets, or name the folder with --assets"
+            )
         }
         self.raw = raw
     }
@@ -81,8 +83,12 @@ struct Assets {
         var format = SDL_AudioSpec()
         var bytes: UnsafeMutablePointer<UInt8>?
         var length: UInt32 = 0
-        guard let source = SDL_RWFromFile(file, "rb"), SDL_LoadWAV_RW(source, 1, &format, &bytes, &length) != nil, let bytes else {
-            throw Trouble("the sound \(file) is missing or no WAV (\(lastSDLError)); run MakeAssets, or name the folder with --assets")
+        guard let source = SDL_RWFromFile(file, "rb"), SDL_LoadWAV_RW(source, 1, &format, &bytes, &length) != nil,
+            let bytes
+        else {
+            throw Trouble(
+                "the sound \(file) is missing or no WAV (\(lastSDLError)); run MakeAssets, or name the folder with --assets"
+            )
         }
         defer { SDL_FreeWAV(bytes) }
         guard format.channels == 1, format.format == SDL_AudioFormat(AUDIO_S16LSB), format.freq == 22_050 else {

@@ -36,7 +36,8 @@ struct Starfield {
 
     func draw(_ renderer: OpaquePointer) {
         for star in stars {
-            SDL_SetRenderDrawColor(renderer, star.brightness, star.brightness, UInt8(min(255, Int(star.brightness) + 25)), 255)
+            SDL_SetRenderDrawColor(
+                renderer, star.brightness, star.brightness, UInt8(min(255, Int(star.brightness) + 25)), 255)
             var rectangle = SDL_FRect(x: Float(star.place.x), y: Float(star.place.y), w: star.size, h: star.size)
             SDL_RenderFillRectF(renderer, &rectangle)
         }

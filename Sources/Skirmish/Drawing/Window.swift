@@ -20,7 +20,8 @@ final class Window {
         }
         let wanted = isHeadless ? SDL_RENDERER_SOFTWARE.rawValue : SDL_RENDERER_PRESENTVSYNC.rawValue
         guard
-            let renderer = SDL_CreateRenderer(window, -1, wanted) ?? SDL_CreateRenderer(window, -1, SDL_RENDERER_SOFTWARE.rawValue)
+            let renderer = SDL_CreateRenderer(window, -1, wanted)
+                ?? SDL_CreateRenderer(window, -1, SDL_RENDERER_SOFTWARE.rawValue)
         else {
             SDL_DestroyWindow(window)
             throw Trouble("SDL made no renderer: \(lastSDLError)")
@@ -48,12 +49,17 @@ final class Window {
 
     /// Saves what was drawn last.
     func saveScreenshot(_ file: String) throws {
-        guard let surface = SDL_CreateRGBSurfaceWithFormat(0, Self.width, Self.height, 32, SDL_PIXELFORMAT_ARGB8888.rawValue) else {
+        guard
+            let surface = SDL_CreateRGBSurfaceWithFormat(
+                0, Self.width, Self.height, 32, SDL_PIXELFORMAT_ARGB8888.rawValue)
+        else {
             throw Trouble("SDL made no surface: \(lastSDLError)")
         }
         defer { SDL_FreeSurface(surface) }
         var area = SDL_Rect(x: 0, y: 0, w: Self.width, h: Self.height)
-        guard SDL_RenderReadPixels(renderer, &area, SDL_PIXELFORMAT_ARGB8888.rawValue, surface.pointee.pixels, surface.pointee.pitch) == 0,
+        guard
+            SDL_RenderReadPixels(
+                renderer, &area, SDL_PIXELFORMAT_ARGB8888.rawValue, surface.pointee.pixels, surface.pointee.pitch) == 0,
             SDL_SaveBMP_RW(surface, SDL_RWFromFile(file, "wb"), 1) == 0
         else {
             throw Trouble("cannot write \(file) (\(lastSDLError)); choose a folder that exists and is yours")

@@ -27,7 +27,11 @@ struct Measurements {
         latest = frame.time
         if let last {
             let distance = last.duration(to: now) / .milliseconds(1)
-            if distances.count < Self.kept { distances.append(distance) } else { distances[frames % Self.kept] = distance }
+            if distances.count < Self.kept {
+                distances.append(distance)
+            } else {
+                distances[frames % Self.kept] = distance
+            }
         }
         frames += 1
     }
@@ -89,6 +93,7 @@ struct RunReport: Codable {
 
     var summary: String {
         let rounded = (seconds * 10).rounded() / 10
-        return "\(frames) frames in \(rounded) s of play, wave \(wave), score \(score), \(jobs) jobs, \(timersFired) timers, state \(stateHash)"
+        return
+            "\(frames) frames in \(rounded) s of play, wave \(wave), score \(score), \(jobs) jobs, \(timersFired) timers, state \(stateHash)"
     }
 }

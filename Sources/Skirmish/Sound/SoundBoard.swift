@@ -21,7 +21,8 @@ final class SoundBoard {
         wanted.channels = 1
         wanted.samples = 512
         wanted.callback = Mixer.fill
-        wanted.userdata = Unmanaged.passUnretained(mixer).toOpaque()  // Safe: the device is closed before the mixer goes.
+        // Safe: the device is closed before the mixer goes.
+        wanted.userdata = Unmanaged.passUnretained(mixer).toOpaque()
         device = SDL_OpenAudioDevice(nil, 0, &wanted, nil, 0)
         if device != 0 { SDL_PauseAudioDevice(device, 0) }
     }
@@ -65,14 +66,15 @@ private final class Mixer: @unchecked Sendable {
         voices.append((samples, 0))
     }
 
-    static let fill: @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt8>?, Int32) -> Void = {
-        mixer, buffer, length in
-        // Safe: the mixer outlives the device.
-        let mixer = Unmanaged<Mixer>.fromOpaque(mixer!).takeUnretainedValue()
-        buffer!.withMemoryRebound(to: Int16.self, capacity: Int(length) / 2) {
-            mixer.mix(into: UnsafeMutableBufferPointer(start: $0, count: Int(length) / 2))
+    static let fill: @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt8>?, Int32) -> Void =
+        {
+            mixer, buffer, length in
+            // Safe: the mixer outlives the device.
+            let mixer = Unmanaged<Mixer>.fromOpaque(mixer!).takeUnretainedValue()
+            buffer!.withMemoryRebound(to: Int16.self, capacity: Int(length) / 2) {
+                mixer.mix(into: UnsafeMutableBufferPointer(start: $0, count: Int(length) / 2))
+            }
         }
-    }
 
     private func mix(into buffer: UnsafeMutableBufferPointer<Int16>) {
         for index in buffer.indices {

@@ -42,10 +42,13 @@ extension GuestLoop {
     public func adoptMainActor(_ path: MainActorPath = .executor) throws(GuestError) -> MainActorPath {
         thread.check("GuestLoop.adoptMainActor")
         if let mainActorPath {
-            throw GuestError(.adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
+            throw GuestError(
+                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
         }
         if tandem_is_main_thread() {
-            _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) { Self.drainMainQueue() }
+            _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
+                Self.drainMainQueue()
+            }
             // What was queued before has been announced before.
             callSoon { Self.drainMainQueue() }
             drainsMainQueue = true
@@ -57,7 +60,8 @@ extension GuestLoop {
         guard drainsMainQueue else {
             throw GuestError(
                 .adoptionFailed,
-                "the main thread has been given up to libdispatch, whose main queue only the main thread may drain; adopt by way of the executor, or from a synchronous main")
+                "the main thread has been given up to libdispatch, whose main queue only the main thread may drain; adopt by way of the executor, or from a synchronous main"
+            )
         }
         mainActorPath = .dispatchQueue
         return .dispatchQueue

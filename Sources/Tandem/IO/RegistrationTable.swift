@@ -40,7 +40,8 @@ final class RegistrationTable {
             }
             switch present.add(handle, EPOLL_CTL_MOD) {
             case nil: return
-            case .some(.noSuchFileOrDirectory): evict(present)  // Another file has the number now, or a pause took the entry out.
+            // Another file has the number now.
+            case .some(.noSuchFileOrDirectory): evict(present)
             case .some(let failure):
                 if failure == .badFileDescriptor { evict(present) }
                 throw refusal(fd, failure)

@@ -24,8 +24,10 @@ final class Inbox: Sendable {
     private let lock = Lock()
     // Safe: touched with `lock` held, and nowhere else.
     private nonisolated(unsafe) var state = State()
-    // Safe: UI thread only; the array that is swapped in, so that a steady state allocates nothing.
-    private nonisolated(unsafe) var spare: [Entry] = []
+    // Safe: UI thread only; what was swapped out last, and how much of it has been moved on. Kept, so that a steady state
+    // allocates nothing.
+    private nonisolated(unsafe) var taken: [Entry] = []
+    private nonisolated(unsafe) var moved = 0
     /// Signalled for each entry once somebody waits for them (a loop that closes).
     let arrivals = Semaphore()
 
@@ -45,19 +47,31 @@ final class Inbox: Sendable {
         return true
     }
 
-    /// UI thread: moves what has arrived into the queue, in order of arrival. Returns how much.
-    func empty(into queue: TaskQueue) -> Int {
-        lock.lock()
-        swap(&state.entries, &spare)
-        lock.unlock()
-        let count = spare.count
-        for entry in spare { queue.append(entry.work, readyAt: entry.readyAt) }
-        if spare.capacity > 4096 {
-            spare = []  // A rare flood does not keep its memory.
-        } else {
-            spare.removeAll(keepingCapacity: true)
-        }
+    /// UI thread: moves what has arrived into the queue, in order of arrival, at most `limit` of it: a flood must not keep a tick
+    /// beyond its budget. Returns how much was moved.
+    func empty(into queue: TaskQueue, limit: Int = .max) -> Int {
+        if moved == taken.count { swapOut() }
+        let end = limit < taken.count - moved ? moved + limit : taken.count
+        let count = end - moved
+        for index in moved..<end { queue.append(taken[index].work, readyAt: taken[index].readyAt) }
+        moved = end
         return count
+    }
+
+    /// UI thread: something was swapped out and not moved on yet.
+    var hasLeftovers: Bool { moved < taken.count }
+    var leftovers: Int { taken.count - moved }
+
+    private func swapOut() {
+        moved = 0
+        if taken.capacity > 4096 {
+            taken = []  // A rare flood does not keep its memory.
+        } else {
+            taken.removeAll(keepingCapacity: true)
+        }
+        lock.lock()
+        swap(&state.entries, &taken)
+        lock.unlock()
     }
 
     /// Takes no more posts, but still the jobs of tasks that are ending.
@@ -74,10 +88,11 @@ final class Inbox: Sendable {
         state.door = .closed
     }
 
+    /// UI thread.
     var isEmpty: Bool {
         lock.lock()
         defer { lock.unlock() }
-        return state.entries.isEmpty
+        return state.entries.isEmpty && !hasLeftovers
     }
 }
 

@@ -86,7 +86,9 @@ extension GuestLoop {
         }
         if news.contains(.failure) { backendFailed() }
         collectDueTimers()
-        if news.contains(.inbox) { counters.inboxEntries += inbox.empty(into: ready) }
+        if news.contains(.inbox) || inbox.hasLeftovers {
+            counters.inboxEntries += inbox.empty(into: ready, limit: 1024)
+        }
     }
 
     private func harvest(_ count: Int, _ tick: inout TickUnderWay) {
@@ -197,7 +199,7 @@ extension GuestLoop {
     func runClosingPass() {
         mark = LoopClock.machine
         var tick = TickUnderWay(budget: 0, began: mark, isVirtual: time.isVirtual)
-        _ = inbox.empty(into: ready)
+        repeat { _ = inbox.empty(into: ready) } while inbox.hasLeftovers
         if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
         run(readyIO, counts.io, &tick)
@@ -207,7 +209,7 @@ extension GuestLoop {
     }
 
     private func account(_ tick: inout TickUnderWay) {
-        tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count
+        tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count + inbox.leftovers
         tick.report.elapsed = .nanoseconds(mark - tick.began)
         tick.report.overrun = .nanoseconds(tick.overrun(at: mark))
         counters.callbacks += tick.report.callbacks
