@@ -9,8 +9,8 @@
 public protocol GuestHost: AnyObject, Sendable {
     /// Asks the UI thread to tick soon.
     ///
-    /// Called on any thread, the backend thread and the UI thread included, and never twice before the next tick
-    /// begins unless the earlier request was refused. It must not block and must not tick by itself.
+    /// Called on any thread, the backend thread and the UI thread included; once for each tick, as a rule, and once more if a tick
+    /// begins while a request is on its way. It must not block and must not tick by itself.
     ///
     /// - Returns: `false` if the request could not be delivered. The work is not lost by that: every tick looks at
     ///   the queues themselves. The loop counts it and asks again with the next piece of work.

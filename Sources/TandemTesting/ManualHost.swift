@@ -21,8 +21,9 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
     private let overlapCount = Atomic<Int>(0)
     private let isRefusing = Atomic<Bool>(false)
     private let arrivals = Semaphore()
-    /// The loop that ``makeLoop(configuration:)`` made.
-    public private(set) var loop: GuestLoop!
+    /// The loop that ``makeLoop(configuration:)`` made; traps before that.
+    public var loop: GuestLoop { made! }
+    private var made: GuestLoop?
 
     /// A host without a loop.
     public init() {}
@@ -31,14 +32,15 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
     public func makeLoop(
         configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) -> GuestLoop {
-        precondition(loop == nil, "ManualHost.makeLoop was called twice; a host has one loop")
-        loop = try GuestLoop(host: self, configuration: configuration, fileID: fileID, line: line)
+        precondition(made == nil, "ManualHost.makeLoop was called twice; a host has one loop")
+        let loop = try GuestLoop(host: self, configuration: configuration, fileID: fileID, line: line)
+        made = loop
         return loop
     }
 
     /// Requests that came, refused ones included.
     public var requests: Int { requestCount.load(ordering: .acquiring) }
-    /// Requests that came while one was under way. A loop that keeps its contract makes none.
+    /// Requests that came while one was under way: only such as were on their way when a tick began.
     public var overlappingRequests: Int { overlapCount.load(ordering: .acquiring) }
     /// True from a request until the next ``tick(budget:)``.
     public var hasRequest: Bool { isRequested.load(ordering: .acquiring) }

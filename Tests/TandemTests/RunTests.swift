@@ -90,9 +90,11 @@ extension Core.RunTests {
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(7), &limit)
             let before = limit
-            // Room for the epoll descriptor, none for the wake pipe, which is the second.
+            // The lowest free number is the epoll descriptor's; the wake pipe's is the next.
+            let next = dup(0)
+            close(next)
             for extra in 0..<2 {
-                limit.rlim_cur = rlim_t(descriptors - 1 + extra)
+                limit.rlim_cur = rlim_t(Int(next) + extra)
                 setrlimit(__rlimit_resource_t(7), &limit)
                 do {
                     _ = try ManualHost().makeLoop()

@@ -28,6 +28,8 @@ final class Inbox: Sendable {
     // allocates nothing.
     private nonisolated(unsafe) var taken: [Entry] = []
     private nonisolated(unsafe) var moved = 0
+    // Safe: UI thread only; the inbox has been announced, and not looked into since.
+    private nonisolated(unsafe) var isAnnounced = false
     /// Signalled for each entry once somebody waits for them (a loop that closes).
     let arrivals = Semaphore()
 
@@ -58,11 +60,15 @@ final class Inbox: Sendable {
         return count
     }
 
-    /// UI thread: something was swapped out and not moved on yet.
-    var hasLeftovers: Bool { moved < taken.count }
+    /// UI thread: there is more than the last pass moved.
+    var hasLeftovers: Bool { isAnnounced || moved < taken.count }
     var leftovers: Int { taken.count - moved }
 
+    /// UI thread: there is something to look at. Remembered, as a pass may have to finish with the last look first.
+    func announce() { isAnnounced = true }
+
     private func swapOut() {
+        isAnnounced = false
         moved = 0
         if taken.capacity > 4096 {
             taken = []  // A rare flood does not keep its memory.

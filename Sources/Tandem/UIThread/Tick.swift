@@ -86,7 +86,8 @@ extension GuestLoop {
         }
         if news.contains(.failure) { backendFailed() }
         collectDueTimers()
-        if news.contains(.inbox) || inbox.hasLeftovers {
+        if news.contains(.inbox) { inbox.announce() }
+        if inbox.hasLeftovers {
             counters.inboxEntries += inbox.empty(into: ready, limit: 1024)
         }
     }
