@@ -97,6 +97,17 @@ static atomic_int unanswered;
 static atomic_int last_signal;
 static atomic_bool former_called;
 
+static void interrupt_handler(int number, siginfo_t *information, void *context);
+
+static int install_ours(int number) {
+    struct sigaction ours;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = interrupt_handler;
+    ours.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&ours.sa_mask);
+    return sigaction(number, &ours, NULL);
+}
+
 static void interrupt_handler(int number, siginfo_t *information, void *context) {
     int saved = errno;
     if (atomic_fetch_add(&unanswered, 1) > 0) {
@@ -117,6 +128,12 @@ static void interrupt_handler(int number, siginfo_t *information, void *context)
     } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
         former->sa_handler(number);
         atomic_store(&former_called, true);
+        // SDL's handler installs itself anew each time.
+        struct sigaction current;
+        if (sigaction(number, NULL, &current) == 0 && !(current.sa_flags & SA_SIGINFO) &&
+            current.sa_handler == former->sa_handler) {
+            install_ours(number);
+        }
     }
     atomic_store(&last_signal, number);
     uint64_t one = 1;
@@ -140,13 +157,8 @@ bool tandem_interrupt_install(int number, int eventfd) {
     former_action[number] = current;
     atomic_store(&interrupt_eventfd, eventfd);
     atomic_store(&unanswered, 0);
-    struct sigaction ours;
-    memset(&ours, 0, sizeof ours);
-    ours.sa_sigaction = interrupt_handler;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigemptyset(&ours.sa_mask);
     atomic_store(&installed[number], true);
-    return sigaction(number, &ours, NULL) == 0;
+    return install_ours(number) == 0;
 }
 
 void tandem_interrupt_restore(int number) {
