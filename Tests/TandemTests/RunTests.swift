@@ -205,7 +205,10 @@ extension Core.RunTests {
         try withLoop { host, loop in
             let resident = Resident(loop)
             let threads = Box<[pthread_t]>([])
-            Task.detached { threads.value = try await resident.thread() }
+            Task.detached {
+                let found = try await resident.thread()
+                try loop.post { threads.value = found }
+            }
             let me = pthread_self()
             #expect(host.run { threads.value.count == 2 })
             #expect(threads.value == [me, me])
