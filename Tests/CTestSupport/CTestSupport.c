@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "CTestSupport.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
@@ -16,6 +17,11 @@ int test_fork(void (*body)(void *), void *argument) {
     int status = -1;
     waitpid(child, &status, 0);
     return status;
+}
+
+long test_allocated_bytes(void) {
+    struct mallinfo2 information = mallinfo2();
+    return (long)information.uordblks;
 }
 
 static void ignore(int number) { (void)number; }

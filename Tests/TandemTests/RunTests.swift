@@ -82,6 +82,31 @@ extension Core.RunTests {
         try ManualHost().makeLoop().close()
     }
 
+    /// Conformance 8.
+    @Test func loopsOnDifferentThreadsRunSideBySide() throws {
+        let hops = (0..<4).map { _ in Box(0) }
+        let done = DispatchSemaphore(value: 0)
+        for counter in hops {
+            Thread.detachNewThread {
+                let host = ManualHost()
+                if let loop = try? host.makeLoop() {
+                    let thread = pthread_self()
+                    loop.run({
+                        for _ in 0..<200 {
+                            try await loop.sleep(for: .microseconds(100))
+                            if pthread_self() == thread { counter.value += 1 }
+                        }
+                    })
+                    _ = host.run { counter.value == 200 }
+                    loop.close()
+                }
+                done.signal()
+            }
+        }
+        for _ in hops { #expect(done.wait(timeout: .now() + 30) == .success) }
+        #expect(hops.map(\.value) == [200, 200, 200, 200])
+    }
+
     /// Conformance 4: no descriptor left. In a process of its own, whose limit is lowered.
     @Test func aFailedStartLeavesNothingBehind() async {
         await #expect(processExitsWith: .success) {

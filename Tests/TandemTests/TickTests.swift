@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TickTests: order, budget and carry-over. Conformance 17, 19 to 24, 30.
 
+import CTestSupport
 import Foundation
 import Glibc
 import TandemTesting
@@ -170,6 +171,19 @@ extension Core.TickTests {
         let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
         #expect(message.contains("GuestLoop.tick was called on thread"))
         #expect(message.contains("belongs to thread"))
+    }
+
+    @Test func tenThousandIdleTicksKeepNoMemory() async {
+        await #expect(processExitsWith: .success) {
+            guard let loop = try? ManualHost().makeLoop() else { exit(1) }
+            loop.callLater(.seconds(1000)) {}
+            for _ in 0..<100 { loop.tick() }
+            let before = test_allocated_bytes()
+            for _ in 0..<10_000 { loop.tick() }
+            let after = test_allocated_bytes()
+            loop.close()
+            exit(after - before < 1024 ? 0 : 2)
+        }
     }
 
     /// Conformance 17: nothing grows while the host does not tick, and the backlog is done within budgets.

@@ -6,6 +6,9 @@
 /// Forks; the child calls `body` and ends. Returns the child's wait status.
 int test_fork(void (*body)(void *), void *argument);
 
+/// How many bytes the process has from the C library's allocator, in use or kept for this thread.
+long test_allocated_bytes(void);
+
 /// A signal to this thread every `microseconds`, whose handler does nothing and does not restart system calls; 0 ends it.
 void test_alarm_storm(int microseconds);
 
