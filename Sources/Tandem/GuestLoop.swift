@@ -72,6 +72,8 @@ public final class GuestLoop: @unchecked Sendable {
     // The tick under way; see `Tick.swift`.
     var isTicking = false
     var closesAfterTick = false
+    /// For hosts, whose own loops cannot run inside a tick.
+    package var isInTick: Bool { isTicking }
     /// Whether the UI thread has the turn. The backend has it otherwise.
     var holdsTurn = false
     /// The executor that the task of the running job prefers, if it prefers one of the loop's.

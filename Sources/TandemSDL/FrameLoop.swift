@@ -94,6 +94,9 @@ public struct Frame: Sendable, Hashable {
         update: (Frame) -> Void = { _ in },
         draw: (Frame) -> Void = { _ in }
     ) -> Int {
+        precondition(
+            !guest.loop.isInTick,
+            "FrameLoop.run was called from inside a tick, where no tick can run; start it from main or from a frame")
         let period = periodOfDisplay()
         var pacer = FramePacer(
             period: period, fixedStep: fixedStep, maximumSteps: maximumSteps, maximumDelta: maximumDelta)
