@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Beats: a timer as a sequence, which keeps its phase however late its consumer is.
+// Owner:  the consumer.
+
+/// One beat of a timer.
+public struct Beat<Instant: InstantProtocol>: Sendable where Instant: Sendable {
+    /// Counted from 1, missed ones included.
+    public let number: Int
+    /// When the beat was due.
+    public let time: Instant
+    /// How many beats before this one passed while the consumer was busy.
+    public let missed: Int
+}
+
+/// The beats of a clock, one period apart. Made by `timer(every:)`.
+public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable, C.Duration == Duration {
+    let clock: C
+    let period: Duration
+    let start: C.Instant
+    let sleep: @Sendable (C, C.Instant) async throws -> Void
+
+    /// Sleeps from beat to beat.
+    public struct Iterator: AsyncIteratorProtocol {
+        let beats: Beats
+        private var last = 0
+
+        init(_ beats: Beats) { self.beats = beats }
+
+        /// Waits for the next beat; at once if it has passed, with the number of those that were missed. Throws what the clock's sleep
+        /// throws, `CancellationError` among it.
+        public mutating func next() async throws -> Beat<C.Instant>? {
+            let passed = beats.start.duration(to: beats.clock.now)
+            // The beat that is due, or the next one. O(1), however many were missed.
+            let due = Swift.max(last + 1, Int((passed / beats.period).rounded(.down)))
+            let time = beats.start.advanced(by: beats.period * due)
+            if beats.clock.now < time { try await beats.sleep(beats.clock, time) }
+            defer { last = due }
+            return Beat(number: due, time: time, missed: due - last - 1)
+        }
+    }
+
+    /// Begins with the first beat after the sequence was made.
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
+}
+
+extension GuestClock {
+    /// Beats that are `period` apart, counted from now. They keep their phase; one that finds its consumer busy is counted as missed.
+    /// Traps on a period that is not positive.
+    public func timer(every period: Duration) -> Beats<GuestClock> {
+        precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1) }
+    }
+}
+
+extension GameClock {
+    /// Beats that are `period` of game time apart, counted from now: they stop while the clock is paused.
+    /// Traps on a period that is not positive.
+    public func timer(every period: Duration) -> Beats<GameClock> {
+        precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1) }
+    }
+}

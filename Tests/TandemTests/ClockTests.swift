@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// ClockTests: beats and deadlines, in virtual time. Conformance 28, 43.
+
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+extension Core {
+    @Suite struct ClockTests {
+        /// Ticks, and jumps to the nearest deadline, until nothing is left or `condition` holds.
+        private func pass(_ host: ManualHost, _ clock: VirtualClock, until condition: () -> Bool) {
+            for _ in 0..<10_000 where !condition() {
+                host.tick()
+                if condition() { return }
+                if !host.loop.hasWork, let deadline = host.loop.nextDeadline { clock.advance(to: deadline) }
+            }
+        }
+
+        @Test func beatsKeepTheirPhaseAndCountWhatWasMissed() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let game = GameClock(loop)
+                let journal = Journal([])
+                loop.run({
+                    for try await beat in game.timer(every: .seconds(1)) {
+                        journal.note("\(beat.number) at \(beat.time.elapsed), missed \(beat.missed)")
+                        // Busy for two and a half periods, once.
+                        if beat.number == 2 { try await game.sleep(for: .milliseconds(2500)) }
+                        if beat.number == 6 { break }
+                    }
+                    journal.note("end")
+                })
+                pass(host, clock) { journal.value.last == "end" }
+                #expect(
+                    journal.value == [
+                        "1 at 1.0 seconds, missed 0", "2 at 2.0 seconds, missed 0", "4 at 4.0 seconds, missed 1",
+                        "5 at 5.0 seconds, missed 0", "6 at 6.0 seconds, missed 0", "end",
+                    ])
+            }
+        }
+
+        /// Conformance 43: the clock wins.
+        @Test func aTimeoutCancelsAndAwaitsTheOperationAndSaysWhere() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let journal = Journal([])
+                var outcome: Result<Void, any Error>?
+                loop.run({
+                    try await withTimeout(.seconds(3), clock: loop.clock) {
+                        do { try await loop.sleep(for: .seconds(100)) } catch {
+                            journal.note("cancelled: \(error is CancellationError)")
+                        }
+                        journal.note("ended")
+                        throw CancellationError()
+                    }
+                }) { outcome = $0 }
+                pass(host, clock) { outcome != nil }
+                #expect(journal.value == ["cancelled: true", "ended"])
+                let error = #expect(throws: TimeoutError.self) { try outcome?.get() }
+                #expect(error?.limit == .seconds(3))
+                #expect(error?.site.fileID == "TandemTests/ClockTests.swift")
+                #expect(clock.elapsed == .seconds(3))
+                #expect(loop.statistics.timers == 0)
+            }
+        }
+
+        /// Conformance 43: the operation wins.
+        @Test func anOperationThatIsInTimeReturnsItsValueAndLeavesNoTimer() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                var outcome: Result<Int, any Error>?
+                loop.run({
+                    try await withDeadline(loop.now.advanced(by: .seconds(5)), clock: loop.clock) {
+                        try await loop.sleep(for: .seconds(2))
+                        return 7
+                    }
+                }) { outcome = $0 }
+                pass(host, clock) { outcome != nil }
+                let value = try outcome?.get()
+                #expect(value == 7)
+                #expect(clock.elapsed == .seconds(2))
+                #expect(loop.statistics.timers == 0)
+                #expect(loop.statistics.waitsHandedOver == 0)
+            }
+        }
+
+        @Test func anOperationThatThrowsIsNoTimeout() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                var outcome: Result<Int, any Error>?
+                loop.run({ try await withTimeout(.seconds(5), clock: loop.clock) { throw TestError(3) } }) {
+                    outcome = $0
+                }
+                pass(host, clock) { outcome != nil }
+                #expect(throws: TestError(3)) { try outcome?.get() }
+            }
+        }
+    }
+}
