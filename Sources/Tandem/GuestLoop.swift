@@ -78,6 +78,14 @@ public final class GuestLoop: @unchecked Sendable {
     var holdsTurn = false
     /// The executor that the task of the running job prefers, if it prefers one of the loop's.
     var preferredExecutor: UnownedTaskExecutor?
+    /// On whose behalf the task goes on that is being resumed at this moment, where that is known.
+    var resumption: ExecutorIdentity?
+    /// Keeps what its ticks would give to the program's pool of threads, sleeps included: for simulations, whose order must not depend
+    /// on other threads. Works once the loop has adopted the main actor by way of the executor.
+    package var takesGlobalJobs = false
+    /// Kept jobs that sleep.
+    var keptSleeps: [Int: UnownedJob] = [:]
+    var nextKeptSleep = 0
     /// The last reading of the machine's clock in this tick.
     var mark: Nanoseconds = 0
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
@@ -160,7 +168,7 @@ public final class GuestLoop: @unchecked Sendable {
         isClosed.store(true, ordering: .releasing)
         inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
-        if mainActorPath != nil { LoopMainExecutor.leave() }
+        if mainActorPath != nil { ProgramExecutors.leave() }
         backstage.release()
         OpenLoops.leave(thread)
     }

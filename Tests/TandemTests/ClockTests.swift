@@ -17,6 +17,24 @@ extension Core {
             }
         }
 
+        @Test func aDurationIsFoundAgainFromTheTimeThatIsLeft() {
+            // Asked for, and what has passed when an executor sees it.
+            let cases: [(Int64, [Int64])] = [
+                (100_000_000_000, [0, 103_000, 900_000_000]), (3_000_000_000, [0, 1_000, 20_000_000]),
+                (250_000_000, [0, 1_000, 2_000_000]), (16_000_000, [0, 900, 150_000]), (50_000, [0, 100, 900]),
+            ]
+            for (asked, passed) in cases {
+                for time in passed { #expect(IntendedDelay.nanoseconds(left: asked - time) == asked) }
+            }
+            // A sixtieth of a second: the same at each run.
+            #expect(
+                IntendedDelay.nanoseconds(left: 16_666_667 - 700) == IntendedDelay.nanoseconds(left: 16_666_667 - 9_000)
+            )
+            #expect(IntendedDelay.nanoseconds(left: 0) == 0)
+            #expect(IntendedDelay.nanoseconds(left: -5) == 0)
+            #expect(IntendedDelay.nanoseconds(left: .max) > .max / 2)
+        }
+
         @Test func beatsKeepTheirPhaseAndCountWhatWasMissed() throws {
             let (configuration, clock) = virtualConfiguration()
             try withLoop(configuration: configuration) { host, loop in

@@ -4,6 +4,8 @@
 //         the inbox. The loop is a serial executor (actors may live on it) and a task executor (tasks may prefer it).
 // Owner:  `enqueue` runs on any thread.
 
+import Dispatch
+
 extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Takes a job of Swift's runtime. Any thread.
     ///
@@ -11,7 +13,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// its task waiting for ever.
     public nonisolated func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if !accept(.job(job, .loop)) { runLate(job) }
+        if !accept(.job(job, identity(preferring: asUnownedTaskExecutor()) ?? .loop)) { runLate(job) }
     }
 
     func runLate(_ job: UnownedJob) {
@@ -51,7 +53,55 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         case .mainActor(let preferred?):
             job.runSynchronously(isolatedTo: MainActor.sharedUnownedExecutor, taskExecutor: preferred)
         case .mainActor(nil): job.runSynchronously(on: MainActor.sharedUnownedExecutor)
+        case .pool: job.runSynchronously(on: UnownedSerialExecutor.ofNobody)
         }
+    }
+
+    /// Resumes a task that waited in `isolation`. Its next job belongs there, which the runtime does not know: it would send the task
+    /// through the pool of threads to find its actor, though that is here.
+    func resuming(_ isolation: (any Actor)?, _ body: () -> Void) {
+        resumption = identity(of: isolation)
+        body()
+        resumption = nil
+    }
+
+    private func identity(of isolation: (any Actor)?) -> ExecutorIdentity? {
+        guard let isolation, thread.isCurrent else { return nil }
+        if mainActorPath == .executor, isolation === MainActor.shared { return .mainActor(nil) }
+        return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .loop : nil
+    }
+
+    /// UI thread: on whose behalf a job goes on whose task prefers an executor of the loop, if it is being resumed.
+    func identity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
+        guard thread.isCurrent, case .mainActor = resumption else { return nil }
+        return .mainActor(executor)
+    }
+
+    /// UI thread: on whose behalf the loop runs a job that is on its way to the program's pool of threads; `nil`: let it go there.
+    var identityOfPoolJob: ExecutorIdentity? { resumption ?? (keepsPoolJobs ? .pool : nil) }
+
+    /// UI thread: does what is started now descend from the loop's simulation?
+    var keepsPoolJobs: Bool { takesGlobalJobs && isTicking }
+
+    /// UI thread: a kept job that sleeps for what is left of a duration by the machine's clock.
+    func keep(_ job: UnownedJob, sleepingFor left: Duration) {
+        let number = nextKeptSleep
+        nextKeptSleep += 1
+        keptSleeps[number] = job
+        callLater(.nanoseconds(IntendedDelay.nanoseconds(left: left.nanosecondsRoundedUp))) { [self] in
+            if let job = keptSleeps.removeValue(forKey: number) { _ = accept(.job(job, .pool)) }
+        }
+    }
+
+    /// UI thread: the loop closes; a sleep that will not come to its end ends now.
+    func endKeptSleeps() {
+        for (_, job) in keptSleeps.sorted(by: { $0.key < $1.key }) { _ = accept(.job(job, .pool)) }
+        keptSleeps = [:]
+    }
+
+    /// Any thread: the fate of a kept job when its loop has gone: the pool, as without Tandem.
+    static func runPoolJobWithoutLoop(_ job: UnownedJob) {
+        DispatchQueue.global().async { job.runSynchronously(on: UnownedSerialExecutor.ofNobody) }
     }
 
     /// A job that goes on to the main actor from here belongs to the same task, as a rule. The runtime compares the preferred executor
@@ -85,10 +135,9 @@ final class RunExecutor: TaskExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let work = Work.job(job, .run(self))
         if thread.isCurrent, let loop {
-            if loop.accept(work) { return }
-        } else if inbox.append(work) {
+            if loop.accept(.job(job, loop.identity(preferring: asUnownedTaskExecutor()) ?? .run(self))) { return }
+        } else if inbox.append(.job(job, .run(self))) {
             backstage.raise(.inbox)
             return
         }
@@ -102,4 +151,12 @@ final class RunExecutor: TaskExecutor {
     }
 
     func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+}
+
+extension UnownedSerialExecutor {
+    // Safe, both: the type is frozen, and holds an executor's address and what kind it is; zeros stand for no executor.
+    /// What the platform's pool runs its jobs on: no actor's executor.
+    static var ofNobody: UnownedSerialExecutor { unsafeBitCast((UInt(0), UInt(0)), to: UnownedSerialExecutor.self) }
+    /// To compare by.
+    fileprivate var words: (UInt, UInt) { unsafeBitCast(self, to: (UInt, UInt).self) }
 }

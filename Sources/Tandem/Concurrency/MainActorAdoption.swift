@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // MainActorAdoption: the main actor lives on a loop.
-// Idea:   a program has one main executor. Ours hands each job to the loop that adopted the main actor, where it runs under the
-//         tick's budget and statistics; with no such loop it hands the job to libdispatch's main queue, where it would have
-//         gone without us. The loop also drains that queue, for `DispatchQueue.main` and for the toolchains without the
-//         custom executor.
-// Owner:  adoption is the main actor's; `enqueue` runs on any thread.
-//
-// The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
-// condition.
+// Idea:   the program's main executor (see `ProgramExecutors`) hands each main-actor job to the loop, where it runs under the
+//         tick's budget and statistics. The loop also drains libdispatch's main queue, for `DispatchQueue.main` and for the
+//         toolchains without custom executors.
+// Owner:  the main actor.
 
 import CLinux
 import Dispatch
 import Glibc
-import Synchronization
 import SystemPackage
-
-#if compiler(>=6.3) && compiler(<6.5)
-    @_spi(ExperimentalCustomExecutors) import _Concurrency
-#endif
 
 /// How `@MainActor` jobs reach the loop.
 public enum MainActorPath: Sendable, Hashable {
@@ -53,7 +44,7 @@ extension GuestLoop {
             callSoon { Self.drainMainQueue() }
             drainsMainQueue = true
         }
-        if path == .executor, LoopMainExecutor.install(for: self) {
+        if path == .executor, ProgramExecutors.install(for: self) {
             mainActorPath = .executor
             return .executor
         }
@@ -76,82 +67,6 @@ extension GuestLoop {
         _dispatch_main_queue_callback_4CF(nil)
     }
 }
-
-#if compiler(>=6.3) && compiler(<6.5)
-
-    /// The program's main executor once a loop has adopted the main actor.
-    final class LoopMainExecutor: MainExecutor {
-        private static let shared = LoopMainExecutor()
-        private let lock = Lock()
-        // Safe: written on the adopting thread with `lock` held; read there without it, elsewhere with it.
-        private nonisolated(unsafe) weak var loop: GuestLoop?
-        /// Which thread may read `loop` without the lock; 0 for none.
-        private let adopter = Atomic<UInt>(0)
-
-        private struct Factory: ExecutorFactory {
-            static var mainExecutor: any MainExecutor { LoopMainExecutor.shared }
-            static var defaultExecutor: any TaskExecutor { PlatformExecutorFactory.defaultExecutor }
-        }
-
-        /// Adopting thread. Returns whether the runtime took the executor.
-        static func install(for loop: GuestLoop) -> Bool {
-            if MainActor.executor !== shared { _createExecutors(factory: Factory.self) }
-            guard MainActor.executor === shared else { return false }
-            shared.attach(loop)
-            return true
-        }
-
-        /// The loop closes.
-        static func leave() { shared.attach(nil) }
-
-        private func attach(_ loop: GuestLoop?) {
-            lock.lock()
-            self.loop = loop
-            adopter.store(loop?.thread.key ?? 0, ordering: .releasing)
-            lock.unlock()
-        }
-
-        func enqueue(_ job: consuming ExecutorJob) {
-            let job = UnownedJob(job)
-            if let loop = current {
-                let preferred = isOnAdopter ? loop.preferredExecutor : nil
-                if loop.accept(.job(job, .mainActor(preferred))) { return }
-            }
-            GuestLoop.runMainActorJobWithoutLoop(job)
-        }
-
-        private var current: GuestLoop? {
-            if isOnAdopter { return loop }
-            lock.lock()
-            defer { lock.unlock() }
-            return loop
-        }
-
-        private var isOnAdopter: Bool { adopter.load(ordering: .relaxed) == UInt(pthread_self()) }
-
-        func checkIsolated() {
-            if !isOnAdopter { dispatchPrecondition(condition: .onQueue(.main)) }
-        }
-
-        func isIsolatingCurrentContext() -> Bool? { isOnAdopter ? true : nil }
-
-        func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
-
-        /// Runs an `async` main, for ever.
-        func run() throws { dispatchMain() }
-
-        func stop() {}
-    }
-
-#else
-
-    /// Without the custom executor the main queue carries the main actor's jobs as well.
-    enum LoopMainExecutor {
-        static func install(for loop: GuestLoop) -> Bool { false }
-        static func leave() {}
-    }
-
-#endif
 
 extension GuestLoop {
     /// Any thread: the fate of a main-actor job while no loop is there: libdispatch's main queue, as without Tandem.

@@ -7,31 +7,35 @@ final class Waiter: @unchecked Sendable {
     // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
 
     private let loop: GuestLoop
+    /// Where the task waits, and goes on.
+    private let isolation: (any Actor)?
     private var continuation: UnsafeContinuation<Void, any Error>?
     /// Removes what would have resumed the task: its timer, registration or place in a line.
     private var disarm: (() -> Void)?
     private var isCancelled = false
 
-    init(loop: GuestLoop) {
+    init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = loop
+        self.isolation = isolation
     }
 
     /// Suspends: keeps the continuation, unless a cancellation was quicker. `arm` returns how to disarm.
     func begin(_ continuation: UnsafeContinuation<Void, any Error>, arm: () throws -> () -> Void) {
         loop.thread.check("the beginning of a wait")
-        guard !isCancelled else { return continuation.resume(throwing: CancellationError()) }
         do {
+            if isCancelled { throw CancellationError() }
             disarm = try arm()
             self.continuation = continuation
         } catch {
-            continuation.resume(throwing: error)
+            loop.resuming(isolation) { continuation.resume(throwing: error) }
         }
     }
 
     /// What was waited for has come.
     func resume() {
         disarm = nil
-        take()?.resume()
+        guard let continuation = take() else { return }
+        loop.resuming(isolation) { continuation.resume() }
     }
 
     /// The wait ends without what was waited for. Harmless after it ended.
@@ -40,7 +44,8 @@ final class Waiter: @unchecked Sendable {
         self.disarm = nil
         let continuation = take()
         disarm?()
-        continuation?.resume(throwing: error)
+        guard let continuation else { return }
+        loop.resuming(isolation) { continuation.resume(throwing: error) }
     }
 
     /// Any thread: the task was cancelled.
@@ -72,7 +77,7 @@ extension GuestLoop {
     /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
     private func wait(isolation: isolated (any Actor)?, arm: (Waiter) throws -> () -> Void) async throws {
         try Task.checkCancellation()
-        let waiter = Waiter(loop: self)
+        let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(
             operation: {
                 _ = isolation
@@ -95,7 +100,7 @@ extension GuestLoop {
         }
         try Task.checkCancellation()
         backstage.waitsHandedOver.add(1, ordering: .relaxed)
-        let waiter = Waiter(loop: self)
+        let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(
             operation: {
                 _ = isolation

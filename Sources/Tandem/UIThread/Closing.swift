@@ -39,6 +39,7 @@ extension GuestLoop {
         for action in onClose { action() }
         onClose = []
         resumeWaiters(throwing: CancellationError())
+        endKeptSleeps()
         dropTimers()
         let graceEnd = mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
         drain(until: graceEnd)
@@ -93,6 +94,7 @@ extension GuestLoop {
             case .job(let job, .run(let executor)): executor.runLate(job)
             case .job(let job, .loop): runLate(job)
             case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
+            case .job(let job, .pool): Self.runPoolJobWithoutLoop(job)
             default: dropped += 1
             }
         }

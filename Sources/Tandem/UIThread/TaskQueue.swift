@@ -19,6 +19,8 @@ enum ExecutorIdentity {
     case run(RunExecutor)
     /// With the executor that the job's task prefers, as far as is known.
     case mainActor(UnownedTaskExecutor?)
+    /// Of nobody's: a job of the program's pool, kept by a loop that simulates.
+    case pool
 }
 
 /// A class, so that a callback can add to the queue that it was taken from.

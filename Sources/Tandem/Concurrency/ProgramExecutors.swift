@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// ProgramExecutors: the two executors that a Swift program has one each of, replaced by ours.
+// Idea:   the main executor hands the main actor's jobs to the loop that adopted it, and to libdispatch's main queue while there is
+//         none, where they would have gone without us. The default executor is the platform's pool, but for two kinds of job that
+//         are enqueued on the adopting thread: a task that the loop resumes goes on there, instead of by way of a pool thread; and
+//         a loop that simulates keeps everything that its ticks start.
+// Owner:  adoption is the main actor's; `enqueue` runs on any thread.
+// Breaks: a job that goes to neither the loop nor the platform leaves its task waiting for ever.
+//
+// The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
+// condition.
+
+import Dispatch
+import Glibc
+import Synchronization
+
+#if compiler(>=6.3) && compiler(<6.5)
+    @_spi(ExperimentalCustomExecutors) @_spi(ExperimentalScheduling) import _Concurrency
+
+    /// The program's executors.
+    enum ProgramExecutors {
+        private struct Factory: ExecutorFactory {
+            static var mainExecutor: any MainExecutor { LoopMainExecutor.shared }
+            static var defaultExecutor: any TaskExecutor { LoopPoolExecutor.shared }
+        }
+
+        /// Puts both executors in place, if they are not. Returns whether the runtime took them.
+        static func install() -> Bool {
+            if MainActor.executor !== LoopMainExecutor.shared { _createExecutors(factory: Factory.self) }
+            return MainActor.executor === LoopMainExecutor.shared
+        }
+
+        /// Adopting thread: main-actor jobs go to `loop` from here on. Returns whether the runtime took the executors.
+        static func install(for loop: GuestLoop) -> Bool {
+            guard install() else { return false }
+            Adopter.shared.attach(loop)
+            return true
+        }
+
+        /// The loop closes.
+        static func leave() { Adopter.shared.attach(nil) }
+    }
+
+    /// The loop that has adopted the main actor, as both executors see it.
+    private final class Adopter: Sendable {
+        static let shared = Adopter()
+        private let lock = Lock()
+        // Safe: written on the adopting thread with `lock` held; read there without it, elsewhere with it.
+        private nonisolated(unsafe) weak var loop: GuestLoop?
+        /// Which thread may read `loop` without the lock; 0 for none.
+        private let thread = Atomic<UInt>(0)
+
+        func attach(_ loop: GuestLoop?) {
+            lock.lock()
+            self.loop = loop
+            thread.store(loop?.thread.key ?? 0, ordering: .releasing)
+            lock.unlock()
+        }
+
+        /// Whether the calling thread is the adopting one.
+        var isHere: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+        /// The loop, if the calling thread is the adopting one.
+        var loopHere: GuestLoop? { isHere ? loop : nil }
+
+        /// The loop, from any thread.
+        var loopAnywhere: GuestLoop? {
+            if isHere { return loop }
+            lock.lock()
+            defer { lock.unlock() }
+            return loop
+        }
+    }
+
+    /// The program's main executor.
+    private final class LoopMainExecutor: MainExecutor {
+        static let shared = LoopMainExecutor()
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            if let loop = Adopter.shared.loopAnywhere {
+                let preferred = Adopter.shared.isHere ? loop.preferredExecutor : nil
+                if loop.accept(.job(job, .mainActor(preferred))) { return }
+            }
+            GuestLoop.runMainActorJobWithoutLoop(job)
+        }
+
+        func checkIsolated() {
+            if !Adopter.shared.isHere { dispatchPrecondition(condition: .onQueue(.main)) }
+        }
+
+        func isIsolatingCurrentContext() -> Bool? { Adopter.shared.isHere ? true : nil }
+
+        func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+        /// Runs an `async` main, for ever.
+        func run() throws { dispatchMain() }
+
+        func stop() {}
+    }
+
+    /// The program's default executor: the platform's pool, but for what belongs to the loop's thread.
+    private final class LoopPoolExecutor: TaskExecutor, SchedulingExecutor {
+        static let shared = LoopPoolExecutor()
+        private let pool = PlatformExecutorFactory.defaultExecutor
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            if let loop = Adopter.shared.loopHere, let identity = loop.identityOfPoolJob,
+                loop.accept(.job(job, identity))
+            {
+                return
+            }
+            pool.enqueue(job)
+        }
+
+        func enqueue<C: Clock>(
+            _ job: consuming ExecutorJob, at instant: C.Instant, tolerance: C.Duration?, clock: C
+        ) {
+            if let loop = Adopter.shared.loopHere, loop.keepsPoolJobs,
+                let left = clock.now.duration(to: instant) as? Duration
+            {
+                loop.keep(UnownedJob(job), sleepingFor: left)
+            } else {
+                scheduling.enqueue(job, at: instant, tolerance: tolerance, clock: clock)
+            }
+        }
+
+        func enqueue<C: Clock>(
+            _ job: consuming ExecutorJob, after delay: C.Duration, tolerance: C.Duration?, clock: C
+        ) {
+            if let loop = Adopter.shared.loopHere, loop.keepsPoolJobs, let delay = delay as? Duration {
+                loop.keep(UnownedJob(job), sleepingFor: delay)
+            } else {
+                scheduling.enqueue(job, after: delay, tolerance: tolerance, clock: clock)
+            }
+        }
+
+        private var scheduling: any SchedulingExecutor {
+            guard let pool = pool as? any SchedulingExecutor else {
+                fatalError("the platform's default executor cannot schedule, which Task.sleep needs")
+            }
+            return pool
+        }
+
+        func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+    }
+
+#else
+
+    /// Without custom executors libdispatch's main queue carries the main actor's jobs as well.
+    enum ProgramExecutors {
+        static func install(for loop: GuestLoop) -> Bool { false }
+        static func leave() {}
+    }
+
+#endif
