@@ -58,9 +58,9 @@ public final class GuestLoop: @unchecked Sendable {
     var timers = TimerHeap()
     let registrations: RegistrationTable
     /// Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too.
-    var otherWaiters: [ObjectIdentifier: Waiter] = [:]
+    var otherWaiters = InOrder<Waiter>()
     /// Those that have not ended.
-    var runs: [ObjectIdentifier: any AnyGuestRun] = [:]
+    var runs = InOrder<any AnyGuestRun>()
     private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public internal(set) var mainActorPath: MainActorPath?

@@ -13,6 +13,8 @@ final class Waiter: @unchecked Sendable {
     /// Removes what would have resumed the task: its timer, registration or place in a line.
     private var disarm: (() -> Void)?
     private var isCancelled = false
+    /// What the task says of its wait, for reports; sleeps and descriptors are reported by their handles.
+    var note: WaitNote?
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = loop

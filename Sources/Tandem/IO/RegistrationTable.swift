@@ -90,6 +90,9 @@ final class RegistrationTable {
         onStale(registration)
     }
 
+    /// The watches, by descriptor. O(n); for reports.
+    var handles: [IOHandle] { slots.flatMap { [$0?.reader, $0?.writer].compactMap { $0 } } }
+
     func drop(_ registration: Registration) {
         guard self[registration.fd] === registration else { return }
         self[registration.fd] = nil

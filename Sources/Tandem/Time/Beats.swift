@@ -46,17 +46,23 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
 extension GuestClock {
     /// Beats that are `period` apart, counted from now. They keep their phase; one that finds its consumer busy is counted as missed.
     /// Traps on a period that is not positive.
-    public func timer(every period: Duration) -> Beats<GuestClock> {
+    public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
+        -> Beats<GuestClock>
+    {
         precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1) }
+        let site = CallSite(fileID: fileID, line: line)
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, site) }
     }
 }
 
 extension GameClock {
     /// Beats that are `period` of game time apart, counted from now: they stop while the clock is paused.
     /// Traps on a period that is not positive.
-    public func timer(every period: Duration) -> Beats<GameClock> {
+    public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
+        -> Beats<GameClock>
+    {
         precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1) }
+        let site = CallSite(fileID: fileID, line: line)
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, site) }
     }
 }

@@ -77,11 +77,22 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// Suspends until the game's time has reached `deadline`, never less.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled, paused or not; `.closed` when the loop ends.
-    public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
-        let site = CallSite()
+    public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+        try await sleep(until: deadline, CallSite())
+    }
+
+    /// As ``sleep(until:tolerance:)``, with the caller's place for reports.
+    public func sleep(
+        until deadline: Instant, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
+    }
+
+    func sleep(until deadline: Instant, _ site: CallSite) async throws {
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = CallbackHandle(.resume(waiter), readyAt: 0, isTimer: false, site: site, loop: loop)
             sleepers.insert(handle, deadline: max(deadline.elapsed.nanosecondsRoundedUp, elapsed))
+            waiter.note = WaitNote(kind: .gameSleep, site: site)
             loop.otherWaiters[ObjectIdentifier(waiter)] = waiter
             setAlarm()
             return { [self] in remove(handle, waiter) }
@@ -89,8 +100,10 @@ public final class GameClock: Clock, @unchecked Sendable {
     }
 
     /// Suspends for so much game time.
-    public func sleep(for duration: Duration, tolerance: Duration? = nil) async throws {
-        try await sleep(until: now.advanced(by: duration), tolerance: tolerance)
+    public func sleep(
+        for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await sleep(until: now.advanced(by: duration), CallSite(fileID: fileID, line: line))
     }
 
     private var elapsed: Nanoseconds {

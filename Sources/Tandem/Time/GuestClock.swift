@@ -26,9 +26,19 @@ public struct GuestClock: Clock {
     /// thread; then it goes through the inbox.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled; `.closed` when the loop ends.
-    public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
+    public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+        try await sleep(until: deadline, CallSite())
+    }
+
+    /// As ``sleep(until:tolerance:)``, with the caller's place for reports.
+    public func sleep(
+        until deadline: Instant, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
+    }
+
+    func sleep(until deadline: Instant, _ site: CallSite) async throws {
         let loop = loop
-        let site = CallSite()
         try await loop.waitFromAnywhere(isolation: #isolation) { waiter in
             let handle = loop.arm(.resume(waiter), loop.time.nanoseconds(at: deadline), true, site)
             return { handle.cancel() }
@@ -36,8 +46,10 @@ public struct GuestClock: Clock {
     }
 
     /// As ``sleep(until:tolerance:)``, counted from now.
-    public func sleep(for duration: Duration, tolerance: Duration? = nil) async throws {
-        try await sleep(until: now.advanced(by: duration), tolerance: tolerance)
+    public func sleep(
+        for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await sleep(until: now.advanced(by: duration), CallSite(fileID: fileID, line: line))
     }
 }
 

@@ -66,9 +66,16 @@ struct TimerHeap {
         return handles
     }
 
-    /// The tasks that sleep, in no order.
+    /// What is in the heap, in the order in which it is due. O(n log n); for reports.
+    var inOrder: [(handle: CallbackHandle, deadline: Nanoseconds)] {
+        entries.sorted { $0.isBefore($1) }.map { ($0.handle, $0.deadline) }
+    }
+
+    /// The tasks that sleep, in the order in which they are due. O(n log n).
     var waiters: [Waiter] {
-        entries.compactMap { if case .resume(let waiter) = $0.handle.action { waiter } else { nil } }
+        entries.sorted { $0.isBefore($1) }.compactMap {
+            if case .resume(let waiter) = $0.handle.action { waiter } else { nil }
+        }
     }
 
     private mutating func place(_ entry: Entry, at index: Int) {

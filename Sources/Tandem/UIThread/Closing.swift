@@ -72,8 +72,8 @@ extension GuestLoop {
     }
 
     private func giveUpRuns() {
-        let abandoned = runs.values.map { $0 }
-        runs = [:]
+        let abandoned = runs.values
+        runs.removeAll()
         for run in abandoned {
             configuration.logger.warning(
                 "the run started at \(run.site) did not end within \(configuration.closeGrace) of its loop's close and is given up"

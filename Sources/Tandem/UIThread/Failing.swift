@@ -40,8 +40,8 @@ extension GuestLoop {
 
     /// Resumes every waiting task and ends every run with `error`. Posts, callbacks and timers stay.
     func endEverything(with error: any Error) {
-        let abandoned = runs.values.map { $0 }
-        runs = [:]
+        let abandoned = runs.values
+        runs.removeAll()
         for run in abandoned { run.abandon(error) }
         resumeWaiters(throwing: error)
     }
@@ -51,7 +51,7 @@ extension GuestLoop {
             for case (_, .resume(let waiter)) in registration.endAll() { waiter.resume(throwing: error) }
         }
         for waiter in timers.waiters + otherWaiters.values { waiter.resume(throwing: error) }
-        otherWaiters = [:]
+        otherWaiters.removeAll()
     }
 
     /// A descriptor was closed while its watches stood.

@@ -34,6 +34,8 @@ final class TaskQueue {
 
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
+    /// What stands in the queue, in order. O(n); for reports.
+    var works: [Work] { entries.map(\.work) }
 
     func append(_ work: Work, readyAt: Nanoseconds) {
         entries.append(Entry(work: work, readyAt: readyAt))

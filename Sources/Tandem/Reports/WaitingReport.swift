@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// WaitingReport: what stands on a loop and has not come to its end: the answer to "why does nothing happen?".
+// Owner:  the UI thread makes it, by looking; nothing is kept for it but what the waits carry anyway.
+
+public import SystemPackage
+
+/// Something that waits on a loop: what it is, what it waits for, and where it was made.
+public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
+    /// What waits.
+    public enum Kind: String, Sendable, Hashable {
+        /// A callback or a piece of async code that the next tick will run.
+        case ready
+        /// A callback that waits for its time.
+        case timer
+        /// A task that sleeps on the loop's clock.
+        case sleep
+        /// A task that sleeps on a ``GameClock``.
+        case gameSleep
+        /// A handler or a task that waits for a descriptor.
+        case descriptor
+        /// A task that waits for a frame.
+        case frame
+        /// An async main function, started by ``GuestLoop/run(fileID:line:_:onDone:)``, that has not ended.
+        case run
+        /// A task in another wait of the loop's.
+        case other
+    }
+
+    /// What waits.
+    public let kind: Kind
+    /// Where it was made, if that is known: Swift's own sleeps do not say.
+    public let site: CallSite?
+    /// When it is due, in the terms of the loop's clock; `nil` where that is not a matter of time, or of another clock's.
+    public let deadline: ContinuousClock.Instant?
+    /// The descriptor that it waits for.
+    public let descriptor: FileDescriptor?
+    /// What it waits for, in words.
+    public let reason: String
+
+    /// The reason and the place, in one line.
+    public var description: String { site.map { "\(reason), from \($0)" } ?? reason }
+}
+
+/// What a waiting task can say of itself.
+struct WaitNote {
+    let kind: WaitingReport.Kind
+    let site: CallSite?
+    var reason: String { kind == .gameSleep ? "a sleep on a GameClock" : "a task" }
+}
+
+extension CallSite {
+    /// The library's own machinery, which is nobody's to wait for.
+    fileprivate var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") }
+}
+
+extension GuestLoop {
+    /// What waits on this loop at the moment: what is ready, then timers and sleeps by deadline, descriptors, other waits, runs.
+    /// UI thread. O(n log n); for messages and tests.
+    public var waiting: [WaitingReport] {
+        thread.check("GuestLoop.waiting")
+        var reports = [readyIO, readyTimers, ready].flatMap { $0.works.compactMap(report) }
+        reports += timers.inOrder.compactMap { report($0.handle, deadline: $0.deadline) }
+        reports += registrations.handles.compactMap(report)
+        reports += otherWaiters.values.map { waiter in
+            let note = waiter.note
+            return WaitingReport(
+                kind: note?.kind ?? .other, site: note?.site, deadline: nil, descriptor: nil,
+                reason: note?.reason ?? "a task")
+        }
+        reports += runs.values.map {
+            WaitingReport(kind: .run, site: $0.site, deadline: nil, descriptor: nil, reason: "a run that has not ended")
+        }
+        return reports
+    }
+
+    private func report(_ work: Work) -> WaitingReport? {
+        let site: CallSite?
+        var reason = "a callback that is ready"
+        switch work {
+        case .callback(let handle):
+            guard !handle.isDone else { return nil }
+            site = handle.site
+        case .posted(_, let postedAt): (site, reason) = (postedAt, "a post that is ready")
+        case .readiness(let handle):
+            guard !handle.isDone else { return nil }
+            site = handle.site
+        case .job: (site, reason) = (nil, "a task that is ready to go on")
+        }
+        return WaitingReport(kind: .ready, site: site, deadline: nil, descriptor: nil, reason: reason)
+    }
+
+    private func report(_ handle: CallbackHandle, deadline: Nanoseconds) -> WaitingReport? {
+        let (kind, name): (WaitingReport.Kind, String)
+        switch handle.action {
+        case .none: return nil
+        case .call:
+            guard !handle.site.isOfLibrary else { return nil }
+            (kind, name) = (.timer, "a timer")
+        case .resume: (kind, name) = (.sleep, "a sleep")
+        }
+        let left = Duration.nanoseconds(max(0, deadline.addingClamped(-time.now)))
+        return WaitingReport(
+            kind: kind, site: handle.site, deadline: time.instant(at: deadline), descriptor: nil,
+            reason: deadline == .never ? "\(name) that is never due" : "\(name), due in \(left)")
+    }
+
+    private func report(_ handle: IOHandle) -> WaitingReport? {
+        guard !handle.isDone, handle.isOneShot || !handle.site.isOfLibrary else { return nil }
+        let name = handle.isOneShot ? "a task that waits" : "a handler"
+        return WaitingReport(
+            kind: .descriptor, site: handle.site, deadline: nil, descriptor: handle.descriptor,
+            reason: "\(name) until descriptor \(handle.descriptor.rawValue) is \(handle.direction.rawValue)")
+    }
+}

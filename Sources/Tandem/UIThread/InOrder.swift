@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// InOrder: a set of objects that is visited in the order in which they came.
+// Idea:   a dictionary by identity for taking out, and a number for the order, since a dictionary's own order differs from process to
+//         process, and with it the order in which a loop's end resumes its tasks.
+// Owner:  the UI thread.
+
+struct InOrder<Element> {
+    private var entries: [ObjectIdentifier: (number: UInt64, element: Element)] = [:]
+    private var next: UInt64 = 0
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// The elements, first come first. O(n log n).
+    var values: [Element] { entries.values.sorted { $0.number < $1.number }.map(\.element) }
+
+    subscript(_ identity: ObjectIdentifier) -> Element? {
+        get { entries[identity]?.element }
+        set {
+            entries[identity] = newValue.map { (next, $0) }
+            next += 1
+        }
+    }
+
+    mutating func removeAll() { entries = [:] }
+}
