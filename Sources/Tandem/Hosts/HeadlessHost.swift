@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// HeadlessHost: a host without frames, for dedicated servers and tools: the thread that made it sleeps until the loop has something.
+// Idea:   the whole of hosting on one page: signal when asked, look before sleeping, tick.
+// Owner:  the thread that made it; `requestTick` and `stop` come from any.
+
+import Synchronization
+
+/// A host for programs without a frame loop: its thread waits on a semaphore and ticks when there is work.
+///
+/// ```swift
+/// let server = try HeadlessHost()
+/// server.loop.run { try await serve(on: server.loop) } onDone: { _ in server.stop() }
+/// server.run()          // until stop()
+/// server.close()
+/// ```
+///
+/// It is also the shortest example of a host; see ``GuestHost``.
+public final class HeadlessHost: @unchecked Sendable {
+    // Safe to send: the loop checks its thread, and what other threads touch is atomic or a semaphore.
+
+    /// What the loop sees of the host, so that neither owns the other.
+    private final class Bell: GuestHost {
+        let semaphore = Semaphore()
+
+        func requestTick() -> Bool {
+            semaphore.signal()
+            return true
+        }
+    }
+
+    /// The loop, made on the thread that made the host.
+    public let loop: GuestLoop
+    private let bell = Bell()
+    private let isStopped = Atomic<Bool>(false)
+
+    /// Makes the host and its loop on the calling thread.
+    ///
+    /// - Throws: what `GuestLoop.init` throws.
+    public init(
+        configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
+    ) throws(GuestError) {
+        loop = try GuestLoop(host: bell, configuration: configuration, fileID: fileID, line: line)
+    }
+
+    /// Sleeps and ticks until ``stop()``. Returns at once if it was called before.
+    public func run() {
+        _ = run(within: nil) { isStopped.load(ordering: .acquiring) }
+        isStopped.store(false, ordering: .releasing)
+    }
+
+    /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed first.
+    public func run(within limit: Duration?, until condition: () -> Bool) -> Bool {
+        let end = limit.map { loop.now.advanced(by: $0) }
+        while !condition() {
+            if let end, loop.now >= end { return false }
+            // The look before the sleep: a request may have been answered by an earlier tick, and its signal taken.
+            if !loop.hasWork, !loop.skipsTime(until: end) { sleep(until: end) }
+            loop.tick()
+        }
+        return true
+    }
+
+    /// Ends ``run()``. Any thread.
+    public func stop() {
+        isStopped.store(true, ordering: .releasing)
+        _ = bell.requestTick()
+    }
+
+    /// Ends the loop. Idempotent.
+    public func close() { loop.close() }
+
+    private func sleep(until end: ContinuousClock.Instant?) {
+        guard let end else { return bell.semaphore.wait() }
+        _ = bell.semaphore.wait(for: loop.now.duration(to: end))
+    }
+}
