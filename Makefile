@@ -24,7 +24,8 @@ test: dependencies
 
 examples: dependencies
 	swift build
-	@for example in Examples/*/; do echo ".build/debug/$$(basename $$example)"; done
+	@for example in Examples/*/; do name=$$(basename $$example); \
+	if [ -e $$example/Package.swift ]; then echo "swift run --package-path Examples/$$name $$name"; else echo ".build/debug/$$name"; fi; done
 
 assets: dependencies
 	swift run MakeAssets

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// 11-http-in-the-game: the game's state over HTTP, and live over a WebSocket.
+// Idea: FlyingFox's sockets wait in the loop's epoll set, and a route is a function on the main actor: it reads and changes the game
+// between two frames, with no lock. Try it while it runs:
+//
+//     curl localhost:8080/state
+//     curl -X POST 'localhost:8080/push?x=3&y=-1'
+//     python3 -m websockets ws://localhost:8080/live
+//
+// --port N    listens there; 0 for any free one (default 8080)
+// --frames N  ends after N frames; else closing the window ends it
+
+import CSDL2
+import FlyingFox
+import Foundation
+import Tandem
+import TandemFlyingFox
+import TandemSDL
+
+func option(_ name: String) -> Int? {
+    CommandLine.arguments.firstIndex(of: name).flatMap { Int(CommandLine.arguments[$0 + 1]) }
+}
+
+/// A ball in a box: all that there is to this game. What is encoded is what the network sees.
+@MainActor final class Game {
+    struct State: Codable, Sendable {
+        var x = 160.0, y = 90.0, vx = 2.0, vy = 1.5
+        var frame = 0, bounces = 0
+    }
+
+    private(set) var state = State()
+    private var watchers: [UUID: AsyncStream<WSMessage>.Continuation] = [:]
+
+    func push(x: Double, y: Double) { (state.vx, state.vy) = (state.vx + x, state.vy + y) }
+
+    func step() {
+        state.frame += 1
+        (state.x, state.y) = (state.x + state.vx, state.y + state.vy)
+        for (position, speed, end) in [(\State.x, \State.vx, 320.0), (\State.y, \State.vy, 180.0)]
+        where !(0...end).contains(state[keyPath: position]) {
+            state[keyPath: position] = min(max(state[keyPath: position], 0), end)
+            state[keyPath: speed] *= -1
+            state.bounces += 1
+        }
+        guard !watchers.isEmpty else { return }
+        let message = WSMessage.text(String(decoding: json, as: UTF8.self))
+        for watcher in watchers.values { watcher.yield(message) }
+    }
+
+    var json: Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return (try? encoder.encode(state)) ?? Data()
+    }
+
+    /// A message for each frame, for as long as somebody listens; who is slow misses the oldest ones.
+    func watch() -> AsyncStream<WSMessage> {
+        let id = UUID()
+        let (stream, continuation) = AsyncStream.makeStream(of: WSMessage.self, bufferingPolicy: .bufferingNewest(8))
+        watchers[id] = continuation
+        continuation.onTermination = { _ in Task { @MainActor in self.watchers[id] = nil } }
+        return stream
+    }
+}
+
+struct Live: WSMessageHandler {
+    let game: Game
+    func makeMessages(for client: AsyncStream<WSMessage>) async throws -> AsyncStream<WSMessage> { await game.watch() }
+}
+
+guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("HTTP in the game", 0, 0, 320, 180, 0),
+    let renderer = SDL_CreateRenderer(window, -1, 0)
+else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
+let guest = try SDLGuest()
+let game = Game()
+let server = HTTPServer(
+    address: try .inet(ip4: "127.0.0.1", port: UInt16(clamping: option("--port") ?? 8080)),
+    pool: GuestSocketPool(guest.loop),
+    logger: .disabled)
+
+guest.run {
+    await server.appendRoute("GET /state") { _ in
+        await HTTPResponse(statusCode: .ok, headers: [.contentType: "application/json"], body: game.json)
+    }
+    await server.appendRoute("POST /push?x=:x&y=:y") { (x: Double, y: Double) in
+        await game.push(x: x, y: y)
+        return HTTPResponse(statusCode: .noContent)
+    }
+    await server.appendRoute("GET /live", to: .webSocket(Live(game: game)))
+    try await server.run()
+} onDone: { result in
+    if case .failure(let error) = result, !(error is CancellationError) { print("the server ended: \(error)") }
+}
+guest.run {
+    try await server.waitUntilListening()
+    if let address = await server.listeningAddress { print("listening on \(address)") }
+}
+
+var frames = FrameLoop(guest)
+frames.frameLimit = option("--frames")
+let count = frames.run(
+    update: { _ in game.step() },
+    draw: { _ in
+        SDL_SetRenderDrawColor(renderer, 12, 16, 28, 255)
+        SDL_RenderClear(renderer)
+        SDL_SetRenderDrawColor(renderer, 240, 200, 80, 255)
+        var ball = SDL_Rect(x: Int32(game.state.x) - 6, y: Int32(game.state.y) - 6, w: 12, h: 12)
+        SDL_RenderFillRect(renderer, &ball)
+        SDL_RenderPresent(renderer)
+    })
+print("\(count) frames, \(game.state.bounces) bounces")
+guest.close()
+SDL_Quit()
