@@ -70,6 +70,17 @@ let package = Package(
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
 
+        .target(name: "CBench", path: "Tests/Benchmarks/CBench"),
+        .executableTarget(
+            name: "TandemBench",
+            dependencies: [
+                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CBench",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Benchmarks/TandemBench",
+            swiftSettings: settings
+        ),
+
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         .testTarget(
             name: "TandemTests",

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// CBench: what the benchmarks ask of C: how much is allocated, and how often.
+#ifndef TANDEM_CBENCH_H
+#define TANDEM_CBENCH_H
+
+#include <stdint.h>
+#include <time.h>
+
+/// How often the calling thread has allocated. Every `malloc`, `calloc` and `realloc` of the process comes through this target.
+long bench_allocations(void);
+/// Bytes in use by the whole process, large blocks included.
+long bench_bytes(void);
+/// CLOCK_MONOTONIC.
+int64_t bench_now(void);
+/// Sleeps until a time of that clock.
+void bench_sleep_until(int64_t nanoseconds);
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Echo (W5): 64 bytes to and fro over many socket pairs, both ends on the loop, which sleeps when nothing is ready.
+
+import Glibc
+import SystemPackage
+import Tandem
+
+@MainActor func echo(_ options: Options) throws {
+    let pairs = try options.number("pairs", 100)
+    let seconds = try options.number("seconds", 2)
+    let size = 64
+
+    let stage = try Stage(options)
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
+    buffer.initializeMemory(as: UInt8.self, repeating: 1, count: size)
+    var trips = 0
+    var watches: [IOHandle] = []
+    for _ in 0..<pairs {
+        let (a, b) = try socketPair()
+        watches.append(
+            try stage.loop.whenReadable(FileDescriptor(rawValue: b)) {
+                let count = read(b, buffer, size)
+                if count > 0 { write(b, buffer, count) }
+            })
+        watches.append(
+            try stage.loop.whenReadable(FileDescriptor(rawValue: a)) {
+                guard read(a, buffer, size) == size else { return }
+                trips += 1
+                write(a, buffer, size)
+            })
+        guard write(a, buffer, size) == size else { throw Failed("a socket took no message") }
+    }
+    let begin = now()
+    let end = begin + Int64(seconds) * 1_000_000_000
+    while now() < end { stage.rest() }
+    let took = now() - begin
+    for watch in watches { watch.cancel() }
+    stage.close()
+    guard trips > 0 else { throw Failed("nothing came back") }
+    metric("round_trips", "per_s", Double(trips) / (Double(took) / 1e9))
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Game (W8): a frame loop under load: messages from many peers, and many short timers.
+// Idea:   frames begin on a grid of absolute times; a frame's work is SDL's events and the tick.
+
+import CBench
+import Glibc
+import Synchronization
+import SystemPackage
+import Tandem
+
+@MainActor func game(_ options: Options) throws {
+    let seconds = try options.number("seconds", 5)
+    let rate = try options.number("fps", 240)
+    let connections = try options.number("sockets", 1000)
+    let messages = try options.number("messages", 20_000)  // a second
+    let timersPerSecond = try options.number("timers", 10_000)
+    let size = 64
+
+    let stage = try Stage(options)
+    let loop = stage.loop
+    let buffer = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 8)
+    buffer.initializeMemory(as: UInt8.self, repeating: 1, count: 4096)
+    var received = 0
+    var senders: [Int32] = []
+    var watches: [IOHandle] = []
+    for _ in 0..<connections {
+        let (a, b) = try socketPair()
+        senders.append(a)
+        watches.append(
+            try loop.whenReadable(FileDescriptor(rawValue: b)) {
+                let count = read(b, buffer, 4096)
+                if count > 0 { received += count / size }
+            })
+    }
+    // A thousand timers that arm themselves anew, a tenth of a second apart on average.
+    var random = XorShift(seed: 0x2545_F491_4F6C_DD1D)
+    let standing = max(1, timersPerSecond / 10)
+    var fired = 0
+    func arm() {
+        loop.callLater(.nanoseconds(Int64(random.below(200_000_000)))) {
+            fired += 1
+            arm()
+        }
+    }
+    for _ in 0..<standing { arm() }
+
+    let isOver = Atomic<Bool>(false)
+    let feederTime = Atomic<Int64>(0)
+    let feeder = Worker { [senders] in
+        let message = [UInt8](repeating: 1, count: size)
+        var random = XorShift(seed: 0x9E37_79B9_7F4A_7C15)
+        var next = now()
+        while !isOver.load(ordering: .relaxed) {
+            // A millisecond's worth at a time.
+            for _ in 0..<max(1, messages / 1000) {
+                send(senders[random.below(senders.count)], message, size, Int32(MSG_NOSIGNAL))
+            }
+            next += 1_000_000
+            bench_sleep_until(next)
+        }
+        feederTime.store(Usage(of: 1).nanoseconds, ordering: .releasing)
+    }
+    var work: Int64 = 0
+    var late = Samples(capacity: seconds * rate)
+    let period = 1_000_000_000 / Int64(rate)
+    let overrunsBefore = loop.statistics.budgetOverruns
+    let before = Usage()
+    let begin = now()
+    for number in 1...Int64(seconds * rate) {
+        bench_sleep_until(begin + number * period)
+        let start = now()
+        late.add(start - (begin + number * period))
+        stage.frame()
+        work += now() - start
+    }
+    let end = now()
+    let after = Usage()
+    isOver.store(true, ordering: .relaxed)
+    feeder.join()
+    let overruns = loop.statistics.budgetOverruns - overrunsBefore
+    for watch in watches { watch.cancel() }
+    stage.close()
+    guard received > 0, fired > 0 else { throw Failed("\(received) messages came and \(fired) timers") }
+    let own = after.nanoseconds - before.nanoseconds - feederTime.load(ordering: .acquiring)
+    metric("work_per_frame", "us", Double(work) / Double(seconds * rate) / 1000)
+    metric("late_p99", "us", late.percentile(0.99) / 1000)
+    metric("cpu", "percent", 100 * Double(own) / Double(end - begin))
+    metric("overruns", "count", overruns)
+}

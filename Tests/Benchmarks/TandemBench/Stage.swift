@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage: the program around the loop: SDL with a window, or (driver=none) a host that sleeps by itself.
+// Owner:  the main thread; `Worker` is how a workload gets others.
+
+import CSDL2
+import Glibc
+import Tandem
+import TandemSDL
+import TandemTesting
+
+@MainActor
+final class Stage {
+    let loop: GuestLoop
+    private let guest: SDLGuest?
+    private let manual: ManualHost?
+    private var window: OpaquePointer?
+    private var event = SDL_Event()
+
+    init(_ options: Options, configuration: Configuration = .init(), standard: String = "dummy") throws {
+        raiseDescriptorLimit()
+        let driver = options.word("driver", standard)
+        switch driver {
+        case "none":
+            let host = ManualHost()
+            manual = host
+            guest = nil
+            loop = try host.makeLoop(configuration: configuration)
+        case "dummy", "x11":
+            setenv("SDL_VIDEODRIVER", driver, 1)
+            guard SDL_Init(SDL_INIT_VIDEO) == 0 else {
+                throw Unsupported("SDL has no driver \(driver) here: \(String(cString: SDL_GetError()))")
+            }
+            // SDL's own wait blocks only where a window is shown.
+            window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
+            guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
+            let guest = try SDLGuest(configuration: configuration)
+            self.guest = guest
+            manual = nil
+            loop = guest.loop
+            // What the window brings with it is not what is measured.
+            for _ in 0..<20 {
+                SDL_PumpEvents()
+                usleep(2000)
+            }
+            SDL_FlushEvents(0, UInt32(SDL_LASTEVENT.rawValue))
+        default: throw Unsupported("driver=\(driver): expected dummy, x11 or none")
+        }
+        while loop.hasWork { loop.tick() }
+    }
+
+    /// Sleeps until something happens, then ticks: a program that has nothing to draw.
+    func rest() {
+        if let guest {
+            _ = guest.waitEvent(&event)
+            guest.tick()
+        } else if let manual {
+            if !loop.hasWork { _ = manual.waitForRequest() }
+            manual.tick()
+        }
+    }
+
+    /// One frame: SDL's events, a tick.
+    func frame() {
+        if let guest {
+            while SDL_PollEvent(&event) != 0 { _ = guest.handle(event) }
+        }
+        loop.tick()
+    }
+
+    func rest(until condition: () -> Bool) { while !condition() { rest() } }
+
+    func close() {
+        if let guest { guest.close() } else { loop.close() }
+        if let window { SDL_DestroyWindow(window) }
+        if guest != nil { SDL_Quit() }
+    }
+}
+
+/// A thread that is waited for.
+struct Worker {
+    private let thread: pthread_t
+
+    private final class Body {
+        let run: () -> Void
+        init(_ run: @escaping () -> Void) { self.run = run }
+    }
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        var thread = pthread_t()
+        // Safe: the thread takes the reference over.
+        pthread_create(
+            &thread, nil,
+            { argument in
+                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+                return nil
+            }, Unmanaged.passRetained(Body(body)).toOpaque())
+        self.thread = thread
+    }
+
+    func join() { pthread_join(thread, nil) }
+}
+
+/// Both ends of a stream, non-blocking.
+func socketPair() throws -> (Int32, Int32) {
+    var ends: [Int32] = [0, 0]
+    let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw Failed("socketpair gave no sockets") }
+    return (ends[0], ends[1])
+}
+
+func raiseDescriptorLimit() {
+    let resource = __rlimit_resource_t(7)  // RLIMIT_NOFILE
+    var limit = rlimit()
+    getrlimit(resource, &limit)
+    limit.rlim_cur = min(limit.rlim_max, 1 << 20)
+    setrlimit(resource, &limit)
+}
+
+/// What the process (0) or the calling thread (1) has used.
+struct Usage {
+    let nanoseconds: Int64
+    let switches: Int
+    let wakeups: Int
+
+    init(of whom: Int32 = 0) {
+        var usage = rusage()
+        getrusage(whom, &usage)
+        let seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
+        let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
+        nanoseconds = Int64(seconds) * 1_000_000_000 + Int64(microseconds) * 1000
+        wakeups = usage.ru_nvcsw
+        switches = usage.ru_nvcsw + usage.ru_nivcsw
+    }
+}

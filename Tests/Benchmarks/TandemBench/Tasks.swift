@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks (W9): Swift concurrency on the loop, and (`dispatch/tasks`) the same on the default main executor, drained once per
+// frame as a program without Tandem does it.
+
+import CLinux
+import Dispatch
+import Glibc
+import Tandem
+
+private let standardJobs = 1_000_000
+private let waiting = 100
+private let sleeps = 300
+private let hops = 2000
+private let awaits = 10
+
+@MainActor func tasks(_ options: Options) throws {
+    let stage = try Stage(options)
+    let loop = stage.loop
+    try measureTasks(
+        options, rest: { stage.rest() }, frame: { stage.frame() },
+        start: { body in loop.run({ await body() }) }, sleep: { try await loop.sleep(for: $0) })
+    stage.close()
+}
+
+@MainActor func dispatchTasks(_ options: Options) throws {
+    let announcement = _dispatch_get_main_queue_handle_4CF()
+    func drain() {
+        var count: eventfd_t = 0
+        var poll = pollfd(fd: announcement, events: Int16(POLLIN), revents: 0)
+        if Glibc.poll(&poll, 1, 0) > 0 { eventfd_read(announcement, &count) }
+        _dispatch_main_queue_callback_4CF(nil)
+    }
+    func rest() {
+        var poll = pollfd(fd: announcement, events: Int16(POLLIN), revents: 0)
+        _ = Glibc.poll(&poll, 1, -1)
+        drain()
+    }
+    try measureTasks(
+        options, rest: rest, frame: drain,
+        start: { body in Task { @MainActor in await body() } }, sleep: { try await Task.sleep(for: $0) })
+}
+
+/// What the tasks leave behind; main actor.
+@MainActor private final class Notes {
+    var continuations: [UnsafeContinuation<Void, Never>] = []
+    var ended = 0
+    var late = Samples(capacity: sleeps)
+    var took: Int64 = 0
+    var isDone: Bool = false
+}
+
+@MainActor private func measureTasks(
+    _ options: Options, rest: () -> Void, frame: () -> Void,
+    start: (_ body: @escaping @MainActor @Sendable () async -> Void) -> Void,
+    sleep: @escaping @MainActor @Sendable (Duration) async throws -> Void
+) throws {
+    let jobs = try options.number("n", standardJobs)
+    let notes = Notes()
+
+    // A continuation that the UI thread resumes is a job put into the main actor's queue there, and run from it.
+    // (`Task.yield` would go by way of the global pool.)
+    for _ in 0..<waiting {
+        Task { @MainActor in
+            for _ in 0...(jobs / waiting) { await withUnsafeContinuation { notes.continuations.append($0) } }
+            notes.ended += 1
+        }
+    }
+    while notes.continuations.count < waiting { frame() }
+    let begin = now()
+    var continuations: [UnsafeContinuation<Void, Never>] = []
+    while notes.ended < waiting {
+        swap(&continuations, &notes.continuations)
+        for continuation in continuations { continuation.resume() }
+        continuations.removeAll(keepingCapacity: true)
+        frame()
+    }
+    metric("job", "ns", Double(now() - begin) / Double(jobs + waiting))
+
+    start {
+        for _ in 0..<sleeps {
+            let start = now()
+            try? await sleep(.milliseconds(1))
+            notes.late.add(now() - start - 1_000_000)
+        }
+    }
+    while notes.late.count < sleeps { rest() }
+    metric("sleep_resume", "us", notes.late.percentile(0.5) / 1000)
+
+    Task.detached {
+        let begin = now()
+        for _ in 0..<hops { await visit() }
+        let took = now() - begin
+        await MainActor.run {
+            notes.took = took
+            notes.isDone = true
+        }
+    }
+    while !notes.isDone { rest() }
+    metric("hop", "us", Double(notes.took) / Double(hops) / 1000)
+
+    notes.isDone = false
+    start {
+        for _ in 0..<awaits { await Task { @MainActor in }.value }
+        notes.isDone = true
+    }
+    var ticks = 0
+    while !notes.isDone {
+        rest()
+        ticks += 1
+    }
+    metric("awaits_ticks", "count", ticks)
+}
+
+@MainActor private func visit() {}
