@@ -32,6 +32,14 @@ public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let hostFailed = Code(description: "hostFailed")
         /// The main actor could not be put on the loop.
         public static let adoptionFailed = Code(description: "adoptionFailed")
+        /// A call on a socket failed; the number says how.
+        public static let socketFailed = Code(description: "socketFailed")
+        /// The socket was closed by this program.
+        public static let socketClosed = Code(description: "socketClosed")
+        /// The text is no address, the name has none, or the address does not suit the socket.
+        public static let addressFailed = Code(description: "addressFailed")
+        /// What a peer sent is longer than this program was ready to take.
+        public static let messageTooLong = Code(description: "messageTooLong")
     }
 
     /// What kind of error this is.

@@ -110,4 +110,9 @@ extension GuestLoop {
     @Suite struct TimerTests {}
     @Suite struct IOTests {}
     @Suite struct EndTests {}
+    @Suite struct SocketTests {}
+    @Suite struct ConnectTests {}
+    @Suite struct DatagramTests {}
+    @Suite struct OffloadTests {}
+    @Suite struct SignalTests {}
 }

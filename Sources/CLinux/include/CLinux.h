@@ -4,6 +4,8 @@
 #ifndef TANDEM_CLINUX_H
 #define TANDEM_CLINUX_H
 
+#include "CLinuxSockets.h"
+
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>

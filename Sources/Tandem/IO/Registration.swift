@@ -109,6 +109,12 @@ final class Registration {
         isPaused = true
     }
 
+    /// Takes the entry out for good: a duplicate of the descriptor would keep it alive beyond the close.
+    func silence() {
+        if armed != 0 { _ = table.poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
+        armed = 0
+    }
+
     func resume() {
         guard isPaused else { return }
         isPaused = false

@@ -93,6 +93,14 @@ final class RegistrationTable {
     /// The watches, by descriptor. O(n); for reports.
     var handles: [IOHandle] { slots.flatMap { [$0?.reader, $0?.writer].compactMap { $0 } } }
 
+    /// The descriptor's owner is about to close it: its entry goes first. Returns the registration, whose watches the caller ends.
+    func retire(_ fd: Int32) -> Registration? {
+        guard let registration = self[fd] else { return nil }
+        registration.silence()
+        drop(registration)
+        return registration
+    }
+
     func drop(_ registration: Registration) {
         guard self[registration.fd] === registration else { return }
         self[registration.fd] = nil

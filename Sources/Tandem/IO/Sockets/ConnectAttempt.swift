@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// ConnectAttempt: one connect to one address, by callbacks.
+// Facts:  a TCP connect says EINPROGRESS and is told by writability; its outcome is SO_ERROR. A Unix connect never waits: when the
+//         listener's queue is full it says EAGAIN, which no poll announces, so that it is tried again in growing pauses. A TCP
+//         connect to a port of this machine where nobody listens may meet itself, which is a refusal in disguise.
+// Owner:  the UI thread.
+
+import CLinux
+import Glibc
+
+enum ConnectAttempt {
+    /// Starts, and returns how to call it off. `done` gets the connected socket, which is its owner's from then on.
+    static func start(
+        _ address: SocketAddress, on loop: GuestLoop, _ done: @escaping (Result<Socket, GuestError>) -> Void
+    ) -> (() -> Void) {
+        let fd = tandem_socket(address.domain, Int32(SOCK_STREAM.rawValue), 0)
+        guard fd >= 0 else {
+            done(.failure(.socket("make a socket for", "\(address)", errno)))
+            return {}
+        }
+        let socket = Socket(taking: fd, peer: address, on: loop)
+        return proceed(socket, address, pause: .milliseconds(1), done)
+    }
+
+    private static func proceed(
+        _ socket: Socket, _ address: SocketAddress, pause: Duration,
+        _ done: @escaping (Result<Socket, GuestError>) -> Void
+    ) -> (() -> Void) {
+        let fd = socket.descriptor.rawValue
+        let number = address.withRaw { connect(fd, $0, $1) == 0 ? 0 : errno }
+        switch number {
+        case 0: done(outcome(socket, address))
+        case EINPROGRESS, EINTR: return waitForOutcome(socket, address, done)
+        case EAGAIN where address.family == .unix:
+            var cancelled = {}
+            let timer = socket.loop.callLater(pause) {
+                cancelled = proceed(socket, address, pause: min(pause * 2, .milliseconds(64)), done)
+            }
+            return {
+                timer.cancel()
+                cancelled()
+                socket.close()
+            }
+        default:
+            socket.close()
+            done(.failure(.socket("connect to", "\(address)", number)))
+        }
+        return {}
+    }
+
+    private static func waitForOutcome(
+        _ socket: Socket, _ address: SocketAddress, _ done: @escaping (Result<Socket, GuestError>) -> Void
+    ) -> (() -> Void) {
+        var watch: IOHandle?
+        do throws(GuestError) {
+            watch = try socket.loop.whenWritable(socket.descriptor) {
+                watch?.cancel()
+                watch = nil
+                done(outcome(socket, address))
+            }
+        } catch {
+            socket.close()
+            done(.failure(error))
+        }
+        return {
+            watch?.cancel()
+            watch = nil
+            socket.close()
+        }
+    }
+
+    private static func outcome(_ socket: Socket, _ address: SocketAddress) -> Result<Socket, GuestError> {
+        do throws(GuestError) {
+            var number = try socket.takeError()
+            if number == 0, address.family != .unix, socket.localAddress == address { number = ECONNREFUSED }
+            if number == 0 { return .success(socket) }
+            throw .socket("connect to", "\(address)", number)
+        } catch {
+            socket.close()
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connecting: from a name or an address to a stream.
+// Owner:  any thread; from the UI thread only the resolver's call leaves it.
+
+import Glibc
+
+extension TCPStream {
+    /// Resolves `host` and connects to the first of its addresses that answers, as RFC 8305 ("happy eyeballs") says: both families in
+    /// turn, a quarter of a second apart, the next at once after a failure.
+    ///
+    /// - Throws: `.addressFailed` if the name has no address, `.socketFailed` if none of them answers, `CancellationError`: then nothing is left
+    ///   behind. There is no limit of time but the system's: see ``withTimeout(_:clock:fileID:line:isolation:_:)``.
+    public static func connect(to host: String, port: UInt16, on loop: GuestLoop) async throws -> TCPStream {
+        let addresses = try await SocketAddress.resolve(host: host, port: port, on: loop)
+        return TCPStream(accepted: try await ConnectRace(addresses, on: loop).run())
+    }
+
+    /// Connects to `address`. Errors as ``connect(to:port:on:)``.
+    public static func connect(to address: SocketAddress, on loop: GuestLoop) async throws -> TCPStream {
+        guard address.family != .unix else {
+            throw GuestError(.addressFailed, "\(address) is a Unix address; use UnixStream")
+        }
+        return TCPStream(accepted: try await ConnectRace([address], on: loop).run())
+    }
+}
+
+extension SocketAddress {
+    /// The addresses of a name, in the system's order of preference. Figures are taken as they are; names are looked up by the C library on
+    /// a thread of the offload pool.
+    ///
+    /// - Throws: `.addressFailed` with the resolver's words; `CancellationError` at once, while the lookup ends by itself.
+    public static func resolve(host: String, port: UInt16, on loop: GuestLoop) async throws -> [SocketAddress] {
+        if let address = try? SocketAddress(host: host, port: port) { return [address] }
+        return try await loop.offload(abandonsOnCancel: true) { try lookUp(host, port) }
+    }
+
+    private static func lookUp(_ host: String, _ port: UInt16) throws(GuestError) -> [SocketAddress] {
+        guard !host.isEmpty, !host.utf8.contains(0) else {
+            throw GuestError(.addressFailed, "\"\(host)\" is no host's name; expected a name or an address in figures")
+        }
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let failure = getaddrinfo(host, "\(port)", &hints, &list)
+        guard failure == 0 else {
+            throw GuestError(
+                .addressFailed,
+                "\"\(host)\" could not be resolved: \(String(cString: gai_strerror(failure))); is the name right, and the network there?"
+            )
+        }
+        defer { freeaddrinfo(list) }
+        return sequence(first: list!) { $0.pointee.ai_next }.compactMap { entry in
+            // Safe: the resolver's list lives until the `defer`, and each address is as long as it says.
+            guard let raw = UnsafeRawPointer(entry.pointee.ai_addr) else { return nil }
+            var storage = sockaddr_storage()
+            let size = Int(entry.pointee.ai_addrlen)
+            withUnsafeMutableBytes(of: &storage) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(start: raw, count: min(size, $0.count)))
+            }
+            return SocketAddress(storage, size: socklen_t(size))
+        }
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// Socket: the one owner of one socket.
+// Idea:   every operation tries its system call at once and waits for readiness only where the kernel says EAGAIN. The word
+//         `uses` counts whoever is inside a system call; closing forbids new ones, and whoever is last closes the descriptor:
+//         once, and never under somebody's feet.
+// Owner:  any thread may call; waits stand on the UI thread.
+// Breaks: closing the number before its entry leaves the epoll set would hand the next socket somebody else's reports.
+//
+// A class and not a `~Copyable` struct: one task reads while another writes, and a noncopyable value cannot be lent to both.
+
+import CLinux
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// A socket and the loop that it waits on. ``TCPStream``, ``UDPSocket`` and the others are thin values around one; copies share it.
+///
+/// It is closed by ``close()``, or when the last value around it goes.
+public final class Socket: Sendable {
+    /// The loop whose waits this socket uses. The socket keeps it alive.
+    public let loop: GuestLoop
+    /// The other end, where the socket was connected or accepted.
+    public let peerAddress: SocketAddress?
+    private let rawValue: Int32
+    /// Done after the descriptor was closed.
+    private let onClosed: (@Sendable () -> Void)?
+
+    /// 1 while open-ended use is forbidden (closed), plus 2 for each user, the owner among them.
+    private let uses = Atomic<UInt32>(2)
+    /// 1 while a task reads, 2 while one writes: two would tear each other's bytes apart.
+    private let directions = Atomic<UInt32>(0)
+    /// Operations in a row that had no need to wait; see `begin`.
+    private let streak = Atomic<UInt32>(0)
+
+    /// Takes over `rawValue`, which is non-blocking.
+    init(
+        taking rawValue: Int32, peer: SocketAddress? = nil, on loop: GuestLoop, onClosed: (@Sendable () -> Void)? = nil
+    ) {
+        self.rawValue = rawValue
+        self.loop = loop
+        self.onClosed = onClosed
+        peerAddress = peer
+    }
+
+    /// Takes over a socket that was made elsewhere, which becomes non-blocking and close-on-exec.
+    ///
+    /// - Throws: `.badDescriptor` if it is not open; then nothing was taken over.
+    public convenience init(adopting descriptor: FileDescriptor, on loop: GuestLoop) throws(GuestError) {
+        let fd = descriptor.rawValue
+        let flags = fcntl(fd, F_GETFL)
+        guard flags >= 0, fcntl(fd, F_SETFL, flags | O_NONBLOCK) >= 0, fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0 else {
+            throw GuestError(
+                .badDescriptor, errno: Errno(rawValue: errno), "descriptor \(fd) cannot be adopted; is it open?")
+        }
+        self.init(taking: fd, peer: Self.name(of: fd, getpeername), on: loop)
+    }
+
+    deinit {
+        if uses.load(ordering: .acquiring) & 1 == 0 { Self.retire(rawValue, on: loop, closing: true, then: onClosed) }
+    }
+
+    /// A new socket.
+    convenience init(_ family: SocketAddress.Family, _ type: __socket_type, on loop: GuestLoop) throws(GuestError) {
+        let domain = [.ipv4: AF_INET, .ipv6: AF_INET6, .unix: AF_UNIX][family]!
+        let fd = tandem_socket(domain, Int32(type.rawValue), 0)
+        guard fd >= 0 else { throw .socket("make a socket", "of family \(family)", errno) }
+        self.init(taking: fd, on: loop)
+    }
+
+    /// The descriptor, for calls that are not here. It stays this object's; do not close it.
+    public var descriptor: FileDescriptor { FileDescriptor(rawValue: rawValue) }
+
+    /// This end's address; `nil` once closed. One system call.
+    public var localAddress: SocketAddress? { (try? attempt { Self.name(of: $0, getsockname) }) ?? nil }
+
+    private typealias NameCall = (Int32, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?) -> Int32
+
+    private static func name(of fd: Int32, _ call: NameCall) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) {
+            // Safe: sockaddr_storage is made to be written as any address.
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call(fd, $0, &size) }
+        }
+        return result == 0 ? SocketAddress(storage, size: size) : nil
+    }
+}
+
+// MARK: - Closing
+
+extension Socket {
+    /// True once ``close()`` was called.
+    public var isClosed: Bool { uses.load(ordering: .acquiring) & 1 != 0 }
+
+    /// Closes the socket. Tasks that wait on it get `.socketClosed`. Any thread; harmless when repeated.
+    public func close() {
+        var old = uses.load(ordering: .relaxed)
+        repeat {
+            if old & 1 != 0 { return }
+        } while !exchange(&old, old | 1)
+        Self.retire(rawValue, on: loop, closing: false) { self.release() }
+    }
+
+    /// Ends what waits for the descriptor, on the UI thread, then closes it or leaves that to `then`.
+    private static func retire(
+        _ fd: Int32, on loop: GuestLoop, closing: Bool, then: (@Sendable () -> Void)?
+    ) {
+        @Sendable func retire() {
+            loop.retire(fd)
+            if closing { Glibc.close(fd) }
+            then?()
+        }
+        if loop.thread.isCurrent || !loop.postInternally(retire) { retire() }
+    }
+
+    private func exchange(_ old: inout UInt32, _ new: UInt32) -> Bool {
+        let (isExchanged, original) = uses.weakCompareExchange(
+            expected: old, desired: new, ordering: .acquiringAndReleasing)
+        old = original
+        return isExchanged
+    }
+
+    private func acquire() throws(GuestError) {
+        var old = uses.load(ordering: .relaxed)
+        repeat {
+            if old & 1 != 0 { throw closedError }
+        } while !exchange(&old, old + 2)
+    }
+
+    private func release() {
+        guard uses.subtract(2, ordering: .acquiringAndReleasing).newValue == 1 else { return }
+        Glibc.close(rawValue)
+        onClosed?()
+    }
+
+    var closedError: GuestError {
+        GuestError(.socketClosed, "the socket\(to) was closed by this program; end what uses it before closing it")
+    }
+}
+
+// MARK: - Operations
+
+extension Socket {
+    /// A system call on the descriptor, which nobody closes meanwhile.
+    func attempt<Result>(_ call: (Int32) -> Result) throws(GuestError) -> Result {
+        try acquire()
+        defer { release() }
+        return call(rawValue)
+    }
+
+    /// A system call that may have to wait: its result, or `nil` for "not now". `operation` names it in the error.
+    func attempt<Count: SignedInteger>(_ operation: StaticString, _ call: (Int32) -> Count) throws(GuestError) -> Int? {
+        try acquire()
+        defer { release() }
+        while true {
+            let count = call(rawValue)
+            if count >= 0 { return Int(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return nil
+            case let number: throw .socket(operation, to, number)
+            }
+        }
+    }
+
+    /// Begins an operation that is not to be mixed with another of its direction.
+    ///
+    /// An operation that never has to wait never lets anybody else run: after a few in a row the task goes to the end of the line.
+    func begin(_ direction: IOHandle.Direction) async throws {
+        try await takeBreath()
+        let bit: UInt32 = direction == .readable ? 1 : 2
+        if directions.bitwiseOr(bit, ordering: .acquiring).oldValue & bit != 0 {
+            throw GuestError(
+                .alreadyRegistered,
+                "another task \(direction == .readable ? "reads" : "writes") on the socket\(to); let one task do it, or await the other first"
+            )
+        }
+    }
+
+    func end(_ direction: IOHandle.Direction) {
+        directions.bitwiseAnd(direction == .readable ? ~1 : ~2, ordering: .releasing)
+    }
+
+    /// Looks for a cancellation, and yields now and then.
+    func takeBreath() async throws {
+        try Task.checkCancellation()
+        if streak.add(1, ordering: .relaxed).newValue >= 16, loop.thread.isCurrent {
+            streak.store(0, ordering: .relaxed)
+            try await loop.sleep(for: .zero)
+        }
+    }
+
+    /// Waits until the descriptor is ready, fails, or is closed.
+    func wait(_ direction: IOHandle.Direction) async throws {
+        streak.store(0, ordering: .relaxed)
+        try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
+            if isClosed { throw closedError }
+            let handle = try loop.watch(descriptor, direction, .resume(waiter), CallSite())
+            return { handle.cancel() }
+        }
+    }
+
+    /// The other end, for sentences.
+    private var to: String { peerAddress.map { " to \($0)" } ?? "" }
+}
+
+extension GuestLoop {
+    /// UI thread: the descriptor is about to be closed by its owner; whoever waits for it is told.
+    func retire(_ fd: Int32) {
+        // The parent's epoll set is a forked child's, too: it is left alone.
+        guard !thread.isForkedChild, let registration = registrations.retire(fd) else { return }
+        for case (_, .resume(let waiter)) in registration.endAll() {
+            waiter.resume(
+                throwing: GuestError(
+                    .socketClosed, "the socket was closed by this program while a task waited for it"))
+        }
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketStream: reading and writing bytes, the same for TCP and Unix sockets.
+// Idea:   bytes go from and to buffers of the caller; a read or write that need not wait is one system call and allocates nothing.
+// Owner:  any thread; from the UI thread nothing leaves it.
+
+import CLinux
+import Glibc
+
+/// A connection that carries bytes both ways. One task may read while another writes.
+public protocol SocketStream: Sendable {
+    /// The socket underneath.
+    var socket: Socket { get }
+}
+
+extension SocketStream {
+    /// The other end.
+    public var peerAddress: SocketAddress? { socket.peerAddress }
+    /// This end; `nil` once closed.
+    public var localAddress: SocketAddress? { socket.localAddress }
+
+    /// Reads what is there, at most what fits; waits only if nothing is there.
+    ///
+    /// - Returns: How many bytes were added to `buffer`; 0 at the stream's end, or if the buffer was full.
+    /// - Throws: `.socketFailed` (`ECONNRESET`, say), `.socketClosed`, `.alreadyRegistered` if another task is reading,
+    ///   `CancellationError`: then nothing was read.
+    public func read(into buffer: inout OutputRawSpan) async throws -> Int {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            let count = try buffer.withUnsafeMutableBytes { bytes, initializedCount throws(GuestError) in
+                let free = UnsafeMutableRawBufferPointer(rebasing: bytes[initializedCount...])
+                let count = try socket.receive(into: free)
+                initializedCount += count ?? 0
+                return count
+            }
+            if let count { return count }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Reads into the beginning of `buffer`. As ``read(into:)-(OutputRawSpan)``.
+    public func read(into buffer: inout MutableRawSpan) async throws -> Int {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            let count = try buffer.withUnsafeMutableBytes { bytes throws(GuestError) in try socket.receive(into: bytes)
+            }
+            if let count { return count }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Reads into the beginning of `buffer`, which stays allocated until this returns. As ``read(into:)-(OutputRawSpan)``.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            if let count = try socket.receive(into: buffer) { return count }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Reads what is there, at most `limit` bytes, into a new array; empty at the stream's end.
+    public func read(upTo limit: Int = 65_536) async throws -> [UInt8] {
+        precondition(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
+        // Made once there is something: thousands of idle connections need no thousands of buffers.
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            var result: Int? = 0
+            let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, socket.unreadHint(limit))) {
+                buffer, count in
+                result = try socket.receive(into: UnsafeMutableRawBufferPointer(buffer))
+                count = result ?? 0
+            }
+            if result != nil { return bytes }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Reads exactly `count` bytes.
+    ///
+    /// - Throws: as ``read(into:)-(OutputRawSpan)``, and `.socketFailed` if the stream ends before; what was read is lost then, as it is when
+    ///   the task is cancelled.
+    public func read(exactly count: Int) async throws -> [UInt8] {
+        var bytes = [UInt8]()
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let more = try await read(upTo: count - bytes.count)
+            guard !more.isEmpty else {
+                throw GuestError(
+                    .socketFailed, "the stream ended after \(bytes.count) bytes of \(count); the peer closed it early")
+            }
+            if bytes.isEmpty, more.count == count { return more }
+            bytes += more
+        }
+        return bytes
+    }
+
+    /// Writes all of `bytes`, in as many pieces as the kernel takes; returns when it has taken the last.
+    ///
+    /// - Throws: `.socketFailed` (`EPIPE`, `ECONNRESET`; never a signal), `.socketClosed`, `.alreadyRegistered` if another task is writing,
+    ///   `CancellationError`. A part may have been written then; the connection is of no use any more unless the protocol can tell.
+    public func write(_ bytes: RawSpan) async throws {
+        try await socket.begin(.writable)
+        defer { socket.end(.writable) }
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = try rest.withUnsafeBytes { bytes throws(GuestError) in try socket.send(bytes) }
+            if let count {
+                rest = rest.extracting(droppingFirst: count)
+            } else {
+                try await socket.wait(.writable)
+            }
+        }
+    }
+
+    /// Writes all of `bytes`, which stay allocated until this returns. As ``write(_:)-(RawSpan)``.
+    public func write(_ bytes: UnsafeRawBufferPointer) async throws {
+        try await write(bytes.bytes)
+    }
+
+    /// Writes all of `bytes`. As ``write(_:)-(RawSpan)``.
+    public func write(_ bytes: [UInt8]) async throws {
+        try await write(bytes.span.bytes)
+    }
+
+    /// Writes `text` as UTF-8. As ``write(_:)-(RawSpan)``.
+    public func write(_ text: String) async throws {
+        try await write(text.utf8.span.bytes)
+    }
+
+    /// Writes what the kernel takes now, and waits only if it takes nothing.
+    ///
+    /// - Returns: How many bytes were written, at least 1 unless `bytes` is empty.
+    public func writeSome(_ bytes: RawSpan) async throws -> Int {
+        try await socket.begin(.writable)
+        defer { socket.end(.writable) }
+        while !bytes.isEmpty {
+            let count = try bytes.withUnsafeBytes { bytes throws(GuestError) in try socket.send(bytes) }
+            if let count { return count }
+            try await socket.wait(.writable)
+        }
+        return 0
+    }
+
+    /// Half-close: the peer's reads end, this end still reads. What was written before still arrives.
+    ///
+    /// - Throws: `.socketFailed` (`ENOTCONN` if the peer is gone), `.socketClosed`.
+    public func closeWrite() throws(GuestError) {
+        _ = try socket.attempt("close for writing the connection") { shutdown($0, Int32(SHUT_WR)) }
+    }
+
+    /// Closes both ways. Tasks that wait on the stream get `.socketClosed`. Any thread; harmless when repeated.
+    public func close() { socket.close() }
+}
+
+extension Socket {
+    func receive(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
+        guard buffer.count > 0 else { return 0 }
+        return try attempt("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) throws(GuestError) -> Int? {
+        try attempt("write on the connection") { Glibc.send($0, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// How much an array has to hold for a read: what is there, at least a little.
+    func unreadHint(_ limit: Int) -> Int {
+        guard limit > 4096 else { return limit }
+        return max(512, Int((try? attempt { tandem_unread_bytes($0) }) ?? 0))
+    }
+}

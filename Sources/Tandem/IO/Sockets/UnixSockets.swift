@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// UnixSockets: streams between the processes of one machine, and within one.
+// Owner:  any thread.
+
+import CLinux
+import Glibc
+import SystemPackage
+
+/// A connection between two processes of this machine, or within one.
+public struct UnixStream: SocketStream {
+    /// The socket underneath.
+    public let socket: Socket
+
+    /// A stream on a socket that is connected.
+    public init(_ socket: Socket) { self.socket = socket }
+
+    /// Connects to the socket at `path`; `@name` is an abstract one. Waits while the listener's queue is full.
+    ///
+    /// - Throws: `.addressFailed`, `.socketFailed` (`ENOENT`, `ECONNREFUSED`), `CancellationError`: then nothing is left behind.
+    public static func connect(to path: String, on loop: GuestLoop) async throws -> UnixStream {
+        UnixStream(try await ConnectRace([try .unix(path: path)], on: loop).run())
+    }
+
+    /// Two streams that are connected to each other.
+    public static func pair(on loop: GuestLoop) throws(GuestError) -> (UnixStream, UnixStream) {
+        var ends: [Int32] = [0, 0]
+        guard tandem_socketpair(Int32(SOCK_STREAM.rawValue), &ends) == 0 else {
+            throw .socket("make a pair of sockets", "", errno)
+        }
+        return (UnixStream(Socket(taking: ends[0], on: loop)), UnixStream(Socket(taking: ends[1], on: loop)))
+    }
+
+    /// Who is at the other end, as the kernel saw it when the connection was made.
+    public struct Peer: Sendable, Hashable {
+        /// The process's number.
+        public let process: Int
+        /// Its user's number.
+        public let user: Int
+        /// Its group's number.
+        public let group: Int
+    }
+
+    /// Who is at the other end.
+    public func peer() throws(GuestError) -> Peer {
+        var (process, user, group): (Int32, UInt32, UInt32) = (0, 0, 0)
+        let failure = try socket.attempt { tandem_peer_credentials($0, &process, &user, &group) == 0 ? 0 : errno }
+        if failure != 0 { throw .socket("ask who the peer is", "", failure) }
+        return Peer(process: Int(process), user: Int(user), group: Int(group))
+    }
+}
+
+/// Listens for Unix connections at a path, whose file it removes when it closes.
+public struct UnixListener: Sendable {
+    /// The socket underneath.
+    public let socket: Socket
+    /// The path, or `@name`.
+    public let path: String
+
+    /// Binds and listens. A file that a dead listener left at `path` is replaced; a living one is not.
+    ///
+    /// - Throws: `.addressFailed` for an unfit path, `.socketFailed` with what the kernel said (`EADDRINUSE`, say).
+    public init(on loop: GuestLoop, at path: String, backlog: Int = 512) throws(GuestError) {
+        let address = try SocketAddress.unix(path: path)
+        let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard fd >= 0 else { throw .socket("make a socket for", path, errno) }
+        let mine = BoundFile(path: address.isAbstract ? nil : path)
+        socket = Socket(taking: fd, on: loop, onClosed: { mine.remove() })
+        self.path = path
+        do throws(GuestError) {
+            try socket.bind(address)
+        } catch  where error.errno == .addressInUse && !address.isAbstract && Self.isDeserted(address) {
+            unlink(path)
+            try socket.bind(address)
+        }
+        mine.remember()
+        try socket.listen(backlog: backlog)
+    }
+
+    /// A socket's file that refuses connections has no listener any more.
+    private static func isDeserted(_ address: SocketAddress) -> Bool {
+        let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard fd >= 0 else { return false }
+        defer { Glibc.close(fd) }
+        return address.withRaw { Glibc.connect(fd, $0, $1) != 0 && errno == ECONNREFUSED }
+    }
+
+    /// Waits for the next connection. As ``TCPListener/accept()``.
+    public func accept() async throws -> UnixStream { UnixStream(try await socket.accept()) }
+
+    /// Stops listening, and removes the file. A task in ``accept()`` gets `.socketClosed`.
+    public func close() { socket.close() }
+}
+
+/// The file that a listener made, and no other that may stand there by now.
+private final class BoundFile: @unchecked Sendable {
+    // Safe: written before the listener is handed out, read when its socket closes.
+    private let path: String?
+    private var inode: ino_t = 0
+
+    init(path: String?) { self.path = path }
+
+    private var present: ino_t {
+        var status = stat()
+        guard let path, lstat(path, &status) == 0 else { return 0 }
+        return status.st_ino
+    }
+
+    func remember() { inode = present }
+
+    func remove() {
+        guard let path, inode != 0, present == inode else { return }
+        unlink(path)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SocketSupport: an async test on a loop of its own.
+
+import Foundation
+import Glibc
+import Logging
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+/// Runs `body` as a run on a fresh loop until it ends, then closes the loop and looks that the descriptors are as before.
+func onLoop<Value: Sendable>(
+    configuration: Configuration = .init(), _ body: @escaping @Sendable (GuestLoop) async throws -> Value
+) throws -> Value {
+    try withLoop(configuration: configuration) { host, loop in
+        var outcome: Result<Value, any Error>?
+        let run = loop.run({ try await body(loop) }) { outcome = $0 }
+        if !host.run(until: { outcome != nil }) {
+            run.cancel()
+            _ = host.run(within: .seconds(2)) { outcome != nil }
+            Issue.record("the run did not end within 20 s")
+            throw TestError(0)
+        }
+        return try outcome!.get()
+    }
+}
+
+/// Two connected TCP streams.
+func tcpPair(_ loop: GuestLoop) async throws -> (client: TCPStream, server: TCPStream) {
+    let listener = try TCPListener(on: loop, at: .loopback(port: 0))
+    let client = try await TCPStream.connect(to: listener.localAddress, on: loop)
+    return (client, try await listener.accept())
+}
+
+/// The error that `body` throws, as Tandem's.
+func guestError<Value>(
+    _ body: () async throws -> Value, sourceLocation: SourceLocation = #_sourceLocation
+) async throws -> GuestError {
+    do {
+        _ = try await body()
+    } catch let error as GuestError {
+        return error
+    }
+    Issue.record("nothing was thrown", sourceLocation: sourceLocation)
+    throw TestError(0)
+}
+
+/// Lines that a logger got.
+final class LogLines: LogHandler, @unchecked Sendable {
+    // Safe: written on the UI thread of one test.
+    var lines: [String] = []
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.debug
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+    func log(event: LogEvent) { lines.append("\(event.level): \(event.message)") }
+
+    var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.logger = Logger(label: "test") { _ in self }
+        return configuration
+    }
+}
