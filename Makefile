@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything: `make play` and `make test`.
 
-.PHONY: help play test examples format assets dependencies
+.PHONY: help play test examples format assets dependencies bench bench-quick bench-build
 
 help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
 	@echo "make test      build and run every test"
 	@echo "make examples  build the examples, and say how to start them"
+	@echo "make bench     measure Tandem beside its peers, about ten minutes; JSON=FILE keeps the figures (make bench-quick: does it all run?)"
 	@echo "make assets    make the game's pictures and sounds anew"
 	@echo "make format    format the sources"
 
@@ -32,3 +33,14 @@ assets: dependencies
 
 format:
 	swift format --in-place --recursive Sources Tests Examples Package.swift
+
+bench-build: dependencies
+	@.ci/dependencies libuv1-dev libasio-dev libx11-dev xvfb python3-venv g++ gcc
+	swift build --configuration release --product TandemBench
+	@$(MAKE) --no-print-directory --file Tests/Benchmarks/Peers/Makefile
+
+bench: bench-build
+	Tests/Benchmarks/run $(if $(JSON),--json "$(JSON)")
+
+bench-quick: bench-build
+	Tests/Benchmarks/run --quick $(if $(JSON),--json "$(JSON)")
