@@ -20,6 +20,8 @@ public struct Configuration: Sendable {
     public var timeSource: (any TimeSource)?
     /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up.
     public var closeGrace: Duration = .milliseconds(250)
+    /// How long the end of a scene waits for its cancelled tasks before it gives them up; on the loop's clock.
+    public var sceneGrace: Duration = .seconds(1)
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false

@@ -24,8 +24,10 @@ public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let alreadyRegistered = Code(description: "alreadyRegistered")
         /// The backend thread can no longer wait; the loop cannot wake its host any more.
         public static let backendFailed = Code(description: "backendFailed")
-        /// The loop closed before the run ended, and the run did not end within the grace period.
+        /// The loop closed, or the scene ended, before the run did, and the run did not end within the grace period.
         public static let abandoned = Code(description: "abandoned")
+        /// The scene is ending or has ended, and nothing starts in it any more.
+        public static let sceneEnded = Code(description: "sceneEnded")
         /// The process is a forked child; the loop and its backend thread stayed in the parent.
         public static let forked = Code(description: "forked")
         /// The host could not be set up (SDL refused an event type, say).

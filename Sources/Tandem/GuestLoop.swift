@@ -61,6 +61,8 @@ public final class GuestLoop: @unchecked Sendable {
     var otherWaiters = InOrder<Waiter>()
     /// Those that have not ended.
     var runs = InOrder<any AnyGuestRun>()
+    /// Those that have not ended.
+    var scenes = InOrder<Scene>()
     private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public internal(set) var mainActorPath: MainActorPath?

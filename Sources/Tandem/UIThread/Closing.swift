@@ -2,7 +2,7 @@
 // Closing: the end loses nothing and leaks nothing.
 //
 //   1. The inbox takes no more posts; later ones are told so.
-//   2. Runs are cancelled, waiting tasks resumed with `CancellationError`, timers and watches dropped.
+//   2. Scenes end, runs are cancelled, waiting tasks resumed with `CancellationError`, timers and watches dropped.
 //   3. What was accepted runs, and so do the jobs of the tasks that are ending, those that come from other threads within
 //      the grace period included.
 //   4. Runs that are still not done are given up, and their `onDone` is told.
@@ -35,6 +35,7 @@ extension GuestLoop {
         closesAfterTick = false
         mark = LoopClock.machine
         inbox.closeToPosts()
+        for scene in scenes.values { scene.end() }
         for run in runs.values { run.cancel() }
         for action in onClose { action() }
         onClose = []

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scene: what `withScene` hands to its body: the list of what was started, and its end.
+// Idea:   the body and the children are runs of the loop, so that the loop's end ends and names them like any other run.
+// Owner:  the UI thread, to which the end hands over when a cancellation comes from another.
+
+import Logging
+
+/// A part of a game that ends as one: a title, a match, a level. Made by ``GuestLoop/withScene(grace:fileID:line:_:)``, and of no use
+/// after it.
+///
+/// All calls belong to the UI thread. Once the scene is ending, nothing more starts in it: callbacks and tasks are done from the start, with
+/// a line in the log, and watches throw `.sceneEnded`.
+public final class Scene: @unchecked Sendable {
+    // Safe to send: every `var` is touched on the UI thread only, which each call checks.
+
+    private enum Phase { case live, ending, ended }
+
+    /// The scene that the running task belongs to.
+    @TaskLocal static var enclosing: Scene?
+
+    /// The loop that the scene lives on.
+    public let loop: GuestLoop
+    /// The scene's own time, from zero. Pause it, and the scene's sleepers wait.
+    public let clock: GameClock
+    let site: CallSite
+    private let grace: Duration
+    private let parent: Scene?
+    private var phase = Phase.live
+    /// The first error that a child did not handle.
+    private(set) var error: (any Error)?
+    /// What has been started and has not ended, by age; the body is number 0.
+    private var tasks: [Int: any AnyGuestRun] = [:]
+    private var started = 0
+    var callbacks = Handles<CallbackHandle> { $0.isDone }
+    var watches = Handles<IOHandle> { $0.isDone }
+    private var graceTimer: CallbackHandle?
+    private var onSettled: (() -> Void)?
+
+    init(loop: GuestLoop, grace: Duration, site: CallSite) {
+        self.loop = loop
+        self.grace = grace
+        self.site = site
+        clock = GameClock(loop)
+        let enclosing = Scene.enclosing
+        parent = enclosing?.loop === loop ? enclosing : nil
+        loop.scenes[ObjectIdentifier(self)] = self
+    }
+
+    /// True from the beginning of the scene's end on.
+    public var isEnding: Bool { phase != .live }
+
+    /// Ends the scene: nothing more starts, callbacks and watches are called off, tasks are cancelled, the body among them. Returns at once;
+    /// `withScene` returns when all has ended. For use inside and outside of the scene; harmless when repeated.
+    public func end() {
+        // A task that outlived its loop may come from anywhere.
+        if loop.isClosed.load(ordering: .acquiring) { return }
+        loop.thread.check("Scene.end")
+        guard phase == .live else { return }
+        phase = .ending
+        callbacks.takeAll().forEach { $0.cancel() }
+        watches.takeAll().forEach { $0.cancel() }
+        for (_, task) in tasksByAge.reversed() { task.cancel() }
+        if tasks.isEmpty { settle() } else { startGrace() }
+    }
+
+    /// Any thread: a task that awaits the scene was cancelled.
+    func endFromAnyThread() {
+        // A refusal means that the loop has closed, which ended every scene.
+        if loop.thread.isCurrent { end() } else { loop.postInternally { self.end() } }
+    }
+
+    /// Ends the scene for an error that its child did not handle; `false` if it is ending anyway.
+    func fail(_ error: any Error) -> Bool {
+        guard phase == .live else { return false }
+        self.error = error
+        end()
+        return true
+    }
+
+    /// Calls `body` when everything has ended; at once if it has.
+    func whenSettled(_ body: @escaping () -> Void) {
+        if phase == .ended { body() } else { onSettled = body }
+    }
+
+    /// Starts a run that ends with the scene.
+    func start<Value: Sendable>(
+        _ fileID: StaticString, _ line: UInt, _ operation: @escaping @Sendable () async throws -> Value,
+        _ onDone: @escaping (Result<Value, any Error>) -> Void
+    ) -> GuestRun<Value> {
+        let number = started
+        started += 1
+        let run = Scene.$enclosing.withValue(self) {
+            loop.run(fileID: fileID, line: line, operation) { [self] result in
+                tasks[number] = nil
+                onDone(result)
+                if tasks.isEmpty, phase == .ending { settle() }
+            }
+        }
+        // A loop that is broken has ended it already.
+        if !run.isDone { tasks[number] = run }
+        return run
+    }
+
+    private var tasksByAge: [(key: Int, value: any AnyGuestRun)] { tasks.sorted { $0.key < $1.key } }
+
+    /// A closing loop has a grace period of its own.
+    private func startGrace() {
+        graceTimer?.cancel()
+        guard loop.state == .open else { return }
+        let deadline = loop.time.now.addingClamped(max(0, grace.nanosecondsRoundedUp))
+        graceTimer = loop.arm(.call { [weak self] in self?.giveUp() }, deadline, true, site)
+    }
+
+    private func giveUp() {
+        // Scenes inside come first: each gives up its own, and ends.
+        guard !loop.scenes.values.contains(where: { $0.parent === self && $0.phase == .ending }) else { return }
+        for (number, task) in tasksByAge {
+            let name = number == 0 ? "the body" : "the task started at \(task.site)"
+            let sentence = "\(name) did not end within \(grace) of its scene's end and is given up"
+            loop.configuration.logger.warning(
+                "\(sentence); let it answer cancellation (the scene was begun at \(site))")
+            loop.forget(task)
+            task.abandon(GuestError(.abandoned, "\(sentence); let it answer cancellation"))
+        }
+    }
+
+    private func settle() {
+        phase = .ended
+        graceTimer?.cancel()
+        loop.scenes[ObjectIdentifier(self)] = nil
+        // What this scene took of its parent's grace is given back.
+        if let parent, parent.phase == .ending { parent.startGrace() }
+        let onSettled = self.onSettled
+        self.onSettled = nil
+        onSettled?()
+    }
+}
+
+/// Handles of what may be over long since: looked through whenever their number has doubled, so that a scene may arm and cancel for hours.
+struct Handles<Handle> {
+    private var handles: [Handle] = []
+    private var limit = 32
+    private let isDone: (Handle) -> Bool
+
+    init(isDone: @escaping (Handle) -> Bool) { self.isDone = isDone }
+
+    var count: Int { handles.count }
+
+    /// Amortised O(1).
+    mutating func keep(_ handle: Handle) -> Handle {
+        if handles.count >= limit {
+            handles.removeAll(where: isDone)
+            limit = max(32, handles.count * 2)
+        }
+        handles.append(handle)
+        return handle
+    }
+
+    mutating func takeAll() -> [Handle] {
+        defer { handles = [] }
+        return handles
+    }
+}

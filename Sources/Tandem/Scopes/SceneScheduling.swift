@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// SceneScheduling: the ways into a scene: those of the loop, called off with the scene.
+// Owner:  the UI thread.
+
+import Logging
+public import SystemPackage
+
+extension Scene {
+    /// Starts a child that ends with the scene, in the caller's isolation; nothing of it runs before this returns.
+    ///
+    /// What it throws ends the scene and is thrown by `withScene`; of several errors the first. A `CancellationError` is no error here: that
+    /// child has merely ended. An error that comes when the scene is ending anyway goes to the loop's error handler. To handle errors
+    /// where they arise, catch them inside, or use ``run(fileID:line:_:onDone:)``.
+    @discardableResult
+    public func task(
+        fileID: StaticString = #fileID, line: UInt = #line,
+        // Underscored, as in the standard library's `Task.init`: the child belongs to the caller's actor.
+        @_inheritActorContext _ operation: @escaping @Sendable () async throws -> Void
+    ) -> GuestRun<Void> {
+        run(fileID: fileID, line: line, operation) { [self] result in
+            guard case .failure(let error) = result, !(error is CancellationError), !fail(error) else { return }
+            let ends: [GuestError.Code] = [.closed, .abandoned, .backendFailed, .sceneEnded]
+            if let error = error as? GuestError, ends.contains(error.code) { return }
+            loop.report(error, CallSite(fileID: fileID, line: line))
+        }
+    }
+
+    /// Starts a child that ends with the scene, and whose outcome, errors included, is told to `onDone` and does not end the scene.
+    /// Otherwise as ``GuestLoop/run(fileID:line:_:onDone:)``; `.abandoned` if it did not end within the scene's grace period.
+    @discardableResult
+    public func run<Value: Sendable>(
+        fileID: StaticString = #fileID, line: UInt = #line,
+        @_inheritActorContext _ operation: @escaping @Sendable () async throws -> Value,
+        onDone: @escaping (Result<Value, any Error>) -> Void
+    ) -> GuestRun<Value> {
+        let site = CallSite(fileID: fileID, line: line)
+        guard admit("Scene.task or run", site) else {
+            let run = GuestRun<Value>(site: site, onDone: onDone)
+            run.abandon(hasEnded)
+            return run
+        }
+        return start(fileID, line, operation, onDone)
+    }
+
+    /// As ``GuestLoop/callSoon(fileID:line:_:)``, called off at the scene's end.
+    @discardableResult
+    public func callSoon(
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        guard admit("Scene.callSoon", site) else { return doneHandle(site) }
+        return callbacks.keep(loop.callSoon(fileID: fileID, line: line, body))
+    }
+
+    /// As ``GuestLoop/callLater(_:fileID:line:_:)``, called off at the scene's end. In the loop's time; for the scene's sleep on ``clock``.
+    @discardableResult
+    public func callLater(
+        _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        guard admit("Scene.callLater", site) else { return doneHandle(site) }
+        return callbacks.keep(loop.callLater(delay, fileID: fileID, line: line, body))
+    }
+
+    /// As ``GuestLoop/callAt(_:fileID:line:_:)``, called off at the scene's end.
+    @discardableResult
+    public func callAt(
+        _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping () throws -> Void
+    ) -> CallbackHandle {
+        let site = CallSite(fileID: fileID, line: line)
+        guard admit("Scene.callAt", site) else { return doneHandle(site) }
+        return callbacks.keep(loop.callAt(deadline, fileID: fileID, line: line, body))
+    }
+
+    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``, called off at the scene's end.
+    ///
+    /// - Throws: `.sceneEnded`, and as there.
+    @discardableResult
+    public func whenReadable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        guard admit("Scene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        return watches.keep(try loop.whenReadable(fd, fileID: fileID, line: line, body))
+    }
+
+    /// As ``GuestLoop/whenWritable(_:fileID:line:_:)``, called off at the scene's end.
+    ///
+    /// - Throws: `.sceneEnded`, and as there.
+    @discardableResult
+    public func whenWritable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        guard admit("Scene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        return watches.keep(try loop.whenWritable(fd, fileID: fileID, line: line, body))
+    }
+
+    private var hasEnded: GuestError {
+        GuestError(.sceneEnded, "the scene begun at \(site) is ending or has ended; start it in a scene that goes on")
+    }
+
+    private func doneHandle(_ site: CallSite) -> CallbackHandle {
+        CallbackHandle(.none, readyAt: 0, isTimer: false, site: site, loop: loop)
+    }
+
+    /// Traps on the wrong thread; in a scene that has ended says `false`, with a line in the log. A closed loop has ended its scenes.
+    private func admit(_ call: StaticString, _ callSite: CallSite) -> Bool {
+        let isClosed = loop.isClosed.load(ordering: .acquiring)
+        if !isClosed {
+            loop.thread.check(call)
+            if !isEnding { return true }
+        }
+        loop.configuration.logger.warning(
+            "\(call) at \(callSite) came after the end of the scene begun at \(site) had begun; it starts nothing")
+        return false
+    }
+}
