@@ -114,13 +114,15 @@ def cases():
     yield Case("memory", "memory", "dummy", ("tandem", "libuv-guest"), {}, {})
 
 
-def growth():
-    """The same work at sizes a hundred times apart."""
+def growth(descriptors):
+    """The same work at sizes a hundred times apart; with sockets as far as the machine allows so many `descriptors`."""
     for size in (10, 1000, 100000):
         yield Case(f"growth/posts/{size}", "posts", "x11", ("tandem", "libuv-guest"),
                    {"threads": 1, "n": size}, {}, repetitions=3)
+    for size in (10, 1000, min(100000, (descriptors - 200) // 2)):
         yield Case(f"growth/echo/{size}", "echo", "x11", ("tandem", "libuv-poll"),
                    {"pairs": size, "seconds": 1}, {}, reference="libuv-poll", repetitions=3)
+    for size in (10, 1000, min(100000, descriptors - 200)):
         yield Case(f"growth/idletick/{size}", "idletick", "dummy", ("tandem", "libuv-frame"),
                    {"fds": size, "n": 500000}, {}, reference="libuv-frame", repetitions=3)
     for size in (10, 1000, 100000, 1000000):
