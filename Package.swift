@@ -52,7 +52,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(name: "TandemSDL", dependencies: ["Tandem", "CSDL2"], swiftSettings: settings),
+        .target(
+            name: "TandemSDL",
+            dependencies: ["Tandem", "CSDL2", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: settings
+        ),
         .target(name: "TandemTesting", dependencies: ["Tandem"], swiftSettings: settings),
 
         example("01-hello-guest"),

@@ -175,3 +175,14 @@ int tandem_interrupt_take(bool *was_handled) {
     *was_handled = atomic_exchange(&former_called, false);
     return atomic_exchange(&last_signal, 0);
 }
+
+// Defined in Swift where the toolchain has custom executors.
+__attribute__((weak)) void tandem_install_executors(void);
+
+__attribute__((constructor)) static void before_main(void) {
+    // What announces the main queue's work exists from the first call on; work that came before would not be announced.
+    _dispatch_get_main_queue_handle_4CF();
+    if (tandem_install_executors) {
+        tandem_install_executors();
+    }
+}

@@ -63,11 +63,26 @@ public final class GuestLoop: @unchecked Sendable {
     var runs = InOrder<any AnyGuestRun>()
     /// Those that have not ended.
     var scenes = InOrder<Scene>()
+    /// The tasks that wait for frames, and what runs in the phase under way.
+    var frameLine: FrameLine {
+        if let madeFrameLine { return madeFrameLine }
+        let line = FrameLine(loop: self)
+        madeFrameLine = line
+        return line
+    }
+    private(set) var madeFrameLine: FrameLine?
+    let phaseWork = TaskQueue()
+    var isInPhase = false
     private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public internal(set) var mainActorPath: MainActorPath?
     /// Whether ticks run what `DispatchQueue.main` has.
     var drainsMainQueue = false
+    /// For hosts that the program's main executor can run: one frame, or one wait and tick. UI thread, outside of ticks. `false`: the host
+    /// has gone.
+    package var drive: (() -> Bool)?
+    /// Whether the main executor runs this loop's host at the moment.
+    package internal(set) var isDriven = false
     /// Told, on the UI thread, when the loop closes: what else lives on it.
     var onClose: [() -> Void] = []
 

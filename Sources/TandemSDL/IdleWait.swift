@@ -31,13 +31,21 @@ extension SDLGuest {
     /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
     ///   are never returned.
     public func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
+        while nextEvent(&event, timeout: timeout) {
+            if !events.offer(event) { return true }
+        }
+        return false
+    }
+
+    /// As ``waitEvent(_:timeout:)``, before anybody who waits for events was asked.
+    func nextEvent(_ event: inout SDL_Event, timeout: Duration?) -> Bool {
         let end = timeout.map { loop.now.advanced(by: min($0, Self.century)) }
         while true {
             if nextGameEvent(&event) { return true }
             if loop.skipsTime(until: end) { return false }
             guard let left = timeToSleep(until: end) else { return false }
             if SDLDriver.waitsForEvents {
-                if sleepThroughSDL(&event, left) { return !handle(event) }
+                if sleepThroughSDL(&event, left) { return !isOwn(event) }
             } else {
                 host.whileWaiting { sleepOnSemaphore(left) }
             }
@@ -61,7 +69,7 @@ extension SDLGuest {
 
     private func nextGameEvent(_ event: inout SDL_Event) -> Bool {
         while SDL_PollEvent(&event) != 0 {
-            if !handle(event) { return true }
+            if !isOwn(event) { return true }
         }
         return false
     }

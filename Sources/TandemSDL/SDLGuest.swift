@@ -3,7 +3,8 @@
 // Owner:  the main thread, where SDL's video and events live.
 
 public import CSDL2
-public import Tandem
+// Who imports the host has the loop's names, too.
+@_exported public import Tandem
 
 /// An event loop inside an SDL2 frame loop.
 ///
@@ -27,6 +28,19 @@ public import Tandem
     let host: SDLHost
     let eventType: UInt32
     private var interrupts: Interrupts?
+    /// Who waits for SDL's events.
+    let events = EventLine()
+    /// The frame loop that is under way.
+    private var running: RunningFrames?
+    /// The frames of an async main that awaits some without a frame loop.
+    private lazy var unaskedFrames = {
+        var settings = FrameLoop(self)
+        settings.stopsOnQuit = false
+        return RunningFrames(
+            settings, event: { _ in }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
+    }()
+    /// Frames of a game that has a loop of its own: each tick is one.
+    private var ownFrames = OwnFrames()
     /// Set by ``FrameLoop/stop()`` and by a quit event.
     var stopsFrames = false
     /// Something happened that a frame drawn on demand should show.
@@ -53,21 +67,38 @@ public import Tandem
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)
             interrupts = handlesInterrupts ? try Interrupts(loop) : nil
+            loop.drive = { [weak self] in
+                guard let self else { return false }
+                drive()
+                return true
+            }
         } catch {
             loop.close()
             throw error
         }
     }
 
-    /// True if the event was Tandem's own: a request for a tick, of no meaning to the game. Runs nothing.
-    public func handle(_ event: SDL_Event) -> Bool { event.type == eventType }
+    /// Offers an event to Tandem, for a loop that takes SDL's events itself. Runs no code of the game's.
+    ///
+    /// - Returns: `true` if the game has nothing to do with it: it was Tandem's own, a request for a tick, or a waiting task
+    ///   has consumed it (see ``event(priority:consuming:fileID:line:matching:)``).
+    public func handle(_ event: SDL_Event) -> Bool { isOwn(event) || events.offer(event) }
 
-    /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own.
+    /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own; without waits for events.
     public func handle(eventType: UInt32) -> Bool { eventType == self.eventType }
 
+    func isOwn(_ event: SDL_Event) -> Bool { event.type == eventType }
+
     /// Runs what is ready, within the budget; see `GuestLoop.tick`.
+    ///
+    /// In a game with a loop of its own each call is a frame, too: the phases run after the tick, one after the other, for the tasks
+    /// that wait for them.
     @discardableResult
-    public func tick(budget: Duration? = nil) -> TickReport { loop.tick(budget: budget) }
+    public func tick(budget: Duration? = nil) -> TickReport {
+        let report = loop.tick(budget: budget)
+        if running == nil, !report.isNested { ownFrames.pass(loop) }
+        return report
+    }
 
     /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. See `GuestLoop.run`.
     @discardableResult
@@ -79,10 +110,108 @@ public import Tandem
         loop.run(fileID: fileID, line: line, { try await main() }, onDone: onDone)
     }
 
+    /// Suspends until the next frame's `phase`; see `GuestLoop.nextFrame`.
+    @discardableResult
+    public func nextFrame(
+        in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Frame {
+        try await loop.nextFrame(in: phase, fileID: fileID, line: line)
+    }
+
+    /// The frames, each in its update phase; see `GuestLoop.frames`.
+    public var frames: Frames { loop.frames }
+
+    /// The frames, each in `phase`; see `GuestLoop.frames(in:)`.
+    public func frames(in phase: FramePhase, fileID: StaticString = #fileID, line: UInt = #line) -> Frames {
+        loop.frames(in: phase, fileID: fileID, line: line)
+    }
+
+    /// Suspends for `count` frames; see `GuestLoop.frames(_:)`.
+    @discardableResult
+    public func frames(
+        _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Frame? {
+        try await loop.frames(count, in: phase, fileID: fileID, line: line)
+    }
+
+    /// Suspends until `condition` holds, looked at once a frame; see `GuestLoop.waitUntil`.
+    public func waitUntil(
+        in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line,
+        _ condition: @escaping () -> Bool
+    ) async throws {
+        try await loop.waitUntil(in: phase, fileID: fileID, line: line, condition)
+    }
+
     /// Ends the loop: cancels, drains, joins. Idempotent. SDL stays as it is.
     public func close() {
         interrupts?.end()
         interrupts = nil
         loop.close()
+    }
+}
+
+// MARK: - Frame loops
+
+extension SDLGuest {
+    /// Keeps `frames` as the frame loop under way.
+    func whileRunning<Result>(_ frames: RunningFrames, _ body: () -> Result) -> Result {
+        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
+        running = frames
+        defer { running = nil }
+        return body()
+    }
+
+    /// Has the main executor run `frames`, until they end.
+    func hand(_ frames: RunningFrames) async throws {
+        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
+        guard loop.isDriven else {
+            throw GuestError(
+                .hostFailed,
+                "nobody runs frames while this function waits: the program's main is synchronous; call FrameLoop.run there, outside of async code"
+            )
+        }
+        running = frames
+        defer { if running === frames { running = nil } }
+        try await loop.wait(for: "an async main that waits for its frames to end", site: CallSite()) { waiter in
+            frames.onEnd = { waiter.resume() }
+            return { frames.onEnd = {} }
+        }
+    }
+
+    /// Called by the main executor, again and again: one frame, or one idle wait where no frames are wanted.
+    fileprivate func drive() {
+        if let running {
+            if running.step() { return }
+            // The task that waits for the end goes on in the next tick, which is the next round's.
+            self.running = nil
+            running.onEnd()
+            return
+        }
+        if loop.hasFrameWaiters {
+            // Frames are awaited, and nobody has made a frame loop: this is one.
+            _ = unaskedFrames.step()
+            return
+        }
+        var event = SDL_Event()
+        if nextEvent(&event, timeout: nil) { _ = events.offer(event) }
+        loop.tick()
+    }
+}
+
+/// Counts the frames of a game with a loop of its own.
+@MainActor
+private struct OwnFrames {
+    private static let maximumDelta = Duration.milliseconds(100)
+    private var number = 0
+    private var last: ContinuousClock.Instant?
+
+    mutating func pass(_ loop: GuestLoop) {
+        number += 1
+        guard loop.hasFrameWaiters else { return }
+        let now = loop.now
+        let delta = min(last.map { $0.duration(to: now) } ?? .zero, Self.maximumDelta)
+        last = now
+        let frame = Frame(number: number - 1, time: now, delta: delta)
+        for phase in FramePhase.allCases { loop.run(phase, of: frame) }
     }
 }

@@ -7,18 +7,31 @@
 import Dispatch
 
 extension GuestLoop: SerialExecutor, TaskExecutor {
-    /// Takes a job of Swift's runtime. Any thread.
+    /// Takes a job of an actor that lives on the loop. Called by Swift's runtime, on any thread.
     ///
     /// After ``close()`` the job still runs, on a queue of its own, with a line in the log: a dropped job would leave
     /// its task waiting for ever.
     public nonisolated func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if !accept(.job(job, identity(preferring: asUnownedTaskExecutor()) ?? .loop)) { runLate(job) }
+        if !accept(.job(job, .actor(thread.isCurrent ? preferredExecutor : nil))) { runActorJobLate(job) }
     }
 
-    func runLate(_ job: UnownedJob) {
+    /// Takes a job of a task that prefers the loop. Called by Swift's runtime, on any thread. As ``enqueue(_:)`` otherwise.
+    @_implements(TaskExecutor,enqueue(_:))
+    public nonisolated func enqueueOfTask(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if !accept(.job(job, resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .task)) { runTaskJobLate(job) }
+    }
+
+    func runActorJobLate(_ job: UnownedJob) {
         LateJobs.run(job, logger: configuration.logger) { job in
-            job.runSynchronously(isolatedTo: self.asUnownedSerialExecutor(), taskExecutor: self.asUnownedTaskExecutor())
+            job.runSynchronously(on: self.asUnownedSerialExecutor())
+        }
+    }
+
+    func runTaskJobLate(_ job: UnownedJob) {
+        LateJobs.run(job, logger: configuration.logger) { job in
+            job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }
 
@@ -34,11 +47,11 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Whether the calling thread is the loop's.
     public func isIsolatingCurrentContext() -> Bool? { thread.isCurrent }
 
-    /// Any thread: puts work into the ready queue or the inbox; `false` once the loop has closed.
+    /// Any thread: puts a job into the ready queue or the inbox; `false` once the loop has closed.
     func accept(_ work: Work) -> Bool {
         if thread.isCurrent {
             guard state != .closed else { return false }
-            appendReady(work)
+            appendJob(work)
             return true
         }
         guard inbox.append(work) else { return false }
@@ -48,13 +61,27 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 
     func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
         switch identity {
-        case .loop: execute(job, preferring: asUnownedTaskExecutor())
+        case .actor(let preferred): execute(job, on: asUnownedSerialExecutor(), preferring: preferred)
+        case .mainActor(let preferred): execute(job, on: MainActor.sharedUnownedExecutor, preferring: preferred)
+        case .task: execute(job, preferring: asUnownedTaskExecutor())
         case .run(let executor): execute(job, preferring: executor.asUnownedTaskExecutor())
-        case .mainActor(let preferred?):
-            job.runSynchronously(isolatedTo: MainActor.sharedUnownedExecutor, taskExecutor: preferred)
-        case .mainActor(nil): job.runSynchronously(on: MainActor.sharedUnownedExecutor)
         case .pool: job.runSynchronously(on: UnownedSerialExecutor.ofNobody)
         }
+    }
+
+    private func execute(
+        _ job: UnownedJob, on actor: UnownedSerialExecutor, preferring executor: UnownedTaskExecutor?
+    ) {
+        guard let executor else { return job.runSynchronously(on: actor) }
+        preferredExecutor = executor
+        job.runSynchronously(isolatedTo: actor, taskExecutor: executor)
+        preferredExecutor = nil
+    }
+
+    private func execute(_ job: UnownedJob, preferring executor: UnownedTaskExecutor) {
+        preferredExecutor = executor
+        job.runSynchronously(on: executor)
+        preferredExecutor = nil
     }
 
     /// Resumes a task that waited in `isolation`. Its next job belongs there, which the runtime does not know: it would send the task
@@ -68,13 +95,17 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     private func identity(of isolation: (any Actor)?) -> ExecutorIdentity? {
         guard let isolation, thread.isCurrent else { return nil }
         if mainActorPath == .executor, isolation === MainActor.shared { return .mainActor(nil) }
-        return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .loop : nil
+        return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .actor(nil) : nil
     }
 
-    /// UI thread: on whose behalf a job goes on whose task prefers an executor of the loop, if it is being resumed.
-    func identity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
-        guard thread.isCurrent, case .mainActor = resumption else { return nil }
-        return .mainActor(executor)
+    /// UI thread: on whose behalf a job goes on whose task prefers `executor`, one of the loop's, if it is being resumed.
+    func resumedIdentity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
+        guard thread.isCurrent else { return nil }
+        switch resumption {
+        case .mainActor: return .mainActor(executor)
+        case .actor: return .actor(executor)
+        default: return nil
+        }
     }
 
     /// UI thread: on whose behalf the loop runs a job that is on its way to the program's pool of threads; `nil`: let it go there.
@@ -103,14 +134,6 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     static func runPoolJobWithoutLoop(_ job: UnownedJob) {
         DispatchQueue.global().async { job.runSynchronously(on: UnownedSerialExecutor.ofNobody) }
     }
-
-    /// A job that goes on to the main actor from here belongs to the same task, as a rule. The runtime compares the preferred executor
-    /// at each step and would queue the job anew, several times for each wait, if it were told none.
-    private func execute(_ job: UnownedJob, preferring executor: UnownedTaskExecutor) {
-        preferredExecutor = executor
-        job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor)
-        preferredExecutor = nil
-    }
 }
 
 /// The executor that a run's task prefers.
@@ -136,7 +159,9 @@ final class RunExecutor: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if thread.isCurrent, let loop {
-            if loop.accept(.job(job, loop.identity(preferring: asUnownedTaskExecutor()) ?? .run(self))) { return }
+            if loop.accept(.job(job, loop.resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .run(self))) {
+                return
+            }
         } else if inbox.append(.job(job, .run(self))) {
             backstage.raise(.inbox)
             return

@@ -22,9 +22,8 @@ extension GuestLoop {
     /// Makes this loop the home of the main actor: `@MainActor` code, `DispatchQueue.main` and what awaits them run in its ticks,
     /// and wake its idle host. The adoption ends when the loop closes.
     ///
-    /// Call it on the main thread, at the top of a synchronous `main`. In a test runner or under an `async` main the main thread may
-    /// have been given up to libdispatch's workers: then a loop made on the main actor takes over its jobs for as long as
-    /// that code runs, but `DispatchQueue.main` stays with the workers.
+    /// Call it on the main thread, in a synchronous `main` or an `async` one. Where the main thread has been given up to libdispatch's workers
+    /// (`dispatchMain()`) a loop made on the main actor takes over its jobs, but `DispatchQueue.main` stays with the workers.
     ///
     /// - Parameter path: `.dispatchQueue` forgoes the custom executor, as toolchains without it do.
     /// - Returns: The path that is in use.
@@ -40,8 +39,6 @@ extension GuestLoop {
             _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
                 Self.drainMainQueue()
             }
-            // What was queued before has been announced before.
-            callSoon { Self.drainMainQueue() }
             drainsMainQueue = true
         }
         if path == .executor, ProgramExecutors.install(for: self) {
@@ -69,6 +66,13 @@ extension GuestLoop {
 }
 
 extension GuestLoop {
+    /// Main thread: sleeps until `DispatchQueue.main` has something, and runs it.
+    static func waitForMainQueue() {
+        var poll = pollfd(fd: _dispatch_get_main_queue_handle_4CF(), events: Int16(POLLIN), revents: 0)
+        _ = Glibc.poll(&poll, 1, -1)
+        drainMainQueue()
+    }
+
     /// Any thread: the fate of a main-actor job while no loop is there: libdispatch's main queue, as without Tandem.
     static func runMainActorJobWithoutLoop(_ job: UnownedJob) {
         DispatchQueue.main.async { job.runSynchronously(on: MainActor.sharedUnownedExecutor) }

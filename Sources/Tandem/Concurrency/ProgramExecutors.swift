@@ -93,10 +93,25 @@ import Synchronization
 
         func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-        /// Runs an `async` main, for ever.
-        func run() throws { dispatchMain() }
+        /// Main thread, called by Swift's runtime: runs an `async` main for ever: the host of the loop that has adopted the main actor,
+        /// or libdispatch's main queue while there is none. The thread stays the main thread, which SDL needs.
+        func run() throws {
+            while true {
+                if let loop = Adopter.shared.loopHere, let drive = loop.drive {
+                    loop.isDriven = true
+                    if drive() { continue }
+                }
+                GuestLoop.waitForMainQueue()
+            }
+        }
 
         func stop() {}
+    }
+
+    /// Called before `main`, by a constructor in `CLinux`: adoption is never too late, and an `async` main finds our executor.
+    @_cdecl("tandem_install_executors")
+    func installExecutors() {
+        _ = ProgramExecutors.install()
     }
 
     /// The program's default executor: the platform's pool, but for what belongs to the loop's thread.

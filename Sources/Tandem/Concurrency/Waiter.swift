@@ -3,7 +3,7 @@
 // Idea:   whoever comes first, the event or the cancellation, resumes the task and takes the other one's means away.
 // Owner:  the UI thread. Only `cancel` may come from another, and it goes through the inbox.
 
-final class Waiter: @unchecked Sendable {
+package final class Waiter: @unchecked Sendable {
     // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
 
     private let loop: GuestLoop
@@ -13,8 +13,8 @@ final class Waiter: @unchecked Sendable {
     /// Removes what would have resumed the task: its timer, registration or place in a line.
     private var disarm: (() -> Void)?
     private var isCancelled = false
-    /// What the task says of its wait, for reports; sleeps and descriptors are reported by their handles.
-    var note: WaitNote?
+    /// What the task says of its wait, for reports, if it is in the loop's list; sleeps and descriptors are found by their handles.
+    private(set) var note: WaitNote?
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = loop
@@ -33,8 +33,17 @@ final class Waiter: @unchecked Sendable {
         }
     }
 
+    /// Enters the loop's list of waits that are neither timers nor descriptors, so that the loop's end finds it. Left when the wait ends.
+    func list(_ note: WaitNote) {
+        self.note = note
+        loop.otherWaiters[ObjectIdentifier(self)] = self
+    }
+
+    /// UI thread: has the wait begun, and not ended?
+    package var isWaiting: Bool { continuation != nil }
+
     /// What was waited for has come.
-    func resume() {
+    package func resume() {
         disarm = nil
         guard let continuation = take() else { return }
         loop.resuming(isolation) { continuation.resume() }
@@ -68,6 +77,10 @@ final class Waiter: @unchecked Sendable {
     private func take() -> UnsafeContinuation<Void, any Error>? {
         let taken = continuation
         continuation = nil
+        if note != nil {
+            note = nil
+            loop.otherWaiters[ObjectIdentifier(self)] = nil
+        }
         return taken
     }
 }
@@ -88,6 +101,22 @@ extension GuestLoop {
                     waiter.begin(continuation) { try arm(waiter) }
                 }
             }, onCancel: { waiter.cancel() }, isolation: isolation)
+    }
+
+    /// UI thread, for hosts: suspends the calling task until what `arm` set up resumes its waiter, the task is cancelled, or the loop ends.
+    /// `arm` returns how to take that away again.
+    package func wait(
+        for reason: String, site: CallSite, isolation: isolated (any Actor)? = #isolation,
+        arm: (Waiter) throws -> () -> Void
+    ) async throws {
+        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        thread.check("a wait for a host's event")
+        try admitWait()
+        try await wait(isolation: isolation) { waiter in
+            let disarm = try arm(waiter)
+            waiter.list(WaitNote(kind: .other, site: site, reason: reason))
+            return disarm
+        }
     }
 
     /// Suspends the calling task until what `arm` set up resumes its waiter. On another thread than the UI thread, where generic

@@ -45,7 +45,7 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
 struct WaitNote {
     let kind: WaitingReport.Kind
     let site: CallSite?
-    var reason: String { kind == .gameSleep ? "a sleep on a GameClock" : "a task" }
+    let reason: String
 }
 
 extension CallSite {
@@ -66,6 +66,11 @@ extension GuestLoop {
             return WaitingReport(
                 kind: note?.kind ?? .other, site: note?.site, deadline: nil, descriptor: nil,
                 reason: note?.reason ?? "a task")
+        }
+        reports += (madeFrameLine?.waiters ?? []).map {
+            WaitingReport(
+                kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
+                reason: "a task that waits for the \($0.phase) phase of a frame")
         }
         reports += runs.values.map {
             WaitingReport(kind: .run, site: $0.site, deadline: nil, descriptor: nil, reason: "a run that has not ended")

@@ -92,10 +92,9 @@ public final class GameClock: Clock, @unchecked Sendable {
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = CallbackHandle(.resume(waiter), readyAt: 0, isTimer: false, site: site, loop: loop)
             sleepers.insert(handle, deadline: max(deadline.elapsed.nanosecondsRoundedUp, elapsed))
-            waiter.note = WaitNote(kind: .gameSleep, site: site)
-            loop.otherWaiters[ObjectIdentifier(waiter)] = waiter
+            waiter.list(WaitNote(kind: .gameSleep, site: site, reason: "a sleep on a GameClock"))
             setAlarm()
-            return { [self] in remove(handle, waiter) }
+            return { [self] in remove(handle) }
         }
     }
 
@@ -122,8 +121,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         setAlarm()
     }
 
-    private func remove(_ handle: CallbackHandle, _ waiter: Waiter) {
-        loop.otherWaiters[ObjectIdentifier(waiter)] = nil
+    private func remove(_ handle: CallbackHandle) {
         if handle.heapIndex >= 0 { sleepers.remove(handle) }
         _ = handle.take()
         setAlarm()
@@ -147,7 +145,6 @@ public final class GameClock: Clock, @unchecked Sendable {
     private func wakeSleepers() {
         while let handle = sleepers.popDue(at: elapsed) {
             guard case .resume(let waiter) = handle.take() else { continue }
-            loop.otherWaiters[ObjectIdentifier(waiter)] = nil
             waiter.resume()
         }
         setAlarm()

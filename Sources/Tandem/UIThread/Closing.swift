@@ -93,7 +93,8 @@ extension GuestLoop {
         while let (work, _) = ready.popFirst() {
             switch work {
             case .job(let job, .run(let executor)): executor.runLate(job)
-            case .job(let job, .loop): runLate(job)
+            case .job(let job, .actor): runActorJobLate(job)
+            case .job(let job, .task): runTaskJobLate(job)
             case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
             case .job(let job, .pool): Self.runPoolJobWithoutLoop(job)
             default: dropped += 1

@@ -52,6 +52,7 @@ extension GuestLoop {
         }
         for waiter in timers.waiters + otherWaiters.values { waiter.resume(throwing: error) }
         otherWaiters.removeAll()
+        madeFrameLine?.end(throwing: error)
     }
 
     /// A descriptor was closed while its watches stood.

@@ -89,6 +89,15 @@ extension GuestLoop {
     /// The ready time of what is scheduled now; within a tick the last reading is near enough.
     var readyTime: Nanoseconds { isTicking ? mark : LoopClock.machine }
 
+    /// A Swift job: in the phase of a frame it belongs to that.
+    func appendJob(_ work: Work) {
+        if isInPhase {
+            phaseWork.append(work, readyAt: mark)
+        } else {
+            appendReady(work)
+        }
+    }
+
     func appendReady(_ work: Work) {
         ready.append(work, readyAt: readyTime)
         if !isTicking { backstage.raise([]) }

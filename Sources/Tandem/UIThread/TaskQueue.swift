@@ -13,12 +13,16 @@ enum Work {
     case job(UnownedJob, ExecutorIdentity)
 }
 
-/// On whose behalf a job runs: the loop itself, a run of it, or the main actor.
+/// On whose behalf a job runs. The runtime compares this at each step that the job makes, and queues it anew where it differs.
 enum ExecutorIdentity {
-    case loop
-    case run(RunExecutor)
-    /// With the executor that the job's task prefers, as far as is known.
+    /// An actor that lives on the loop, with the executor that the job's task prefers, as far as is known.
+    case actor(UnownedTaskExecutor?)
+    /// The main actor; likewise.
     case mainActor(UnownedTaskExecutor?)
+    /// No actor: a task that prefers the loop.
+    case task
+    /// No actor: a task of a run.
+    case run(RunExecutor)
     /// Of nobody's: a job of the program's pool, kept by a loop that simulates.
     case pool
 }

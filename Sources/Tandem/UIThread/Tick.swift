@@ -221,6 +221,23 @@ extension GuestLoop {
         counters.longestCallback = max(counters.longestCallback, .nanoseconds(tick.longest))
     }
 
+    /// What the phase of a frame has to run, in passes; see `FrameLine`.
+    func runPhaseWork(budget: Nanoseconds) {
+        var tick = TickUnderWay(budget: budget, began: mark, isVirtual: time.isVirtual)
+        while !phaseWork.isEmpty {
+            tick.report.passes += 1
+            run(phaseWork, phaseWork.count, &tick)
+            if tick.isOver || closesAfterTick { break }
+        }
+        account(&tick)
+    }
+
+    /// As at the end of a tick, but for the turn, which a phase does not hold.
+    func endPhase() {
+        publishDeadline()
+        if hasReadyWork { backstage.raise([]) }
+    }
+
     private func endTick(_ tick: inout TickUnderWay) {
         account(&tick)
         publishDeadline()

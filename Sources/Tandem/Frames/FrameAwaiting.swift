@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// FrameAwaiting: async code waits for frames.
+// Owner:  the UI thread; frames are its, and a wait on another thread traps.
+
+extension GuestLoop {
+    /// Suspends until the next frame's `phase`, and goes on within it.
+    ///
+    /// A task that waits in each frame is resumed exactly once per frame, in the order in which the tasks began to wait, and allocates nothing.
+    /// UI thread: `@MainActor` code, or a task of ``run(fileID:line:_:onDone:)``.
+    ///
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    @discardableResult
+    public func nextFrame(
+        in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Frame {
+        try await frame(phase, nil, CallSite(fileID: fileID, line: line), isolation: #isolation)
+    }
+
+    /// Suspends for `count` frames, and returns the last. With 0 it returns at once. Traps on a negative count.
+    @discardableResult
+    public func frames(
+        _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Frame? {
+        precondition(
+            count >= 0, "GuestLoop.frames(_:) was given \(count) frames at \(fileID):\(line); expected 0 or more")
+        var last: Frame?
+        for _ in 0..<count { last = try await nextFrame(in: phase, fileID: fileID, line: line) }
+        return last
+    }
+
+    /// Suspends until `condition` holds: looked at now, and then once in each frame, in `phase`.
+    ///
+    /// - Throws: as ``nextFrame(in:fileID:line:)``.
+    public func waitUntil(
+        in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line,
+        _ condition: @escaping () -> Bool
+    ) async throws {
+        if condition() { return }
+        _ = try await frame(phase, condition, CallSite(fileID: fileID, line: line), isolation: #isolation)
+    }
+
+    /// The frames, one after the other, each in its update phase. See ``frames(in:fileID:line:)``.
+    public var frames: Frames { Frames(loop: self, phase: .update, site: CallSite(fileID: "Tandem/frames", line: 0)) }
+
+    /// The frames, one after the other, each in `phase`.
+    ///
+    /// No frame is missed as long as what the consumer does fits between two of them; the frames' numbers tell. The sequence ends
+    /// when the task is cancelled or the loop ends.
+    public func frames(in phase: FramePhase, fileID: StaticString = #fileID, line: UInt = #line) -> Frames {
+        Frames(loop: self, phase: phase, site: CallSite(fileID: fileID, line: line))
+    }
+
+    private func frame(
+        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isolation: isolated (any Actor)?
+    ) async throws -> Frame {
+        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        thread.check("GuestLoop.nextFrame")
+        try admitWait()
+        try Task.checkCancellation()
+        let waiter = frameLine.waiter()
+        waiter.prepare(phase, condition, site, isolation)
+        let wait = waiter.number
+        return try await withTaskCancellationHandler(
+            operation: {
+                _ = isolation
+                // Safe without checks: `FrameWaiter` gives its continuation away once, and the loop's end visits all of them.
+                return try await withUnsafeThrowingContinuation(isolation: isolation) { waiter.begin($0) }
+            }, onCancel: { waiter.cancel(wait) }, isolation: isolation)
+    }
+
+    /// What ``frames`` iterates with.
+    fileprivate func nextFrame(
+        _ phase: FramePhase, _ site: CallSite, isolation: isolated (any Actor)?
+    ) async throws -> Frame {
+        try await frame(phase, nil, site, isolation: isolation)
+    }
+}
+
+/// The frames of a loop's host, as a sequence that ends with its task or its loop.
+public struct Frames: AsyncSequence, Sendable {
+    let loop: GuestLoop
+    let phase: FramePhase
+    let site: CallSite
+
+    /// Waits for frame after frame.
+    public struct Iterator: AsyncIteratorProtocol {
+        let frames: Frames
+
+        /// The next frame; `nil` when the task is cancelled or the loop ends.
+        public mutating func next(isolation: isolated (any Actor)?) async -> Frame? {
+            try? await frames.loop.nextFrame(frames.phase, frames.site, isolation: isolation)
+        }
+
+        /// The next frame; `nil` when the task is cancelled or the loop ends.
+        public mutating func next() async -> Frame? { await next(isolation: #isolation) }
+    }
+
+    /// Begins with the next frame.
+    public func makeAsyncIterator() -> Iterator { Iterator(frames: self) }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// EventAwaiting: SDL's events as awaits and sequences.
+// Owner:  the main thread. A wait goes on in the next tick after its event was taken from SDL's queue.
+
+public import CSDL2
+import DequeModule
+import Tandem
+
+extension SDLGuest {
+    /// Suspends until an event comes that `matches`, and returns it.
+    ///
+    /// - Parameters:
+    ///   - priority: Who is asked first: higher ones, then those who have waited longer.
+    ///   - consuming: Whether the event ends here: neither those of lower priority nor the game see it.
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` when the loop ends.
+    public func event(
+        priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,
+        matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
+    ) async throws -> SDL_Event {
+        var taken = SDL_Event()
+        try await loop.wait(for: "a task that waits for an SDL event", site: CallSite(fileID: fileID, line: line)) {
+            [events] waiter in
+            let number = events.add(priority: priority, consumes: consuming, isOnce: true) { event in
+                guard waiter.isWaiting else { return nil }
+                guard matches(event) else { return false }
+                taken = event
+                waiter.resume()
+                return true
+            }
+            return { events.remove(number) }
+        }
+        return taken
+    }
+
+    /// Suspends until a key is pressed, not repeated: `key`, or any.
+    ///
+    /// - Parameters:
+    ///   - key: For example `SDLK_SPACE`; `nil`: whichever comes.
+    ///   - consuming: Whether the game is not to see it.
+    /// - Throws: as ``event(priority:consuming:fileID:line:matching:)``.
+    @discardableResult
+    public func nextKey(
+        _ key: SDL_KeyCode? = nil, priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) async throws -> SDL_Keysym {
+        try await event(priority: priority, consuming: consuming, fileID: fileID, line: line) { event in
+            event.type == SDL_KEYDOWN.rawValue && event.key.repeat == 0
+                && (key == nil || event.key.keysym.sym == Int32(bitPattern: UInt32(key!.rawValue)))
+        }.key.keysym
+    }
+
+    /// The events that match, from now on, as a sequence that ends with its task or with the loop.
+    ///
+    /// - Parameters:
+    ///   - priority, consuming: As for ``event(priority:consuming:fileID:line:matching:)``.
+    ///   - capacity: How many events wait for a consumer that is slow. When there are more the oldest are dropped, and counted in
+    ///     ``Events/dropped``. Traps on less than 1.
+    public func events(
+        priority: Int = 0, consuming: Bool = false, capacity: Int = 256, fileID: StaticString = #fileID,
+        line: UInt = #line, matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
+    ) -> Events {
+        precondition(capacity > 0, "SDLGuest.events was given a capacity of \(capacity); expected 1 or more")
+        let events = Events(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
+        events.enter(self.events, priority: priority, consumes: consuming, matches)
+        return events
+    }
+}
+
+/// SDL's events as a sequence, for one consumer. It gathers from the moment it is made until it is let go.
+@MainActor public final class Events: AsyncSequence, AsyncIteratorProtocol {
+    /// How many events were dropped since the consumer was slower than they came.
+    public private(set) var dropped = 0
+    private let loop: GuestLoop
+    private let capacity: Int
+    private let site: CallSite
+    private var buffer: Deque<SDL_Event> = []
+    private var waiter: Waiter?
+
+    init(_ loop: GuestLoop, capacity: Int, site: CallSite) {
+        self.loop = loop
+        self.capacity = capacity
+        self.site = site
+    }
+
+    func enter(_ line: EventLine, priority: Int, consumes: Bool, _ matches: @escaping (SDL_Event) -> Bool) {
+        _ = line.add(priority: priority, consumes: consumes, isOnce: false) { [weak self] event in
+            guard let self else { return nil }
+            guard matches(event) else { return false }
+            take(event)
+            return true
+        }
+    }
+
+    private func take(_ event: SDL_Event) {
+        if buffer.count == capacity {
+            buffer.removeFirst()
+            dropped += 1
+        }
+        buffer.append(event)
+        waiter?.resume()
+        waiter = nil
+    }
+
+    /// The next event; `nil` when the task is cancelled or the loop ends.
+    public func next() async -> SDL_Event? {
+        while buffer.isEmpty {
+            precondition(waiter == nil, "two tasks iterate the events of \(site); make a sequence for each")
+            do {
+                try await loop.wait(for: "a task that waits for SDL's events", site: site) { waiter in
+                    self.waiter = waiter
+                    return { self.waiter = nil }
+                }
+            } catch {
+                return nil
+            }
+        }
+        return buffer.removeFirst()
+    }
+
+    /// The sequence is its own iterator.
+    public nonisolated func makeAsyncIterator() -> Events { self }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunningFrames: a frame loop under way, one step at a time, so that a synchronous `run` and the program's main executor can both drive it.
+// Owner:  the main thread.
+
+import CSDL2
+import Tandem
+
+@MainActor
+final class RunningFrames {
+    private let settings: FrameLoop
+    private let guest: SDLGuest
+    private let event: (SDL_Event) -> Void
+    private let fixedUpdate: (Duration) -> Void
+    private let update: (Frame) -> Void
+    private let draw: (Frame) -> Void
+    private var pacer: FramePacer
+    /// What update and drawing needed lately.
+    private var drawing = Duration.zero
+    /// How many frames were run.
+    private(set) var count = 0
+    /// Told once, when the frames have ended.
+    var onEnd: () -> Void = {}
+
+    init(
+        _ settings: FrameLoop, event: @escaping (SDL_Event) -> Void, fixedUpdate: @escaping (Duration) -> Void,
+        update: @escaping (Frame) -> Void, draw: @escaping (Frame) -> Void
+    ) {
+        self.settings = settings
+        guest = settings.guest
+        self.event = event
+        self.fixedUpdate = fixedUpdate
+        self.update = update
+        self.draw = draw
+        pacer = FramePacer(
+            period: settings.period, fixedStep: settings.fixedStep, maximumSteps: settings.maximumSteps,
+            maximumDelta: settings.maximumDelta)
+        guest.stopsFrames = false
+    }
+
+    private var isOver: Bool { guest.stopsFrames || count >= settings.frameLimit ?? .max }
+
+    /// One frame, and the rest until the next; `false` once there is none.
+    func step() -> Bool {
+        guard !isOver else { return false }
+        frame()
+        if !isOver { rest(until: pacer.next!) }
+        return !isOver
+    }
+
+    private func frame() {
+        let loop = guest.loop
+        takeEvents()
+        let start = loop.now
+        let plan = pacer.begin(at: start)
+        var frame = Frame(number: count, time: start, delta: plan.delta, blend: plan.blend)
+        loop.run(.input, of: frame)
+        guest.loop.tick(budget: pacer.budget(start: start, now: loop.now, drawing: drawing))
+        let beforeDrawing = loop.now
+        frame.budgetLeft = max(.zero, pacer.period - start.duration(to: beforeDrawing))
+        if let step = pacer.fixedStep {
+            var part = frame
+            part.delta = step
+            for _ in 0..<plan.steps {
+                loop.run(.fixedUpdate, of: part)
+                fixedUpdate(step)
+            }
+        }
+        loop.run(.update, of: frame)
+        update(frame)
+        loop.run(.lateUpdate, of: frame)
+        loop.run(.draw, of: frame)
+        draw(frame)
+        count += 1
+        let took = beforeDrawing.duration(to: loop.now)
+        // The slower of what was seen lately: a budget that is too small costs less than a late frame.
+        drawing = took > drawing ? took : drawing - (drawing - took) / 16
+    }
+
+    private func takeEvents() {
+        var event = SDL_Event()
+        while SDL_PollEvent(&event) != 0 {
+            if !guest.isOwn(event) { deliver(event) }
+        }
+    }
+
+    private func deliver(_ event: SDL_Event) {
+        guest.wantsFrame = true
+        if !guest.events.offer(event) { self.event(event) }
+        if settings.stopsOnQuit, event.type == SDL_QUIT.rawValue { settings.stop() }
+    }
+
+    /// Runs the loop's work until the next frame is due and, on demand, wanted.
+    private func rest(until next: ContinuousClock.Instant) {
+        switch settings.pace {
+        case .fixed: guest.runWork(until: next)
+        // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.
+        case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8))
+        case .onDemand:
+            var event = SDL_Event()
+            while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !guest.stopsFrames {
+                if guest.nextEvent(&event, timeout: nil) { deliver(event) }
+                if !guest.loop.tick().isEmpty { guest.wantsFrame = true }
+            }
+            // No more often than the display shows.
+            guest.runWork(until: next)
+            guest.wantsFrame = false
+        }
+    }
+}
+
+extension FrameLoop {
+    /// The distance of two frames.
+    var period: Duration {
+        if case .fixed(let rate) = pace {
+            precondition(rate > 0, "FrameLoop was given \(rate) frames per second; expected 1 or more")
+            return .seconds(1) / rate
+        }
+        var mode = SDL_DisplayMode()
+        let isKnown =
+            SDL_WasInit(UInt32(SDL_INIT_VIDEO)) != 0 && SDL_GetCurrentDisplayMode(0, &mode) == 0
+            && mode.refresh_rate > 0
+        return .seconds(1) / (isKnown ? Int(mode.refresh_rate) : 60)
+    }
+}
