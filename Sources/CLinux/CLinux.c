@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Interrupts.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -168,6 +169,12 @@ void tandem_interrupt_restore(int number) {
     }
     if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == interrupt_handler) {
         sigaction(number, &former_action[number], NULL);
+    }
+}
+
+void tandem_interrupt_skip(int number, struct sigaction *action) {
+    if ((action->sa_flags & SA_SIGINFO) && action->sa_sigaction == interrupt_handler && !atomic_load(&installed[number])) {
+        *action = former_action[number];
     }
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "CLinuxSockets.h"
+#include "Interrupts.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -113,10 +115,11 @@ void tandem_batch_prepare(tandem_batch *batch, int index, size_t length, uint32_
     batch->vectors[index].iov_len = length;
     batch->headers[index].msg_hdr.msg_name = address_size > 0 ? &batch->addresses[index] : NULL;
     batch->headers[index].msg_hdr.msg_namelen = address_size;
+    batch->headers[index].msg_hdr.msg_flags = 0;
 }
 
-void tandem_batch_result(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated) {
-    *length = batch->headers[index].msg_len;
+void tandem_batch_get(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated) {
+    *length = batch->vectors[index].iov_len;
     *address_size = batch->headers[index].msg_hdr.msg_namelen;
     *is_truncated = (batch->headers[index].msg_hdr.msg_flags & MSG_TRUNC) != 0;
 }
@@ -124,9 +127,12 @@ void tandem_batch_result(const tandem_batch *batch, int index, size_t *length, u
 int tandem_batch_receive(int descriptor, tandem_batch *batch) {
     for (int index = 0; index < batch->count; index++) {
         tandem_batch_prepare(batch, index, batch->capacity, sizeof(struct sockaddr_storage));
-        batch->headers[index].msg_hdr.msg_flags = 0;
     }
-    return recvmmsg(descriptor, batch->headers, (unsigned)batch->count, 0, NULL);
+    int count = recvmmsg(descriptor, batch->headers, (unsigned)batch->count, 0, NULL);
+    for (int index = 0; index < count; index++) {
+        batch->vectors[index].iov_len = batch->headers[index].msg_len;
+    }
+    return count;
 }
 
 int tandem_batch_send(int descriptor, tandem_batch *batch, int from, int count) {
@@ -135,23 +141,24 @@ int tandem_batch_send(int descriptor, tandem_batch *batch, int from, int count) 
 
 int tandem_signalfd(const sigset_t *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
 
-int tandem_signalfd_read(int descriptor, int *process, unsigned *user) {
+int tandem_signalfd_read(int descriptor) {
     struct signalfd_siginfo information;
     if (read(descriptor, &information, sizeof information) != sizeof information) {
         return -1;
     }
-    *process = (int)information.ssi_pid;
-    *user = information.ssi_uid;
     return (int)information.ssi_signo;
 }
 
 // Written and read on the thread that installs; the handler does not look at it.
 static struct sigaction action_before_forwarding[NSIG];
+// How many threads the handler has made block the signal.
+static atomic_int forwarded[NSIG];
 
 // A signal for the process goes to any thread that does not block it, and a signalfd sees only what all of them block. This
 // handler makes a thread that was hit block the signal from its return on, and sends it again.
 static void forward(int number, siginfo_t *information, void *context) {
     int saved = errno;
+    atomic_fetch_add(&forwarded[number], 1);
     sigaddset(&((ucontext_t *)context)->uc_sigmask, number);
     // The kernel lets a process send itself any information, so that the sender's is kept.
     if (syscall(SYS_rt_sigqueueinfo, getpid(), number, information) != 0) {
@@ -166,12 +173,16 @@ int tandem_forward_install(int number) {
     ours.sa_sigaction = forward;
     ours.sa_flags = SA_SIGINFO | SA_RESTART;
     sigfillset(&ours.sa_mask);
+    atomic_store(&forwarded[number], 0);
     return sigaction(number, &ours, &action_before_forwarding[number]);
 }
 
-void tandem_forward_restore(int number) {
+bool tandem_forward_restore(int number) {
     struct sigaction current;
     if (sigaction(number, NULL, &current) == 0 && (current.sa_flags & SA_SIGINFO) && current.sa_sigaction == forward) {
+        // The handler that stood there may have been taken back meanwhile, and what it stood in for is due.
+        tandem_interrupt_skip(number, &action_before_forwarding[number]);
         sigaction(number, &action_before_forwarding[number], NULL);
     }
+    return atomic_load(&forwarded[number]) > 0;
 }

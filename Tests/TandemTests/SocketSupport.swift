@@ -4,6 +4,7 @@
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 import TandemTesting
 import Testing
 
@@ -63,4 +64,14 @@ final class LogLines: LogHandler, @unchecked Sendable {
         configuration.logger = Logger(label: "test") { _ in self }
         return configuration
     }
+}
+
+/// A number that several threads, or a signal handler, may touch.
+final class Number: Sendable {
+    private let value = Atomic<Int>(0)
+    func store(_ new: Int) { value.store(new, ordering: .sequentiallyConsistent) }
+    func load() -> Int { value.load(ordering: .sequentiallyConsistent) }
+    /// Returns the sum.
+    @discardableResult func add(_ other: Int) -> Int { value.add(other, ordering: .sequentiallyConsistent).newValue }
+    func raise(to other: Int) { value.max(other, ordering: .sequentiallyConsistent) }
 }

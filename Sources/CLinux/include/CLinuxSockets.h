@@ -34,17 +34,19 @@ unsigned char *tandem_batch_bytes(tandem_batch *batch, int index);
 void *tandem_batch_address(tandem_batch *batch, int index);
 /// Says what is to be sent: `length` bytes to the address that stands at `index`; 0 for a connected socket.
 void tandem_batch_prepare(tandem_batch *batch, int index, size_t length, uint32_t address_size);
-void tandem_batch_result(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated);
+/// What is there: after a receive what has come, before a send what was prepared.
+void tandem_batch_get(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated);
 int tandem_batch_receive(int descriptor, tandem_batch *batch);
 int tandem_batch_send(int descriptor, tandem_batch *batch, int from, int count);
 
 /// A signalfd for `signals`, which every thread has to block.
 int tandem_signalfd(const sigset_t *signals);
-/// The next signal's number and its sender; -1 if there is none.
-int tandem_signalfd_read(int descriptor, int *process, unsigned *user);
+/// The next signal's number; -1 with EAGAIN if there is none.
+int tandem_signalfd_read(int descriptor);
 
-/// A handler that passes a signal on to where all threads block it, and puts the former one back.
+/// A handler that makes each thread which gets a signal block it, and sends it on.
 int tandem_forward_install(int signal);
-void tandem_forward_restore(int signal);
+/// Puts the former handler back. Returns whether a thread was made to block the signal: it stays so, and another has to take it.
+bool tandem_forward_restore(int signal);
 
 #endif

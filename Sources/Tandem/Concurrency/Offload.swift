@@ -10,46 +10,55 @@ extension GuestLoop {
     /// ```
     ///
     /// The pool is the process's and has at most eight threads; what does not fit waits its turn. In `body` `Task.isCancelled` tells of the
-    /// caller's cancellation. By default the caller waits until `body` has ended all the same, so that nothing of it runs on unseen.
+    /// caller's cancellation. The caller waits until `body` has ended all the same, so that nothing of it runs on unseen.
     ///
     /// - Parameter abandonsOnCancel: A cancelled caller, or one whose loop closes, goes on at once; the result is thrown away when it comes.
     /// - Throws: what `body` throws; `CancellationError` before the start if the task is cancelled already; `.closed`.
     public func offload<Value: Sendable>(
         abandonsOnCancel: Bool = false, _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
-        try Task.checkCancellation()
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        if abandonsOnCancel { return try await offloadAbandoning(body) }
-        let task = Task(executorPreference: OffloadPool.shared) { try body() }
-        return try await withTaskCancellationHandler(
-            operation: { try await task.value }, onCancel: { task.cancel() }, isolation: #isolation)
-    }
-
-    private func offloadAbandoning<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws
-        -> Value
-    {
-        let outcome = Outcome<Value>()
-        try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            otherWaiters[ObjectIdentifier(waiter)] = waiter
-            let task = Task(executorPreference: OffloadPool.shared) {
-                let result = Result(catching: body)
-                self.postInternally {
-                    self.otherWaiters[ObjectIdentifier(waiter)] = nil
-                    outcome.result = result
+        let work = Blocking<Value>()
+        do {
+            try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
+                otherWaiters[ObjectIdentifier(waiter)] = waiter
+                let task = work.start(body) { [self] in
+                    otherWaiters[ObjectIdentifier(waiter)] = nil
                     waiter.resume()
+                } on: { [self] body in
+                    postInternally(body)
+                }
+                return { [self] in
+                    otherWaiters[ObjectIdentifier(waiter)] = nil
+                    task.cancel()
                 }
             }
-            return { [self] in
-                otherWaiters[ObjectIdentifier(waiter)] = nil
-                task.cancel()
-            }
+        } catch {
+            guard !abandonsOnCancel, let task = work.task else { throw error }
+            return try await task.value.get()
         }
-        return try outcome.result!.get()
+        return try work.result!.get()
     }
 }
 
-/// Where a result is left for the task that waits for it.
-private final class Outcome<Value>: @unchecked Sendable {
-    // Safe: written on the UI thread before the waiter is resumed, read by the resumed task.
-    var result: Result<Value, any Error>?
+/// A call on the pool, and where its result is left.
+private final class Blocking<Value: Sendable>: @unchecked Sendable {
+    // Safe: written on the UI thread before the waiting task is resumed, read by it then.
+    private(set) var task: Task<Result<Value, any Error>, Never>?
+    private(set) var result: Result<Value, any Error>?
+
+    func start(
+        _ body: @escaping @Sendable () throws -> Value, then done: @escaping @Sendable () -> Void,
+        on post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) -> Task<Result<Value, any Error>, Never> {
+        let task = Task(executorPreference: OffloadPool.shared) {
+            let result = Result(catching: body)
+            post {
+                self.result = result
+                done()
+            }
+            return result
+        }
+        self.task = task
+        return task
+    }
 }

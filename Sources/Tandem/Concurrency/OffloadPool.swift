@@ -40,8 +40,9 @@ final class OffloadPool: TaskExecutor {
         jobs.append(job)
         let needsWorker = idle < jobs.count && workers < limit
         if needsWorker { workers += 1 }
-        lock.unlock()
+        // Before the lock goes: a worker that gives up waiting looks for it under the lock.
         arrivals.signal()
+        lock.unlock()
         if needsWorker { startWorker() }
     }
 

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// OffloadSteps: long work elsewhere that tells how far it is.
+// Idea:   the steps are a sequence, the result is a value; a loading screen iterates the first and awaits the second.
+// Owner:  the body runs on a thread of the pool; steps and value are the consumer's.
+
+extension GuestLoop {
+    /// Starts long work on the offload pool, which reports its progress.
+    ///
+    /// ```swift
+    /// let loading = loop.offload { report in
+    ///     try files.enumerated().map { index, file in
+    ///         report(Double(index) / Double(files.count))
+    ///         return try decode(file)
+    ///     }
+    /// }
+    /// for await part in loading { bar.fill(part) }
+    /// let textures = try await loading.value
+    /// ```
+    ///
+    /// It begins at once. Cancelling it, or letting it go with its iterators before its end, is seen as `Task.isCancelled` in `body`.
+    ///
+    /// - Parameter buffering: What happens to steps that nobody has taken: by default the newest 16 are kept, as a bar needs the last.
+    public func offload<Step: Sendable, Value: Sendable>(
+        buffering: AsyncStream<Step>.Continuation.BufferingPolicy = .bufferingNewest(16),
+        _ body: @escaping @Sendable (_ report: @Sendable (Step) -> Void) throws -> Value
+    ) -> OffloadSteps<Step, Value> {
+        let (stream, continuation) = AsyncStream<Step>.makeStream(bufferingPolicy: buffering)
+        let task = Task(executorPreference: OffloadPool.shared) {
+            defer { continuation.finish() }
+            try Task.checkCancellation()
+            return try body { continuation.yield($0) }
+        }
+        return OffloadSteps(stream: stream, task: task)
+    }
+}
+
+/// Long work elsewhere: a sequence of its steps, and its value. Made by ``GuestLoop/offload(buffering:_:)``.
+public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence, Sendable {
+    private let stream: AsyncStream<Step>
+    private let task: Task<Value, any Error>
+
+    init(stream: AsyncStream<Step>, task: Task<Value, any Error>) {
+        self.stream = stream
+        self.task = task
+    }
+
+    deinit {
+        task.cancel()
+    }
+
+    /// What the work returned. A cancelled caller cancels the work, and still waits for its end.
+    ///
+    /// - Throws: what the work threw; `CancellationError` if it was cancelled before its start.
+    public var value: Value {
+        get async throws {
+            try await withTaskCancellationHandler(
+                operation: { try await task.value }, onCancel: { task.cancel() }, isolation: #isolation)
+        }
+    }
+
+    /// Asks the work to end early. Any thread. Harmless when repeated or late.
+    public func cancel() { task.cancel() }
+
+    /// Takes steps from call to call.
+    public struct Iterator: AsyncIteratorProtocol {
+        private var steps: AsyncStream<Step>.Iterator
+        /// Keeps the work going.
+        private let work: OffloadSteps
+
+        init(_ work: OffloadSteps) {
+            steps = work.stream.makeAsyncIterator()
+            self.work = work
+        }
+
+        /// The next step; `nil` once the work has ended, however it ended, or this task is cancelled.
+        public mutating func next(isolation: isolated (any Actor)?) async -> Step? {
+            await steps.next(isolation: isolation)
+        }
+    }
+
+    /// Begins with the steps that are kept. One consumer.
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
+}

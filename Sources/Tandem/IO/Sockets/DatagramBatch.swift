@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// DatagramBatch: many datagrams in one system call.
+// Idea:   the kernel's arrays and the bytes are allocated once and used again, so that a hundred datagrams cost one call and nothing else.
+// Owner:  whoever has the batch; one operation at a time.
+
+import CLinux
+import Glibc
+
+/// Room for datagrams that are sent or received together, by `recvmmsg` and `sendmmsg`.
+///
+/// ```swift
+/// let batch = DatagramBatch(capacity: 64, messageSize: 1500)
+/// while true {
+///     try await socket.receive(batch)
+///     for index in 0..<batch.count { batch.withBytes(at: index) { handle($0, from: batch.address(at: index)) } }
+/// }
+/// ```
+public final class DatagramBatch {
+    // Safe: allocated once, freed in deinit.
+    fileprivate let raw: OpaquePointer
+    /// How many datagrams fit.
+    public let capacity: Int
+    /// How many bytes each may have; longer ones are cut when received.
+    public let messageSize: Int
+    /// How many datagrams there are.
+    public fileprivate(set) var count = 0
+    /// How many of them the last send has sent: all, unless it threw.
+    public fileprivate(set) var sentCount = 0
+
+    /// Allocates the room.
+    public init(capacity: Int, messageSize: Int = 1500) {
+        precondition(
+            (1...1024).contains(capacity) && (1...65_535).contains(messageSize),
+            "DatagramBatch was given \(capacity) datagrams of \(messageSize) bytes; expected 1 to 1,024 of 1 to 65,535")
+        guard let raw = tandem_batch_create(Int32(capacity), messageSize) else {
+            fatalError("there is no memory for \(capacity) datagrams of \(messageSize) bytes")
+        }
+        self.raw = raw
+        self.capacity = capacity
+        self.messageSize = messageSize
+    }
+
+    deinit {
+        tandem_batch_free(raw)
+    }
+
+    private func entry(_ index: Int) -> (length: Int, addressSize: UInt32, isTruncated: Bool) {
+        precondition((0..<count).contains(index), "there is no datagram \(index); the batch has \(count)")
+        var entry = (length: 0, addressSize: UInt32(0), isTruncated: false)
+        tandem_batch_get(raw, Int32(index), &entry.length, &entry.addressSize, &entry.isTruncated)
+        return entry
+    }
+
+    /// Lends a datagram's bytes, which stay as they are until the next receive.
+    public func withBytes<Value, Failure>(
+        at index: Int, _ body: (RawSpan) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        // Safe: the memory is this object's, and as long as the entry says; the span ends with the call.
+        let bytes = UnsafeRawBufferPointer(start: tandem_batch_bytes(raw, Int32(index)), count: entry(index).length)
+        return try body(bytes.bytes)
+    }
+
+    /// Who sent a datagram, or where it is to go; `nil` on a connected socket.
+    public func address(at index: Int) -> SocketAddress? {
+        let size = entry(index).addressSize
+        guard size > 0, let address = tandem_batch_address(raw, Int32(index)) else { return nil }
+        return SocketAddress(address.load(as: sockaddr_storage.self), size: size)
+    }
+
+    /// The datagram was longer than ``messageSize``, and the rest is lost.
+    public func isTruncated(at index: Int) -> Bool { entry(index).isTruncated }
+
+    /// Empties the batch, so that others can be put in.
+    public func removeAll() {
+        count = 0
+        sentCount = 0
+    }
+
+    /// Puts a copy of `bytes` in, to be sent to `peer` (`nil` on a connected socket); `false` if the batch is full.
+    ///
+    /// Traps if there are more bytes than ``messageSize``.
+    @discardableResult
+    public func append(_ bytes: RawSpan, to peer: SocketAddress? = nil) -> Bool {
+        precondition(
+            bytes.byteCount <= messageSize,
+            "a datagram of \(bytes.byteCount) bytes does not fit a batch for \(messageSize); make it with a larger messageSize"
+        )
+        guard count < capacity else { return false }
+        let index = Int32(count)
+        bytes.withUnsafeBytes {
+            if let start = $0.baseAddress { memcpy(tandem_batch_bytes(raw, index), start, $0.count) }
+        }
+        if let peer { tandem_batch_address(raw, index)?.storeBytes(of: peer.storage, as: sockaddr_storage.self) }
+        tandem_batch_prepare(raw, index, bytes.byteCount, peer?.size ?? 0)
+        count += 1
+        return true
+    }
+
+    /// Puts a copy of `bytes` in. As ``append(_:to:)-(RawSpan,_)``.
+    @discardableResult
+    public func append(_ bytes: [UInt8], to peer: SocketAddress? = nil) -> Bool { append(bytes.span.bytes, to: peer) }
+}
+
+extension UDPSocket {
+    /// Waits until a datagram is there, and takes as many as fit: what was in the batch is replaced.
+    ///
+    /// - Returns: How many there are, at least 1.
+    /// - Throws: as ``receive(into:)``.
+    @discardableResult
+    public func receive(_ batch: DatagramBatch) async throws -> Int {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        batch.removeAll()
+        while true {
+            if let count = try socket.attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) }) {
+                batch.count = count
+                return count
+            }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Sends every datagram of the batch, in order, in as few calls as the kernel allows. The batch keeps them, to be sent again.
+    ///
+    /// - Throws: as ``send(_:to:)-(RawSpan,_)``, about the first that could not be sent; ``DatagramBatch/sentCount`` says how many were before it.
+    public func send(_ batch: DatagramBatch) async throws {
+        try await socket.takeBreath()
+        batch.sentCount = 0
+        while batch.sentCount < batch.count {
+            let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
+            if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {
+                batch.sentCount += count
+            } else {
+                try await socket.wait(.writable)
+            }
+        }
+    }
+}

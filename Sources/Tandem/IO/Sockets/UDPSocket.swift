@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// UDPSocket: datagrams, one at a time.
+// Idea:   a datagram arrives whole or not at all, may be empty, and is cut if the buffer is too small, which is told and not hidden.
+// Owner:  any thread; one task receives at a time.
+
+import CLinux
+import Glibc
+
+/// Sends and receives datagrams.
+///
+/// ```swift
+/// let socket = try UDPSocket(on: loop, at: .any(.ipv4, port: 5000))
+/// let datagram = try await socket.receive()
+/// if let sender = datagram.sender { try await socket.send("pong", to: sender) }
+/// ```
+public struct UDPSocket: Sendable {
+    /// The socket underneath.
+    public let socket: Socket
+
+    /// Binds to `address`; port 0 lets the kernel choose one.
+    ///
+    /// - Parameters:
+    ///   - reuseAddress: Several sockets may bind the address, as multicast receivers do. See ``SocketOption/reuseAddress``.
+    /// - Throws: `.addressFailed` for a Unix address, `.socketFailed` with what the kernel said.
+    public init(
+        on loop: GuestLoop, at address: SocketAddress = .any(.ipv4, port: 0), reuseAddress: Bool = false
+    ) throws(GuestError) {
+        socket = try Self.make(address, on: loop)
+        if reuseAddress { try socket.set(.reuseAddress, to: true) }
+        try socket.bind(address)
+    }
+
+    private init(_ socket: Socket) { self.socket = socket }
+
+    /// A socket that sends to `peer`, and receives from nobody else. Nothing is sent by this.
+    ///
+    /// If nobody listens there, a later operation throws `.socketFailed` with `ECONNREFUSED`, once for each refusal.
+    public static func connected(to peer: SocketAddress, on loop: GuestLoop) throws(GuestError) -> UDPSocket {
+        let socket = try make(peer, on: loop)
+        let failure = try socket.attempt { fd in peer.withRaw { connect(fd, $0, $1) == 0 ? 0 : errno } }
+        if failure != 0 { throw .socket("connect a datagram socket to", "\(peer)", failure) }
+        return UDPSocket(socket)
+    }
+
+    private static func make(_ address: SocketAddress, on loop: GuestLoop) throws(GuestError) -> Socket {
+        guard address.family != .unix else {
+            throw GuestError(.addressFailed, "\(address) is a Unix address; a UDPSocket takes IPv4 or IPv6")
+        }
+        let fd = tandem_socket(address.domain, Int32(SOCK_DGRAM.rawValue), 0)
+        guard fd >= 0 else { throw .socket("make a datagram socket for", "\(address)", errno) }
+        return Socket(taking: fd, on: loop)
+    }
+
+    /// This end's address, with the port that the kernel chose; `nil` once closed.
+    public var localAddress: SocketAddress? { socket.localAddress }
+
+    /// Closes the socket. A task in ``receive(upTo:)`` gets `.socketClosed`. Any thread; harmless when repeated.
+    public func close() { socket.close() }
+}
+
+// MARK: - Receiving
+
+extension UDPSocket {
+    /// What is known of a datagram besides its bytes.
+    public struct Arrival: Sendable, Hashable {
+        /// How many of its bytes are in the buffer. 0 for an empty datagram, which is one all the same.
+        public let count: Int
+        /// How many bytes it had on its way.
+        public let sentCount: Int
+        /// Who sent it.
+        public let sender: SocketAddress?
+        /// The buffer was too small, and the rest is lost.
+        public var isTruncated: Bool { sentCount > count }
+    }
+
+    /// A datagram with its bytes.
+    public struct Datagram: Sendable, Hashable {
+        /// What it carried, as far as it fitted.
+        public let bytes: [UInt8]
+        /// Who sent it.
+        public let sender: SocketAddress?
+        /// It was larger than the limit, and the rest is lost.
+        public let isTruncated: Bool
+    }
+
+    /// Waits for a datagram, and puts it into the beginning of `buffer`. Allocates nothing if one is there.
+    ///
+    /// - Throws: `.socketFailed`, `.socketClosed`, `.alreadyRegistered` if another task is receiving, `CancellationError`: then no datagram was
+    ///   taken.
+    public func receive(into buffer: inout MutableRawSpan) async throws -> Arrival {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            let arrival = try buffer.withUnsafeMutableBytes { bytes throws(GuestError) in try take(into: bytes) }
+            if let arrival { return arrival }
+            try await socket.wait(.readable)
+        }
+    }
+
+    /// Waits for a datagram of up to `limit` bytes; a longer one is cut. Errors as ``receive(into:)``.
+    public func receive(upTo limit: Int = 65_535) async throws -> Datagram {
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while true {
+            var arrival: Arrival?
+            let size = max(0, try socket.attempt { Int(tandem_unread_bytes($0)) })
+            // The next datagram's size is known, so that the array is no larger; 0 says that it is empty, or that there is none.
+            let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, size)) { buffer, count in
+                arrival = try take(into: UnsafeMutableRawBufferPointer(buffer))
+                count = arrival?.count ?? 0
+            }
+            if let arrival {
+                return Datagram(bytes: bytes, sender: arrival.sender, isTruncated: arrival.isTruncated)
+            }
+            try await socket.wait(.readable)
+        }
+    }
+
+    private func take(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Arrival? {
+        var from = sockaddr_storage()
+        var size: UInt32 = 0
+        var isTruncated = false
+        let count = try socket.attempt("receive a datagram") {
+            tandem_receive_datagram($0, buffer.baseAddress, buffer.count, &from, &size, &isTruncated)
+        }
+        guard let count else { return nil }
+        return Arrival(
+            count: min(count, buffer.count), sentCount: count, sender: SocketAddress(from, size: size))
+    }
+}
+
+// MARK: - Sending
+
+extension UDPSocket {
+    /// Sends one datagram; waits only while the kernel's buffer is full.
+    ///
+    /// - Parameter peer: Where to; `nil` for a socket that was made by ``connected(to:on:)``.
+    /// - Throws: `.socketFailed` (`EMSGSIZE` for more than the way there allows, 65,507 bytes at the most), `.socketClosed`, `CancellationError`: then
+    ///   nothing was sent.
+    public func send(_ bytes: RawSpan, to peer: SocketAddress? = nil) async throws {
+        try await socket.takeBreath()
+        while try bytes.withUnsafeBytes({ bytes throws(GuestError) in try push(bytes, to: peer) }) == nil {
+            try await socket.wait(.writable)
+        }
+    }
+
+    /// Sends one datagram. As ``send(_:to:)-(RawSpan,_)``.
+    public func send(_ bytes: [UInt8], to peer: SocketAddress? = nil) async throws {
+        try await send(bytes.span.bytes, to: peer)
+    }
+
+    /// Sends `text` as UTF-8 in one datagram. As ``send(_:to:)-(RawSpan,_)``.
+    public func send(_ text: String, to peer: SocketAddress? = nil) async throws {
+        try await send(text.utf8.span.bytes, to: peer)
+    }
+
+    private func push(_ bytes: UnsafeRawBufferPointer, to peer: SocketAddress?) throws(GuestError) -> Int? {
+        let flags = Int32(MSG_NOSIGNAL)
+        do throws(GuestError) {
+            return try socket.attempt("send a datagram") { fd in
+                guard let peer else { return Glibc.send(fd, bytes.baseAddress, bytes.count, flags) }
+                return peer.withRaw { sendto(fd, bytes.baseAddress, bytes.count, flags, $0, $1) }
+            }
+        } catch {
+            guard let number = error.errno else { throw error }
+            throw .socket("send a datagram of \(bytes.count) bytes", peer.map { "to \($0)" } ?? "", number.rawValue)
+        }
+    }
+}
+
+// MARK: - Multicast
+
+extension UDPSocket {
+    /// Takes part in a multicast group, on the interface with that number (0: the kernel's choice), until ``leave(_:interface:)`` or the end.
+    ///
+    /// - Throws: `.socketFailed`; `EINVAL` if the address is no group's.
+    public func join(_ group: SocketAddress, interface: UInt32 = 0) throws(GuestError) {
+        try multicast(group, interface, joins: true)
+    }
+
+    /// Takes no part any more. As ``join(_:interface:)``.
+    public func leave(_ group: SocketAddress, interface: UInt32 = 0) throws(GuestError) {
+        try multicast(group, interface, joins: false)
+    }
+
+    private func multicast(_ group: SocketAddress, _ interface: UInt32, joins: Bool) throws(GuestError) {
+        let failure = try socket.attempt { fd in
+            group.withRaw { raw, _ in tandem_multicast(fd, raw, interface, joins) == 0 ? 0 : errno }
+        }
+        if failure != 0 { throw .socket("\(joins ? "join" : "leave") the multicast group", group.host, failure) }
+    }
+
+    /// The number of a network interface, for multicast and IPv6 scopes; `nil` if there is none of that name.
+    public static func interface(named name: String) -> UInt32? {
+        let index = if_nametoindex(name)
+        return index == 0 ? nil : index
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// OffloadTests: calls that block, elsewhere.
+
+import CLinux
+import Foundation
+import Glibc
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+extension Core.OffloadTests {
+    @Test func theBodyRunsElsewhereAndTheCallerGoesOnWhereItWas() throws {
+        try onLoop { loop in
+            let thread = pthread_self()
+            let name = try await loop.offload {
+                #expect(pthread_self() != thread)
+                return currentThreadName()
+            }
+            #expect(name == "tandem-offload")
+            #expect(pthread_self() == thread)
+            let error = await #expect(throws: TestError.self) { try await loop.offload { throw TestError(3) } }
+            #expect(error?.number == 3)
+            #expect(loop.statistics.waitsHandedOver == 0)
+        }
+    }
+
+    /// Eight at a time; the ninth waits.
+    @Test func thePoolIsBounded() throws {
+        try onLoop { loop in
+            let running = Number()
+            let most = Number()
+            let gate = Semaphore()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await loop.offload {
+                            let now = running.add(1)
+                            most.raise(to: now)
+                            gate.wait()
+                            running.add(-1)
+                        }
+                    }
+                }
+                while running.load() < 8 { try await loop.sleep(for: .milliseconds(1)) }
+                for _ in 0..<20 { gate.signal() }
+                try await group.waitForAll()
+            }
+            #expect(most.load() == 8)
+            #expect(OffloadPool.shared.threads <= 8)
+        }
+    }
+
+    @Test func theThreadsGoWhenThereIsNothingToDo() throws {
+        try onLoop { loop in
+            let pool = OffloadPool(limit: 2, lingering: .milliseconds(1))
+            for _ in 0..<50 {
+                await Task(executorPreference: pool) {}.value
+                try await loop.sleep(for: .microseconds(900))
+            }
+            while pool.threads > 0 { try await loop.sleep(for: .milliseconds(1)) }
+        }
+    }
+
+    @Test func aCancellationIsSeenInTheBodyWhoseEndIsAwaited() throws {
+        try withLoop { host, loop in
+            let hasBegun = Number()
+            let hasEnded = Number()
+            var outcome: Result<Int, any Error>?
+            let run = loop.run({
+                try await loop.offload {
+                    hasBegun.store(1)
+                    while !Task.isCancelled { usleep(100) }
+                    usleep(3000)
+                    hasEnded.store(1)
+                    return 5
+                }
+            }) { outcome = $0 }
+            // The beginning asks for no tick.
+            while hasBegun.load() == 0 { host.tick() }
+            run.cancel()
+            #expect(host.run { outcome != nil })
+            #expect(hasEnded.load() == 1)
+            let value = try outcome?.get()
+            #expect(value == 5)
+        }
+    }
+
+    @Test func anAbandonedCallIsNotAwaited() throws {
+        try withLoop { host, loop in
+            let gate = Semaphore()
+            var outcome: Result<Void, any Error>?
+            let run = loop.run({ try await loop.offload(abandonsOnCancel: true) { gate.wait() } }) { outcome = $0 }
+            #expect(!host.run(within: .milliseconds(5)) { outcome != nil })
+            run.cancel()
+            #expect(host.run { outcome != nil })
+            #expect(throws: CancellationError.self) { try outcome?.get() }
+            gate.signal()
+        }
+    }
+
+    /// A loading screen: steps, then the value.
+    @Test func longWorkReportsItsSteps() throws {
+        try onLoop { loop in
+            let thread = pthread_self()
+            let loading = loop.offload(buffering: .unbounded) { report in
+                for step in 1...5 { report(step) }
+                return "loaded"
+            }
+            var steps: [Int] = []
+            for await step in loading {
+                #expect(pthread_self() == thread)
+                steps.append(step)
+            }
+            #expect(steps == [1, 2, 3, 4, 5])
+            let value = try await loading.value
+            #expect(value == "loaded")
+            let failing = loop.offload { (report: (Int) -> Void) throws -> Int in throw TestError(4) }
+            for await _ in failing {}
+            let failure = await #expect(throws: TestError.self) { _ = try await failing.value }
+            #expect(failure?.number == 4)
+        }
+    }
+
+    @Test func workThatIsLetGoIsToldSo() throws {
+        try onLoop { loop in
+            let wasCancelled = Number()
+            for await step in loop.offload({ report in
+                report(1)
+                while !Task.isCancelled { usleep(100) }
+                wasCancelled.store(1)
+            }) {
+                #expect(step == 1)
+                break
+            }
+            while wasCancelled.load() == 0 { try await loop.sleep(for: .milliseconds(1)) }
+        }
+    }
+}
+
+private func currentThreadName() -> String {
+    var buffer = [CChar](repeating: 0, count: 16)
+    tandem_thread_name(pthread_self(), &buffer, buffer.count)
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
