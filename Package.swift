@@ -65,6 +65,8 @@ let package = Package(
         example("04-wake-from-a-thread"),
         example("05-read-a-pipe"),
         example("06-quit-cleanly"),
+        example("07-main-actor"),
+        example("08-dispatch-main"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
         .executableTarget(
@@ -95,9 +97,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Programs that tests start: what can only be seen with a main of one's own.
+        .executableTarget(
+            name: "MainActorProbe", dependencies: ["TandemSDL", "CSDL2"], path: "Tests/MainActorProbe",
+            swiftSettings: settings),
         .testTarget(
             name: "TandemSDLTests",
-            dependencies: ["Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2"],
+            dependencies: [
+                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "MainActorProbe", "07-main-actor",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "DocumentationTests", swiftSettings: settings),

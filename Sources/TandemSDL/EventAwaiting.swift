@@ -13,6 +13,7 @@ extension SDLGuest {
     ///   - priority: Who is asked first: higher ones, then those who have waited longer.
     ///   - consuming: Whether the event ends here: neither those of lower priority nor the game see it.
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` when the loop ends.
+    @discardableResult
     public func event(
         priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,
         matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
