@@ -66,11 +66,14 @@ import Tandem
     let overrunsBefore = loop.statistics.budgetOverruns
     let before = Usage()
     let begin = now()
+    // The first tenth is warm-up.
+    let warm = Int64(seconds * rate / 10)
     for number in 1...Int64(seconds * rate) {
         bench_sleep_until(begin + number * period)
         let start = now()
-        late.add(start - (begin + number * period))
         stage.frame()
+        guard number > warm else { continue }
+        late.add(start - (begin + number * period))
         work += now() - start
     }
     let end = now()
@@ -82,7 +85,7 @@ import Tandem
     stage.close()
     guard received > 0, fired > 0 else { throw Failed("\(received) messages came and \(fired) timers") }
     let own = after.nanoseconds - before.nanoseconds - feederTime.load(ordering: .acquiring)
-    metric("work_per_frame", "us", Double(work) / Double(seconds * rate) / 1000)
+    metric("work_per_frame", "us", Double(work) / Double(late.count) / 1000)
     metric("late_p99", "us", late.percentile(0.99) / 1000)
     metric("cpu", "percent", 100 * Double(own) / Double(end - begin))
     metric("overruns", "count", overruns)

@@ -15,11 +15,15 @@ import SystemPackage
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw Failed("pipe gave no descriptors") }
     let (reader, writer) = (ends[0], ends[1])
+    // The first tenth is warm-up.
+    let warm = count / 10
+    var received = 0
     var latencies = Samples(capacity: count)
     let watch = try stage.loop.whenReadable(FileDescriptor(rawValue: reader)) {
         var sent: Int64 = 0
         guard read(reader, &sent, 8) == 8 else { return }
-        latencies.add(now() - sent)
+        received += 1
+        if received > warm { latencies.add(now() - sent) }
     }
     let thread = Worker {
         var random = XorShift(seed: 0x9E37_79B9_7F4A_7C15)
@@ -32,8 +36,8 @@ import SystemPackage
         }
     }
     switch mode {
-    case "idle": stage.rest { latencies.count == count }
-    case "spin": while latencies.count < count { stage.frame() }
+    case "idle": stage.rest { received == count }
+    case "spin": while received < count { stage.frame() }
     default: throw Unsupported("mode=\(mode): expected idle or spin")
     }
     thread.join()
