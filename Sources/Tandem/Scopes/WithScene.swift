@@ -59,7 +59,7 @@ extension GuestLoop {
                 _ = isolation
                 // Safe without checks: a scene settles once, within its grace period or with its loop.
                 await withUnsafeContinuation(isolation: isolation) { continuation in
-                    scene.whenSettled { continuation.resume() }
+                    scene.whenSettled { self.resuming(isolation) { continuation.resume() } }
                 }
             }, onCancel: { scene.endFromAnyThread() }, isolation: isolation)
     }
