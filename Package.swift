@@ -72,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "Skirmish",
             dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2", argumentParser],
-            swiftSettings: settings
+            swiftSettings: settings + [.defaultIsolation(MainActor.self)]
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
 

@@ -55,20 +55,28 @@ private func segments(_ character: Character) -> [Segment] {
     }
 }
 
-/// The atlas: 16 columns and 6 rows of cells, 16 by 24 pixels each, for the characters from 32 to 127, white on clear.
-let fontName = "font.bmp"
-func fontAtlas() -> Canvas {
+/// An atlas: 16 columns and 6 rows of cells, 16 by 24 pixels each at scale 1, for the characters from 32 to 127, white on clear.
+func fontAtlas(scale: Double, pen: Double) -> Canvas {
     let cells = (32..<128).map { segments(Character(UnicodeScalar(UInt8($0)))) }
-    let width = 16 * 16
-    let height = 6 * 24
-    return Canvas(width: width, height: height) { x, y in
+    let (cellWidth, cellHeight) = (16 * scale, 24 * scale)
+    let (width, height) = (cellWidth * 16, cellHeight * 6)
+    return Canvas(width: Int(width), height: Int(height)) { x, y in
         // From the canvas's own places back to pixels.
-        let column = x * Double(height) / 2 + Double(width) / 2
-        let row = y * Double(height) / 2 + Double(height) / 2
-        let cell = Int(row / 24) * 16 + Int(column / 16)
-        // Three pixels to a unit of the grid, two pixels of margin.
-        let place = ((column - Double(Int(column / 16)) * 16 - 2) / 3, (row - Double(Int(row / 24)) * 24 - 2.5) / 3)
+        let column = x * height / 2 + width / 2
+        let row = y * height / 2 + height / 2
+        let cell = Int(row / cellHeight) * 16 + Int(column / cellWidth)
+        // Three pixels to a unit of the grid at scale 1, two pixels of margin.
+        let place = (
+            (column - Double(Int(column / cellWidth)) * cellWidth - 2 * scale) / (3 * scale),
+            (row - Double(Int(row / cellHeight)) * cellHeight - 2.5 * scale) / (3 * scale)
+        )
         let gap = cells[min(max(cell, 0), 95)].reduce(Double.infinity) { min($0, $1.distance(place.0, place.1)) }
-        return Colour(0xFFFFFF, alpha: min(max((0.62 - gap) * 3, 0), 1))
+        return Colour(0xFFFFFF, alpha: min(max((pen - gap) * 3 * scale, 0), 1))
     }
 }
+
+/// One for lines of text, one for headlines.
+let fonts: [(name: String, canvas: @Sendable () -> Canvas)] = [
+    ("font.bmp", { fontAtlas(scale: 1, pen: 0.62) }),
+    ("font-large.bmp", { fontAtlas(scale: 2.5, pen: 0.45) }),
+]

@@ -12,8 +12,7 @@ struct MakeAssets: ParsableCommand {
     @Flag(help: "Write nothing; fail if a file in the folder is not what would be made.") var check = false
 
     func run() throws {
-        var files = sprites.map { ($0.name, $0.canvas().bmp) }
-        files.append((fontName, fontAtlas().bmp))
+        var files = (sprites + fonts).map { ($0.name, $0.canvas().bmp) }
         files += sounds.map { ($0.name, $0.data()) }
         let folder = URL(fileURLWithPath: output, isDirectory: true)
         var stale: [String] = []

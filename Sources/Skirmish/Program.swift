@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Program: from the window to the last line: sets up SDL and the guest, runs the frames, reports.
-// Owner:  the main actor, like everything here that touches SDL.
+// Owner:  the main actor, like everything in this target that does not say otherwise.
 
 import CSDL2
 import Foundation
@@ -8,63 +8,54 @@ import Tandem
 import TandemSDL
 import TandemTesting
 
-@MainActor
-final class Program {
-    private let options: SkirmishCommand
-    private let isHeadless: Bool
-
-    init(_ options: SkirmishCommand) {
-        self.options = options
-        isHeadless = options.headless || options.virtualTime
-    }
+struct Program {
+    let options: SkirmishCommand
 
     func run() throws {
         try checkOutputs()
-        if isHeadless { setenv("SDL_VIDEODRIVER", "dummy", 1) }
+        if options.isAutomatic { setenv("SDL_VIDEODRIVER", "dummy", 1) }
         guard SDL_Init(SDL_INIT_VIDEO) == 0 else {
             throw Trouble("SDL found no display (\(lastSDLError)); start it in a desktop session, or with --headless")
         }
         defer { SDL_Quit() }
-        let window = try Window(isHeadless: isHeadless)
+        let window = try Window(isHeadless: options.isAutomatic)
         var configuration = Configuration()
         if options.virtualTime { configuration.timeSource = VirtualClock() }
         let guest = try SDLGuest(configuration: configuration)
         defer { guest.close() }
-        let game = Game(options, guest: guest, window: window, sound: isHeadless ? nil : SoundBoard())
-        let report = try play(game, guest, window)
+        let stage = Stage(options, guest, window)
+        let folder = try assetsFolder()
+        // Loading has frames of its own: it takes as long as it takes, and the game's first frame begins a new series, so that a run
+        // in virtual time does not depend on the disk.
+        if try runFrames(stage, during: { try await Loading(stage: stage, folder: folder).run() }) {
+            _ = try runFrames(stage, during: { try await Game(stage: stage).play() })
+        }
+        stage.draw()
         if let file = options.screenshot { try window.saveScreenshot(file) }
+        let report = stage.report()
         if let file = options.stats { try report.save(file) }
         print(report.summary)
     }
 
-    private func play(_ game: Game, _ guest: SDLGuest, _ window: Window) throws -> RunReport {
-        var loop = FrameLoop(guest, pace: isHeadless ? .fixed(framesPerSecond: 60) : .display)
-        loop.fixedStep = .seconds(1) / 60
-        game.onEnd = { loop.stop() }
-        game.load(from: try assetsFolder())
-        // Once until everything is loaded, which takes as long as it takes; then the game, whose first frame is the beginning of
-        // a new series: so that a run in virtual time does not depend on the disk.
-        frames(loop, game, window)
-        if game.trouble == nil, !game.isLeft {
-            game.begin()
-            frames(loop, game, window)
+    /// Runs frames for as long as an async function does; `false` if the window was closed first.
+    private func runFrames(_ stage: Stage, during body: @escaping @MainActor () async throws -> Void) throws -> Bool {
+        let frames = FrameLoop(
+            stage.guest, pace: options.isAutomatic ? .fixed(framesPerSecond: 60) : .display, fixedStep: .seconds(1) / 60
+        )
+        var outcome: Result<Void, any Error>?
+        let run = stage.guest.run(body) { result in
+            outcome = result
+            frames.stop()
         }
-        if let trouble = game.trouble { throw trouble }
-        game.draw()
-        return game.report()
-    }
-
-    private func frames(_ loop: FrameLoop, _ game: Game, _ window: Window) {
-        loop.run(
-            event: { game.handle($0) },
-            fixedUpdate: { _ in game.step() },
-            update: { game.update($0) },
-            draw: { _ in
-                // In virtual time only the last picture is of interest.
-                guard !self.options.virtualTime else { return }
-                game.draw()
-                window.present()
-            })
+        frames.run(draw: { _ in
+            // In virtual time only the last picture is of interest.
+            guard !options.virtualTime else { return }
+            stage.draw()
+            stage.window.present()
+        })
+        run.cancel()
+        try outcome?.get()
+        return outcome != nil
     }
 
     /// Files that cannot be written are said before the game, not after it.
@@ -99,4 +90,4 @@ final class Program {
 }
 
 /// What SDL said last.
-var lastSDLError: String { String(cString: SDL_GetError()) }
+nonisolated var lastSDLError: String { String(cString: SDL_GetError()) }

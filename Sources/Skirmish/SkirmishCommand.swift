@@ -11,7 +11,7 @@ struct SkirmishCommand: ParsableCommand {
         abstract: "A top-down arena shooter: gather energy, outfly the drones, defend the beacon.",
         discussion: """
             Keys: W A S D or the arrows fly, the mouse aims and its button fires, space fires at the nearest drone, P pauses, \
-            Escape leaves. Everything that happens over time runs on Tandem's loop.
+            Escape leaves. Everything that happens over time is an async function on Tandem's loop.
             """)
 
     @Flag(help: "Draw to memory, without a window or sound; the player's ship flies by itself.")
@@ -34,6 +34,9 @@ struct SkirmishCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the pictures and sounds are.", valueName: "dir"))
     var assets: String?
 
+    /// Nobody sits in front of it.
+    var isAutomatic: Bool { headless || virtualTime }
+
     func validate() throws {
         if let seconds, !(seconds > 0 && seconds <= 86_400) {
             throw ValidationError("--seconds was \(seconds); expected more than 0 and at most 86400")
@@ -48,7 +51,7 @@ struct SkirmishCommand: ParsableCommand {
     func run() throws {
         do {
             // Safe: a synchronous main runs on the main thread.
-            try MainActor.assumeIsolated { try Program(self).run() }
+            try MainActor.assumeIsolated { try Program(options: self).run() }
         } catch {
             FileHandle.standardError.write(Data("Skirmish: \(error)\n".utf8))
             throw ExitCode(1)
@@ -57,7 +60,7 @@ struct SkirmishCommand: ParsableCommand {
 }
 
 /// Something that a player can mend: one line that says what was wrong and what to do.
-struct Trouble: Error, CustomStringConvertible {
+nonisolated struct Trouble: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }

@@ -1,127 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
-// Artist: draws the scenes. Reads the world, changes nothing.
+// Artist: draws what is on the screen. Reads the scenes' state, changes nothing of it.
+// Idea:   pictures, lights and lines here; what they make up in the extensions.
 
 import CSDL2
 import Foundation
 import SkirmishRules
 
-@MainActor
 final class Artist {
-    private let renderer: OpaquePointer
-    private let assets: Assets
-    private let text: TextPainter
+    let renderer: OpaquePointer
+    let assets: Assets
+    let text: TextPainter
+    /// Where the picture's origin is, for shaking it.
+    var camera = Vector.zero
+    /// Painted once: big lights cost more than all the rest.
+    private let sky: OpaquePointer?
 
     init(_ renderer: OpaquePointer, _ assets: Assets) {
         self.renderer = renderer
         self.assets = assets
-        text = TextPainter(renderer, assets.font)
+        text = TextPainter(renderer, font: assets.font, headlines: assets.headlines)
+        sky = SDL_CreateTexture(
+            renderer, SDL_PIXELFORMAT_ARGB8888.rawValue, Int32(SDL_TEXTUREACCESS_TARGET.rawValue), Window.width,
+            Window.height)
         // Light adds up.
         for name in ["glow", "shot-friendly", "shot-hostile"] {
-            SDL_SetTextureBlendMode(assets.pictures[name]!.texture, SDL_BLENDMODE_ADD)
+            SDL_SetTextureBlendMode(assets[name].texture, SDL_BLENDMODE_ADD)
+        }
+        paintSky()
+    }
+
+    func draw(_ screen: Screen, _ stars: Starfield, best: Int, time: Double) {
+        if sky != nil { SDL_RenderCopy(renderer, sky, nil, nil) }
+        stars.draw(renderer)
+        switch screen {
+        case .loading: break
+        case .title(let show):
+            drawMatch(show)
+            drawTitle(best: best, time: time)
+        case .match(let match, let isPaused):
+            drawMatch(match)
+            drawFigures(match, best: best, time: time)
+            if isPaused { drawPause() }
+        case .over(let match, let isBest):
+            drawMatch(match)
+            drawOver(match.world, best: best, isBest: isBest, time: time)
         }
     }
 
-    func drawTitle() {
-        glow(World.size * 0.5 + Vector(0, -70), 620, (30, 90, 140))
-        text.draw("SKIRMISH", at: Vector(480, 150), size: 5, colour: (77, 243, 255), isCentred: true)
-        text.draw(
-            "Gather energy. Outfly the drones. Defend the beacon.", at: Vector(480, 250), size: 1.1,
-            colour: (190, 210, 235), isCentred: true)
-        text.draw(
-            "W A S D  fly     mouse  aim and fire     space  fire     P  pause", at: Vector(480, 330), size: 0.9,
-            colour: (140, 165, 200), isCentred: true)
-        text.draw("Press Enter", at: Vector(480, 400), size: 1.6, colour: (247, 255, 120), isCentred: true)
-        for (index, name) in ["drone-chaser", "drone-orbiter", "drone-splitter", "ship-player", "ship-bot", "cell"]
-            .enumerated()
-        {
-            picture(name, Vector(480 + (Double(index) - 2.5) * 80, 480), Vector(0, -1))
+    /// Clouds of light, and a faint grid to fly over.
+    private func paintSky() {
+        guard let sky, SDL_SetRenderTarget(renderer, sky) == 0 else { return }
+        defer { SDL_SetRenderTarget(renderer, nil) }
+        SDL_SetRenderDrawColor(renderer, 5, 6, 16, 255)
+        SDL_RenderClear(renderer)
+        for (x, y, size, hex) in [
+            (180.0, 120.0, 760.0, 0x0E0B22), (800, 430, 900, 0x081527), (520, 560, 620, 0x14081C),
+            (900, 40, 520, 0x061820),
+        ] {
+            glow(Vector(x, y), size, Tint(hex))
         }
-    }
-
-    func drawMatch(_ match: Match) {
-        let world = match.world
-        drawBeacon(world)
-        for cell in world.cells where cell.timeLeft > 3 || Int(cell.timeLeft * 6) % 2 == 0 {
-            glow(cell.position, 60, (90, 95, 20))
-            picture("cell", cell.position, Vector(0, -1))
+        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_ADD)
+        SDL_SetRenderDrawColor(renderer, 10, 16, 30, 255)
+        for x in stride(from: Int32(0), through: Window.width, by: 60) {
+            SDL_RenderDrawLine(renderer, x, 0, x, Window.height)
         }
-        for drone in world.drones { picture(Self.name(drone.kind), drone.position, drone.velocity.unit) }
-        for ship in world.ships where ship.isFlying { draw(ship) }
-        for shot in world.shots {
-            picture(shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position, Vector(0, -1))
+        for y in stride(from: Int32(0), through: Window.height, by: 60) {
+            SDL_RenderDrawLine(renderer, 0, y, Window.width, y)
         }
-        for spark in match.particles.sparks {
-            let part = spark.left / spark.life
-            let (red, green, blue) = spark.colour
-            glow(
-                spark.place, spark.size * (0.6 + part),
-                (UInt8(Double(red) * part), UInt8(Double(green) * part), UInt8(Double(blue) * part)))
-        }
-        drawFigures(world)
-        if !match.announcement.isEmpty {
-            text.draw(match.announcement, at: Vector(480, 130), size: 2.6, colour: (247, 255, 120), isCentred: true)
-        }
-    }
-
-    private func drawBeacon(_ world: World) {
-        let health = Double(world.beacon.health) / Double(Beacon.fullHealth)
-        let pulse = 1 + 0.06 * sin(Double(world.steps) / 14)
-        glow(
-            world.beacon.position, 330 * pulse, (UInt8(90 * (1 - health)), UInt8(70 * health), UInt8(40 + 90 * health)))
-        picture("beacon", world.beacon.position, Vector(sin(Double(world.steps) / 90), -cos(Double(world.steps) / 90)))
-    }
-
-    private func draw(_ ship: Ship) {
-        // A ship that has just returned flickers while nothing hurts it.
-        if ship.protection > 0, Int(ship.protection * 14) % 2 == 0 { return }
-        glow(ship.position - ship.aim * 16, 30 + ship.velocity.length / 9, (40, 110, 150))
-        picture(ship.isPlayer ? "ship-player" : "ship-bot", ship.position, ship.aim)
-    }
-
-    private func drawFigures(_ world: World) {
-        text.draw("Score \(world.score)", at: Vector(18, 12), size: 1.2, colour: (220, 235, 255))
-        text.draw("Wave \(world.wave)", at: Vector(480, 12), size: 1.2, colour: (220, 235, 255), isCentred: true)
-        text.draw(
-            String(repeating: "^", count: max(0, world.player.lives)), at: Vector(880, 12), size: 1.4,
-            colour: (77, 243, 255))
-        bar(Vector(18, 502), "Energy", world.player.energy / Ship.fullEnergy, (77, 243, 255))
-        bar(Vector(270, 502), "Hull", Double(max(0, world.player.health)) / Double(Ship.fullHealth), (124, 255, 155))
-        bar(Vector(716, 502), "Beacon", Double(world.beacon.health) / Double(Beacon.fullHealth), (154, 208, 255))
-    }
-
-    func drawPause() {
-        shade(150)
-        text.draw("Paused", at: Vector(480, 230), size: 3, colour: (220, 235, 255), isCentred: true)
-        text.draw("P goes on, Escape leaves", at: Vector(480, 310), size: 1, colour: (150, 175, 210), isCentred: true)
-    }
-
-    func drawOver(_ world: World) {
-        shade(130)
-        text.draw(
-            world.beacon.health <= 0 ? "The beacon is lost" : "No ship is left", at: Vector(480, 180), size: 2.4,
-            colour: (255, 110, 110), isCentred: true)
-        text.draw(
-            "Score \(world.score)   Wave \(world.wave)", at: Vector(480, 265), size: 1.6, colour: (220, 235, 255),
-            isCentred: true)
-        text.draw("Press Enter to try again", at: Vector(480, 340), size: 1.1, colour: (247, 255, 120), isCentred: true)
+        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_NONE)
     }
 
     // MARK: - Parts
 
-    private static func name(_ kind: Drone.Kind) -> String {
-        switch kind {
-        case .chaser: "drone-chaser"
-        case .orbiter: "drone-orbiter"
-        case .splitter: "drone-splitter"
-        }
-    }
-
-    /// A picture, turned from pointing up to `direction`.
-    private func picture(_ name: String, _ place: Vector, _ direction: Vector) {
-        let picture = assets.pictures[name]!
+    /// A picture, turned from pointing up to `direction`, in proportion to its own size.
+    func picture(
+        _ name: String, _ place: Vector, _ direction: Vector = Vector(0, -1), wide: Double = 1, high: Double = 1,
+        tint: Tint = .white
+    ) {
+        let picture = assets[name]
+        let (red, green, blue) = tint.bytes
+        SDL_SetTextureColorMod(picture.texture, red, green, blue)
+        let (width, height) = (Double(picture.width) * wide, Double(picture.height) * high)
         var target = SDL_FRect(
-            x: Float(place.x) - Float(picture.width) / 2, y: Float(place.y) - Float(picture.height) / 2,
-            w: Float(picture.width), h: Float(picture.height))
+            x: Float(place.x + camera.x - width / 2), y: Float(place.y + camera.y - height / 2), w: Float(width),
+            h: Float(height))
         if direction.x == 0, direction.y <= 0 {
             SDL_RenderCopyF(renderer, picture.texture, nil, &target)
         } else {
@@ -130,28 +92,28 @@ final class Artist {
         }
     }
 
-    private func glow(_ place: Vector, _ size: Double, _ colour: (UInt8, UInt8, UInt8)) {
-        let glow = assets.pictures["glow"]!
-        SDL_SetTextureColorMod(glow.texture, colour.0, colour.1, colour.2)
+    /// A round light.
+    func glow(_ place: Vector, _ size: Double, _ tint: Tint, high: Double = 1) {
+        let glow = assets["glow"]
+        let (red, green, blue) = tint.bytes
+        SDL_SetTextureColorMod(glow.texture, red, green, blue)
         var target = SDL_FRect(
-            x: Float(place.x - size / 2), y: Float(place.y - size / 2), w: Float(size), h: Float(size))
+            x: Float(place.x + camera.x - size / 2), y: Float(place.y + camera.y - size * high / 2), w: Float(size),
+            h: Float(size * high))
         SDL_RenderCopyF(renderer, glow.texture, nil, &target)
     }
 
-    private func bar(_ place: Vector, _ title: String, _ part: Double, _ colour: (UInt8, UInt8, UInt8)) {
-        text.draw(title, at: place, size: 0.9, colour: colour)
-        var frame = SDL_Rect(x: Int32(place.x) + 90, y: Int32(place.y) + 5, w: 130, h: 12)
-        SDL_SetRenderDrawColor(renderer, colour.0 / 3, colour.1 / 3, colour.2 / 3, 255)
-        SDL_RenderDrawRect(renderer, &frame)
-        var filled = SDL_Rect(x: frame.x + 2, y: frame.y + 2, w: Int32(126 * min(max(part, 0), 1)), h: 8)
-        SDL_SetRenderDrawColor(renderer, colour.0, colour.1, colour.2, 255)
-        SDL_RenderFillRect(renderer, &filled)
+    func box(_ place: Vector, _ width: Double, _ height: Double, _ tint: Tint, isFilled: Bool, opacity: Double = 1) {
+        let (red, green, blue) = tint.bytes
+        var frame = SDL_FRect(x: Float(place.x), y: Float(place.y), w: Float(width), h: Float(height))
+        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_BLEND)
+        SDL_SetRenderDrawColor(renderer, red, green, blue, UInt8(255 * opacity))
+        if isFilled { SDL_RenderFillRectF(renderer, &frame) } else { SDL_RenderDrawRectF(renderer, &frame) }
+        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_NONE)
     }
 
-    private func shade(_ alpha: UInt8) {
-        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_BLEND)
-        SDL_SetRenderDrawColor(renderer, 4, 5, 14, alpha)
-        SDL_RenderFillRect(renderer, nil)
-        SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_NONE)
+    /// Darkens everything that was drawn so far.
+    func shade(_ opacity: Double) {
+        box(.zero, World.size.x, World.size.y, Tint(0x04050E), isFilled: true, opacity: opacity)
     }
 }

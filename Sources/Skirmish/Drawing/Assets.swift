@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Assets: pictures and sounds, read on other threads and finished on this one.
-// Idea:   each file is a detached task; the main actor awaits one after the other, shows the progress and draws on.
+// Idea:   each file is a child task that reads elsewhere; the main actor takes them as they come, shows the progress and draws on.
 
 import CSDL2
 import Foundation
+import Tandem
 
-enum AssetNames {
+nonisolated enum AssetNames {
     static let font = "font.bmp"
+    static let headlines = "font-large.bmp"
     static let pictures = [
         "ship-player", "ship-bot", "drone-chaser", "drone-orbiter", "drone-splitter", "cell", "beacon", "shot-friendly",
         "shot-hostile", "glow",
-    ]
-    static let sounds = ["shot", "hit", "explosion", "gather", "alarm", "wave", "over", "blip"]
+    ].map { $0 + ".bmp" }
+    static let sounds = ["shot", "hit", "explosion", "gather", "alarm", "wave", "over", "blip"].map { $0 + ".wav" }
 }
 
 /// A texture and its size.
-@MainActor
 final class Picture {
     let texture: OpaquePointer
     let width: Int32
@@ -34,7 +35,7 @@ final class Picture {
 }
 
 /// Pixels in memory, on their way from the reading thread to the main actor.
-final class LoadedSurface: @unchecked Sendable {
+nonisolated final class LoadedSurface: @unchecked Sendable {
     // Safe to send: one owner at a time, and nothing writes to the pixels.
     let raw: UnsafeMutablePointer<SDL_Surface>
 
@@ -50,33 +51,44 @@ final class LoadedSurface: @unchecked Sendable {
     deinit { SDL_FreeSurface(raw) }
 }
 
-@MainActor
 struct Assets {
     let font: Picture
+    let headlines: Picture
     let pictures: [String: Picture]
     let sounds: [String: [Int16]]
 
-    /// Reads everything; `progress` gets 0…1.
-    static func load(_ folder: String, renderer: OpaquePointer, progress: (Double) -> Void) async throws -> Assets {
-        let total = Double(AssetNames.pictures.count + AssetNames.sounds.count + 1)
-        var done = 0.0
-        func one<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-            let value = try await Task.detached { try body() }.value
-            done += 1
-            progress(done / total)
-            return value
-        }
-        let font = try await one { try LoadedSurface(reading: "\(folder)/\(AssetNames.font)") }
+    subscript(name: String) -> Picture { pictures[name + ".bmp"]! }
+
+    /// Reads everything, side by side, on threads that may block; `progress` gets 0…1.
+    static func load(_ folder: String, _ stage: Stage, progress: (Double) -> Void) async throws -> Assets {
+        let loop = stage.guest.loop
+        let names = [AssetNames.font, AssetNames.headlines] + AssetNames.pictures
+        let total = Double(names.count + AssetNames.sounds.count)
         var pictures: [String: Picture] = [:]
-        for name in AssetNames.pictures {
-            let surface = try await one { try LoadedSurface(reading: "\(folder)/\(name).bmp") }
-            pictures[name] = try Picture(renderer, surface)
-        }
         var sounds: [String: [Int16]] = [:]
-        for name in AssetNames.sounds {
-            sounds[name] = try await one { try readSound("\(folder)/\(name).wav") }
+        func advance() { progress(Double(pictures.count + sounds.count) / total) }
+
+        try await withThrowingTaskGroup(of: (String, LoadedSurface).self) { group in
+            for name in names {
+                group.addTask { (name, try await loop.offload { try LoadedSurface(reading: "\(folder)/\(name)") }) }
+            }
+            for try await (name, surface) in group {
+                pictures[name] = try Picture(stage.window.renderer, surface)
+                advance()
+            }
         }
-        return Assets(font: try Picture(renderer, font), pictures: pictures, sounds: sounds)
+        try await withThrowingTaskGroup(of: (String, [Int16]).self) { group in
+            for name in AssetNames.sounds {
+                group.addTask { (name, try await loop.offload { try readSound("\(folder)/\(name)") }) }
+            }
+            for try await (name, sound) in group {
+                sounds[name] = sound
+                advance()
+            }
+        }
+        return Assets(
+            font: pictures[AssetNames.font]!, headlines: pictures[AssetNames.headlines]!, pictures: pictures,
+            sounds: sounds)
     }
 
     private nonisolated static func readSound(_ file: String) throws -> [Int16] {

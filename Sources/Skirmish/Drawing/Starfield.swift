@@ -4,7 +4,6 @@
 import CSDL2
 import SkirmishRules
 
-@MainActor
 struct Starfield {
     private struct Star {
         var place: Vector

@@ -4,7 +4,6 @@
 import CSDL2
 import SkirmishRules
 
-@MainActor
 final class Window {
     let window: OpaquePointer
     let renderer: OpaquePointer
@@ -29,6 +28,11 @@ final class Window {
         self.window = window
         self.renderer = renderer
         SDL_RenderSetLogicalSize(renderer, Self.width, Self.height)
+    }
+
+    /// During a match a crosshair takes the pointer's place.
+    var showsCursor = true {
+        didSet { SDL_ShowCursor(showsCursor ? SDL_ENABLE : SDL_DISABLE) }
     }
 
     func clear() {

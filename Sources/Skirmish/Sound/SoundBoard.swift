@@ -5,7 +5,6 @@
 import CSDL2
 import SkirmishRules
 
-@MainActor
 final class SoundBoard {
     enum Cue { case wave }
 
@@ -48,7 +47,7 @@ final class SoundBoard {
     }
 
     private func play(_ name: String) {
-        guard device != 0, let samples = sounds[name] else { return }
+        guard device != 0, let samples = sounds[name + ".wav"] else { return }
         SDL_LockAudioDevice(device)
         mixer.add(samples)
         SDL_UnlockAudioDevice(device)
@@ -56,7 +55,7 @@ final class SoundBoard {
 }
 
 /// What the audio thread reads.
-private final class Mixer: @unchecked Sendable {
+private nonisolated final class Mixer: @unchecked Sendable {
     // Safe to send: SDL calls `fill` with the device's lock held, and `add` is called with it.
     private var voices: [(samples: [Int16], position: Int)] = []
     private static let most = 16

@@ -1,53 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: keys and mouse become an intent.
+// Input: keys and mouse become commands and intents.
 
 import CSDL2
 import SkirmishRules
 
-@MainActor
-struct Input {
-    enum Command { case none, leave, pause, start }
+/// What a single press asks for.
+enum Command {
+    case start, pause, leave
 
-    /// Keys and mouse events that came, and whether there was one.
-    private(set) var count = 0
-    var isUsed: Bool { count > 0 }
-    private var held: Set<Int32> = []
-    private var mouse: Vector?
-    private var mouseFires = false
-
-    mutating func take(_ event: SDL_Event, _ window: Window) -> Command {
+    /// `nil`: the event asks for nothing.
+    init?(_ event: SDL_Event) {
         switch SDL_EventType(rawValue: event.type) {
         case SDL_KEYDOWN where event.key.repeat == 0:
-            count += 1
-            held.insert(event.key.keysym.sym)
-            return command(event.key.keysym.sym)
-        case SDL_KEYUP:
-            count += 1
-            held.remove(event.key.keysym.sym)
-        case SDL_MOUSEMOTION:
-            count += 1
-            // SDL has put the renderer's logical size into the event.
-            mouse = Vector(Double(event.motion.x), Double(event.motion.y))
+            switch event.key.keysym.sym {
+            case Keys.escape: self = .leave
+            case Keys.p: self = .pause
+            case Keys.enter, Keys.keypadEnter: self = .start
+            default: return nil
+            }
+        case SDL_MOUSEBUTTONDOWN: self = .start
+        default: return nil
+        }
+    }
+}
+
+/// What the player's hands do.
+struct Input {
+    /// Keys and mouse events that came.
+    private(set) var count = 0
+    private(set) var mouse: Vector?
+    private var held: Set<Int32> = []
+    private var mouseFires = false
+
+    mutating func take(_ event: SDL_Event) {
+        switch SDL_EventType(rawValue: event.type) {
+        case SDL_KEYDOWN where event.key.repeat == 0: held.insert(event.key.keysym.sym)
+        case SDL_KEYUP: held.remove(event.key.keysym.sym)
+        // SDL has put the renderer's logical size into the event.
+        case SDL_MOUSEMOTION: mouse = Vector(Double(event.motion.x), Double(event.motion.y))
         case SDL_MOUSEBUTTONDOWN:
-            count += 1
             mouse = Vector(Double(event.button.x), Double(event.button.y))
             mouseFires = true
-            return .start
-        case SDL_MOUSEBUTTONUP:
-            count += 1
-            mouseFires = false
-        default: break
+        case SDL_MOUSEBUTTONUP: mouseFires = false
+        default: return
         }
-        return .none
-    }
-
-    private func command(_ key: Int32) -> Command {
-        switch key {
-        case Keys.escape: .leave
-        case Keys.p: .pause
-        case Keys.enter, Keys.keypadEnter: .start
-        default: .none
-        }
+        count += 1
     }
 
     /// What the player wants of the ship now.

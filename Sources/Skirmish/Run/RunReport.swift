@@ -4,25 +4,21 @@
 import Foundation
 import SkirmishRules
 import Tandem
-import TandemSDL
 
 /// What is gathered frame by frame.
-@MainActor
 struct Measurements {
     /// Frames since the first match began.
     private(set) var frames = 0
     private var last: ContinuousClock.Instant?
     private var first: ContinuousClock.Instant?
     private var latest: ContinuousClock.Instant?
-    private var best = 0
     /// The distances of the last ten minutes' frames, in milliseconds.
     private var distances: [Double] = []
     private static let kept = 36_000
 
-    mutating func begin(_ frame: Frame, isPlaying: Bool) {
+    mutating func take(_ frame: Frame) {
         let now = ContinuousClock.now
         defer { last = now }
-        guard isPlaying else { return }
         if first == nil { first = frame.time }
         latest = frame.time
         if let last {
@@ -36,9 +32,7 @@ struct Measurements {
         frames += 1
     }
 
-    mutating func finished(_ world: World) { best = max(best, world.score) }
-
-    func report(_ statistics: Statistics, _ world: World?, inputEvents: Int, matches: UInt64) -> RunReport {
+    func report(_ statistics: Statistics, _ world: World?, best: Int, inputEvents: Int, matches: Int) -> RunReport {
         let sorted = distances.sorted()
         func percentile(_ fraction: Double) -> Double {
             sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * fraction))]
@@ -51,14 +45,14 @@ struct Measurements {
             hintsPosted: statistics.hintsPosted, hintsDropped: statistics.hintsDropped,
             wakeP50Us: latency.p50 / .microseconds(1), wakeP99Us: latency.p99 / .microseconds(1),
             budgetOverruns: statistics.budgetOverruns, inputEvents: inputEvents, wave: world?.wave ?? 0,
-            score: world?.score ?? 0, bestScore: max(best, world?.score ?? 0), matches: Int(matches),
+            score: world?.score ?? 0, bestScore: max(best, world?.score ?? 0), matches: matches,
             playerX: world?.player.position.x ?? 0, playerY: world?.player.position.y ?? 0,
             stateHash: world.map { String($0.stateHash, radix: 16) } ?? "")
     }
 }
 
 /// What a run measured. Times of frames are those between the beginnings of two frames.
-struct RunReport: Codable {
+nonisolated struct RunReport: Codable {
     let frames: Int
     let seconds: Double
     let frameTimeP50Ms: Double
