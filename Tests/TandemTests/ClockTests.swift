@@ -35,6 +35,65 @@ extension Core {
             #expect(IntendedDelay.nanoseconds(left: .max) > .max / 2)
         }
 
+        @Test func aTolerantDeadlineIsNeverEarlyAndNeverLaterThanAllowed() {
+            var generator = SystemRandomNumberGenerator()
+            for _ in 0..<10_000 {
+                let deadline = Int64.random(in: 1...(1 << 50), using: &generator)
+                let tolerance = Int64.random(in: 0...(1 << 30), using: &generator)
+                let chosen = deadline.coalesced(within: .nanoseconds(tolerance))
+                #expect(chosen >= deadline && chosen - deadline <= tolerance)
+            }
+            #expect(Nanoseconds.never.coalesced(within: .seconds(1)) == .never)
+            #expect((Int64.max - 1).coalesced(within: .seconds(1)) == Int64.max - 1)
+            #expect(Int64(1000).coalesced(within: nil) == 1000)
+        }
+
+        @Test func sleepersWithToleranceWakeTogether() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let wakes = Box<Set<ContinuousClock.Instant>>([])
+                let ends = Box(0)
+                for number in 0..<20 {
+                    loop.run({
+                        let start = loop.now
+                        let wanted = Duration.milliseconds(200 + 3 * number)
+                        try await loop.clock.sleep(for: wanted, tolerance: .milliseconds(100))
+                        let slept = start.duration(to: loop.now)
+                        #expect(slept >= wanted && slept <= wanted + .milliseconds(100))
+                        wakes.value.insert(loop.now)
+                        ends.value += 1
+                    })
+                }
+                pass(host, clock) { ends.value == 20 }
+                #expect(ends.value == 20)
+                #expect(wakes.value.count <= 2, "\(wakes.value.count) wake-ups for 20 sleepers")
+            }
+        }
+
+        @Test func severalGameClocksGoTheirOwnWays() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let journal = Journal([])
+                let start = loop.now
+                @Sendable func note(_ line: String) { journal.note("\(line) at \(start.duration(to: loop.now))") }
+                let slow = GameClock(loop)
+                slow.rate = 0.5
+                let fast = GameClock(loop)
+                fast.rate = 4
+                let paused = GameClock(loop)
+                paused.isPaused = true
+                for (name, game) in [("slow", slow), ("fast", fast), ("paused", paused)] {
+                    loop.run({
+                        try await game.sleep(for: .seconds(2))
+                        note(name)
+                    })
+                }
+                loop.callLater(.seconds(10)) { paused.isPaused = false }
+                pass(host, clock) { journal.value.count == 3 }
+                #expect(journal.value == ["fast at 0.5 seconds", "slow at 4.0 seconds", "paused at 12.0 seconds"])
+            }
+        }
+
         @Test func beatsKeepTheirPhaseAndCountWhatWasMissed() throws {
             let (configuration, clock) = virtualConfiguration()
             try withLoop(configuration: configuration) { host, loop in

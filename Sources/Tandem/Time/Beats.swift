@@ -51,7 +51,7 @@ extension GuestClock {
     {
         precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, site) }
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, nil, site) }
     }
 }
 
@@ -63,6 +63,6 @@ extension GameClock {
     {
         precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, site) }
+        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, nil, site) }
     }
 }

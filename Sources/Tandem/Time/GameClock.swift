@@ -74,35 +74,37 @@ public final class GameClock: Clock, @unchecked Sendable {
         wakeSleepers()
     }
 
-    /// Suspends until the game's time has reached `deadline`, never less.
+    /// Suspends until the game's time has reached `deadline`, never less. With a tolerance it may be later by that much, together with other
+    /// sleepers.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled, paused or not; `.closed` when the loop ends.
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        try await sleep(until: deadline, CallSite())
+        try await sleep(until: deadline, tolerance, CallSite())
     }
 
     /// As ``sleep(until:tolerance:)``, with the caller's place for reports.
     public func sleep(
         until deadline: Instant, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
+        try await sleep(until: deadline, tolerance, CallSite(fileID: fileID, line: line))
     }
 
-    func sleep(until deadline: Instant, _ site: CallSite) async throws {
+    func sleep(until deadline: Instant, _ tolerance: Duration?, _ site: CallSite) async throws {
+        let deadline = deadline.elapsed.nanosecondsRoundedUp.coalesced(within: tolerance)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = CallbackHandle(.resume(waiter), readyAt: 0, isTimer: false, site: site, loop: loop)
-            sleepers.insert(handle, deadline: max(deadline.elapsed.nanosecondsRoundedUp, elapsed))
+            sleepers.insert(handle, deadline: max(deadline, elapsed))
             waiter.list(WaitNote(kind: .gameSleep, site: site, reason: "a sleep on a GameClock"))
             setAlarm()
             return { [self] in remove(handle) }
         }
     }
 
-    /// Suspends for so much game time.
+    /// Suspends for so much game time; see ``sleep(until:tolerance:)``.
     public func sleep(
         for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: now.advanced(by: duration), CallSite(fileID: fileID, line: line))
+        try await sleep(until: now.advanced(by: duration), tolerance, CallSite(fileID: fileID, line: line))
     }
 
     private var elapsed: Nanoseconds {

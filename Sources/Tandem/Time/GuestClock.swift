@@ -20,27 +20,29 @@ public struct GuestClock: Clock {
     /// One nanosecond: what the kernel's timeouts count in.
     public var minimumResolution: Duration { .nanoseconds(1) }
 
-    /// Suspends until `deadline`, never less; a tolerance is permission to be late, which the loop does not need.
+    /// Suspends until `deadline`, never less. With a tolerance it may be later by that much, at an instant that it shares with other
+    /// sleepers who have one, so that an idle game wakes less often.
     ///
     /// From the UI thread the sleep is a timer and nothing else. Generic code of the standard library may call from another
     /// thread; then it goes through the inbox.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled; `.closed` when the loop ends.
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        try await sleep(until: deadline, CallSite())
+        try await sleep(until: deadline, tolerance, CallSite())
     }
 
     /// As ``sleep(until:tolerance:)``, with the caller's place for reports.
     public func sleep(
         until deadline: Instant, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
+        try await sleep(until: deadline, tolerance, CallSite(fileID: fileID, line: line))
     }
 
-    func sleep(until deadline: Instant, _ site: CallSite) async throws {
+    func sleep(until deadline: Instant, _ tolerance: Duration?, _ site: CallSite) async throws {
         let loop = loop
+        let deadline = loop.time.nanoseconds(at: deadline).coalesced(within: tolerance)
         try await loop.waitFromAnywhere(isolation: #isolation) { waiter in
-            let handle = loop.arm(.resume(waiter), loop.time.nanoseconds(at: deadline), true, site)
+            let handle = loop.arm(.resume(waiter), deadline, true, site)
             return { handle.cancel() }
         }
     }
@@ -49,7 +51,7 @@ public struct GuestClock: Clock {
     public func sleep(
         for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: now.advanced(by: duration), CallSite(fileID: fileID, line: line))
+        try await sleep(until: now.advanced(by: duration), tolerance, CallSite(fileID: fileID, line: line))
     }
 }
 
