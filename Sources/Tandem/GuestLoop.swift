@@ -100,11 +100,20 @@ public final class GuestLoop: @unchecked Sendable {
     /// Keeps what its ticks would give to the program's pool of threads, sleeps included: for simulations, whose order must not depend
     /// on other threads. Works once the loop has adopted the main actor by way of the executor.
     package var takesGlobalJobs = false
+    private let keepsOthersOut = Atomic<Bool>(false)
+    /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests; they go where
+    /// they would go without a loop. Any thread.
+    package var admitsOthers: Bool {
+        get { !keepsOthersOut.load(ordering: .relaxed) }
+        set { keepsOthersOut.store(!newValue, ordering: .relaxed) }
+    }
     /// Kept jobs that sleep.
     var keptSleeps: [Int: UnownedJob] = [:]
     var nextKeptSleep = 0
     /// The last reading of the machine's clock in this tick.
     var mark: Nanoseconds = 0
+    /// How the running piece of work came to be queued; kept for simulations only.
+    var hop: Hop?
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
     var counters = Statistics()
@@ -160,6 +169,9 @@ public final class GuestLoop: @unchecked Sendable {
         guard state == .open else { return false }
         return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= time.now)
     }
+
+    /// Whether the loop takes work: it has neither closed nor begun to.
+    package var isOpen: Bool { state == .open }
 
     /// Work is left in the queues of the UI thread.
     var hasReadyWork: Bool { !ready.isEmpty || !readyTimers.isEmpty || !readyIO.isEmpty || inbox.hasLeftovers }

@@ -111,15 +111,25 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// UI thread: on whose behalf the loop runs a job that is on its way to the program's pool of threads; `nil`: let it go there.
     var identityOfPoolJob: ExecutorIdentity? { resumption ?? (keepsPoolJobs ? .pool : nil) }
 
-    /// UI thread: does what is started now descend from the loop's simulation?
-    var keepsPoolJobs: Bool { takesGlobalJobs && isTicking }
+    /// UI thread: does what is started now descend from the loop's simulation? While there is one, this thread runs nothing else, in
+    /// ticks or between them.
+    var keepsPoolJobs: Bool { takesGlobalJobs }
 
-    /// UI thread: a kept job that sleeps for what is left of a duration by the machine's clock.
-    func keep(_ job: UnownedJob, sleepingFor left: Duration) {
+    /// UI thread: keeps a job that sleeps; so much of its time was left when the machine's clock said `time`, by that clock.
+    func keep(_ job: UnownedJob, leftToSleep left: Duration, at time: Nanoseconds) {
+        let left = left.nanosecondsRoundedUp
+        let delay = IntendedDelay.nanoseconds(
+            left: left.addingClamped(time - (hop?.time ?? time)),
+            most: left.addingClamped(time - (hop?.workBegan ?? time)))
+        keep(job, for: delay)
+    }
+
+    /// UI thread: keeps a job that sleeps, for so many nanoseconds of the loop's time.
+    func keep(_ job: UnownedJob, for delay: Nanoseconds) {
         let number = nextKeptSleep
         nextKeptSleep += 1
         keptSleeps[number] = job
-        callLater(.nanoseconds(IntendedDelay.nanoseconds(left: left.nanosecondsRoundedUp))) { [self] in
+        callLater(.nanoseconds(delay)) { [self] in
             if let job = keptSleeps.removeValue(forKey: number) { _ = accept(.job(job, .pool)) }
         }
     }

@@ -78,7 +78,7 @@ import Synchronization
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            if let loop = Adopter.shared.loopAnywhere {
+            if let loop = Adopter.shared.loopAnywhere, Adopter.shared.isHere || loop.admitsOthers {
                 let preferred = Adopter.shared.isHere ? loop.preferredExecutor : nil
                 if loop.accept(.job(job, .mainActor(preferred))) { return }
             }
@@ -132,10 +132,12 @@ import Synchronization
         func enqueue<C: Clock>(
             _ job: consuming ExecutorJob, at instant: C.Instant, tolerance: C.Duration?, clock: C
         ) {
+            // Read before the clock: what is left is then never overrated.
+            let time = LoopClock.machine
             if let loop = Adopter.shared.loopHere, loop.keepsPoolJobs,
                 let left = clock.now.duration(to: instant) as? Duration
             {
-                loop.keep(UnownedJob(job), sleepingFor: left)
+                loop.keep(UnownedJob(job), leftToSleep: left, at: time)
             } else {
                 scheduling.enqueue(job, at: instant, tolerance: tolerance, clock: clock)
             }
@@ -145,7 +147,7 @@ import Synchronization
             _ job: consuming ExecutorJob, after delay: C.Duration, tolerance: C.Duration?, clock: C
         ) {
             if let loop = Adopter.shared.loopHere, loop.keepsPoolJobs, let delay = delay as? Duration {
-                loop.keep(UnownedJob(job), sleepingFor: delay)
+                loop.keep(UnownedJob(job), for: delay.nanosecondsRoundedUp)
             } else {
                 scheduling.enqueue(job, after: delay, tolerance: tolerance, clock: clock)
             }

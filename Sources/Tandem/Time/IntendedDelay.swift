@@ -1,25 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 // IntendedDelay: what a `Task.sleep` that a simulation takes over was asked for. Pure.
-// Idea:   the standard library turns the duration into an instant of the machine's clock before an executor sees it, and some time has
-//         passed since. Of the durations from what is left to a hundredth more, the one with the fewest digits is what a person
-//         wrote: `Task.sleep(for: .milliseconds(250))` is 250 ms at each run.
-// Breaks: a duration of more than two digits is only right to a hundredth (the same one at each run), and one whose task waited
-//         for its turn longer than that hundredth is not found. The loop's own clocks are exact; simulated code should sleep on them.
+// Idea:   the standard library turns the duration into an instant of the machine's clock, then hops to the pool, where an executor is
+//         told. The loop knows when the hop was made, a microsecond later: whole milliseconds, rounded up, take that out again, and
+//         250 ms are 250 ms at each run. A thread that lost the processor in that microsecond lost milliseconds: then what is left lies
+//         anywhere between two whole milliseconds, while what was left when that piece of work began lies just above one.
+// Breaks: a duration that is no whole number of milliseconds is rounded up to one. The loop's own clocks are exact to the nanosecond.
 
 enum IntendedDelay {
-    private static let leastSlack: Int64 = 20_000
+    static let grain: Int64 = 1_000_000
+    /// What passes between the standard library's reading of the clock and the hop, without mishap.
+    private static let usual: Int64 = 20_000
+    /// What a short piece of work takes before it sleeps.
+    private static let short: Int64 = 200_000
 
-    /// The roundest number of nanoseconds that `left` may have been counted down from.
-    static func nanoseconds(left: Int64) -> Int64 {
-        guard left > 0 else { return 0 }
-        let most = left.addingClamped(max(left / 100, leastSlack))
-        var unit: Int64 = 1_000_000_000_000_000_000
-        while unit > 1 {
-            let candidate = left / unit * unit
-            if candidate == left { return left }
-            if most - candidate >= unit { return candidate + unit }
-            unit /= 10
-        }
-        return left
+    /// Whole milliseconds, one at least.
+    ///
+    /// - Parameters:
+    ///   - left: What was left of the duration when the hop was made.
+    ///   - most: What was left when the piece of work began that made it: the duration was no longer.
+    static func nanoseconds(left: Int64, most: Int64) -> Int64 {
+        let (low, high) = (roundedUp(left), most / grain * grain)
+        if low >= high || low - left <= usual { return low }
+        return most - high <= short ? high : low
     }
+
+    private static func roundedUp(_ time: Int64) -> Int64 {
+        guard time > grain else { return grain }
+        let rest = time % grain
+        return rest == 0 ? time : time.addingClamped(grain - rest)
+    }
+}
+
+/// When a job was queued, and when the piece of work had begun that did so. Known in simulations only.
+struct Hop {
+    let time: Nanoseconds
+    let workBegan: Nanoseconds
 }

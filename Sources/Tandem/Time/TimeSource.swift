@@ -14,6 +14,9 @@ public protocol TimeSource: Sendable {
 }
 
 extension GuestLoop {
+    /// What the loop was made with; for those who drive it.
+    package var configurationTimeSource: (any TimeSource)? { configuration.timeSource }
+
     /// UI thread: where time is virtual, a wait until `end` (`nil`: for ever) is a jump to the nearest deadline or to the end, whichever comes
     /// first. `false` where time is the machine's, or where there is work or nothing to jump to.
     package func skipsTime(until end: ContinuousClock.Instant?) -> Bool {

@@ -99,7 +99,8 @@ extension GuestLoop {
     }
 
     func appendReady(_ work: Work) {
-        ready.append(work, readyAt: readyTime)
+        ready.append(
+            work, readyAt: readyTime, hop: takesGlobalJobs ? Hop(time: LoopClock.machine, workBegan: mark) : nil)
         if !isTicking { backstage.raise([]) }
     }
 

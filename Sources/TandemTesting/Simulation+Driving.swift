@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Simulation+Driving: what moves a simulation on.
+// Idea:   run what is ready; when nothing is, jump to whatever comes next: an input, a deadline, a frame that somebody waits for.
+// Owner:  the main actor.
+
+import Glibc
+import Tandem
+
+extension Simulation {
+    /// Moves time on by `duration`, running what comes due, each thing at its time.
+    ///
+    /// - Throws: ``SimulationError``; what inputs and callbacks throw.
+    public func advance(by duration: Duration) throws {
+        precondition(duration >= .zero, "Simulation.advance(by:) was given \(duration); time only goes forward")
+        try advance(to: elapsed + duration)
+    }
+
+    /// Moves time on until `time` has elapsed since the simulation began. As ``advance(by:)``.
+    public func advance(to time: Duration) throws {
+        precondition(time >= elapsed, "Simulation.advance(to:) was given \(time), but \(elapsed) have elapsed already")
+        try settle()
+        while let next = nextTime, next <= time { try jump(to: next) }
+        try jump(to: time)
+    }
+
+    /// Moves time on until nothing is ready and neither a deadline nor an input is left. Frames are not run.
+    ///
+    /// - Parameter limit: The virtual time after which to give up.
+    /// - Returns: The virtual time that it took.
+    /// - Throws: ``SimulationError`` of kind `.limit`, with what is waiting; what inputs and callbacks throw.
+    @discardableResult
+    public func runUntilIdle(limit: Duration = .seconds(3600)) throws -> Duration {
+        let began = elapsed
+        try settle()
+        repeat {
+            while let next = nextTime {
+                guard next <= began + limit else { throw error(.limit) }
+                try jump(to: next)
+            }
+        } while try isMovedByOtherThreads()
+        return elapsed - began
+    }
+
+    /// Runs `count` frames, ``framePeriod`` apart: time moves on by a period, and what comes due meanwhile runs at its time; then the frame
+    /// begins, with a tick.
+    ///
+    /// - Parameter update: What the host does in each frame, after its tick.
+    /// - Throws: ``SimulationError``; what inputs, callbacks and `update` throw.
+    public func run(frames count: Int, _ update: (_ number: Int) throws -> Void = { _ in }) throws {
+        precondition(count >= 0, "Simulation.run(frames:) was given \(count); expected 0 or more")
+        let began = elapsed
+        for number in 0..<count {
+            try advance(to: began + framePeriod * (number + 1))
+            try runFrame()
+            try update(frames - 1)
+        }
+    }
+
+    /// Runs an async main function on the main actor, moves time on until it has ended, and returns its value.
+    ///
+    /// - Parameter limit: The virtual time after which to give up.
+    /// - Throws: What `main` throws; ``SimulationError`` with what is waiting if nothing can move `main` any more, which is cancelled then.
+    public func run<Value: Sendable>(
+        limit: Duration = .seconds(3600), fileID: StaticString = #fileID, line: UInt = #line,
+        _ main: @escaping @MainActor () async throws -> Value
+    ) throws -> Value {
+        var outcome: Result<Value, any Error>?
+        let run = loop.run(fileID: fileID, line: line, { try await main() }) { outcome = $0 }
+        do {
+            let began = elapsed
+            try settle()
+            while outcome == nil {
+                if let next = nextTime {
+                    guard next <= began + limit else { throw error(.limit) }
+                    try jump(to: next)
+                } else if try !isMovedByOtherThreads() {
+                    throw error(.stuck)
+                }
+            }
+        } catch {
+            // What waited is told; whatever that leads to is no reason to hide the first error.
+            run.cancel()
+            try? settle()
+            throw error
+        }
+        return try outcome!.get()
+    }
+
+    // MARK: - Steps
+
+    /// How often a tick may leave work behind at one instant. A tick on a virtual clock makes thousands of passes.
+    private static let ticksAtOnce = 20
+
+    /// The next time at which something happens by itself; since the clock's beginning.
+    private var nextTime: Duration? {
+        let deadline = loop.nextDeadline.map { max(clock.elapsed + clock.now.duration(to: $0), clock.elapsed) }
+        return [script.next, deadline].compactMap { $0 }.min().map { $0 - start }
+    }
+
+    private func jump(to time: Duration) throws {
+        let distance = time - elapsed
+        if distance > .zero { clock.advance(by: distance) }
+        while let input = script.popDue(at: clock.elapsed) { try input() }
+        try settle()
+    }
+
+    /// Runs what is ready, until nothing is.
+    private func settle() throws {
+        var ticks = 0
+        while loop.hasWork {
+            tick()
+            try failures.throwFirst()
+            ticks += 1
+            if ticks > Self.ticksAtOnce { throw error(.endless) }
+        }
+    }
+
+    private func tick() {
+        switch driver {
+        case .host(let host): host.tick()
+        case .other: loop.tick()
+        }
+    }
+
+    private func runFrame() throws {
+        frames += 1
+        switch driver {
+        case .host(let host): host.tick()
+        case .other(let frame): frame(framePeriod)
+        }
+        try settle()
+    }
+
+    /// Nothing that is simulated can go on: lets other threads, if there is patience for them.
+    private func isMovedByOtherThreads() throws -> Bool {
+        guard patience > .zero else { return false }
+        switch driver {
+        case .host(let host): _ = host.waitForRequest(within: patience)
+        case .other:
+            let end = ContinuousClock.now.advanced(by: patience)
+            while !loop.hasWork, ContinuousClock.now < end { poll(nil, 0, 1) }
+        }
+        guard loop.hasWork else { return false }
+        try settle()
+        return true
+    }
+
+    private func error(_ kind: SimulationError.Kind) -> SimulationError {
+        SimulationError(kind, elapsed: elapsed, waiting: loop.waiting)
+    }
+}
