@@ -105,6 +105,7 @@ let package = Package(
             name: "TandemSDLTests",
             dependencies: [
                 "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "MainActorProbe", "07-main-actor",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings
         ),

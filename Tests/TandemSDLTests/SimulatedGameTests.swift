@@ -91,45 +91,47 @@ import Testing
     }
 }
 
-@Suite(.serialized) @MainActor struct SimulatedGameTests {
-    private func journal(seed: UInt64, waves: Int) throws -> [String] {
-        try Simulation.run { simulation in
-            let game = SmallGame(simulation.loop, seed: seed)
-            simulation.play([(.milliseconds(700), "left"), (.milliseconds(1500), "right"), (.seconds(2), "left")]) {
-                game.press($0)
-            }
-            let total = try simulation.run { try await game.play(waves: waves) }
-            try simulation.runUntilIdle()
-            return game.journal + ["total \(total) after \(simulation.elapsed)"]
-        }
-    }
-
-    @Test func aGameRepeatsExactly() throws {
-        let first = try journal(seed: 7, waves: 4)
-        #expect(first.count > 30)
-        #expect(first.contains { $0.hasSuffix("key right") })
-        for _ in 0..<100 {
-            let again = try journal(seed: 7, waves: 4)
-            try #require(again == first)
-        }
-        let other = try journal(seed: 8, waves: 4)
-        #expect(other != first)
-    }
-
-    /// How fast is printed, not tested: 36,000 frames.
-    @Test func tenMinutesOfAGameAreAMomentsWork() throws {
-        let took = try ContinuousClock().measure {
-            try Simulation.run(allowsLeftovers: true) { simulation in
-                let game = SmallGame(simulation.loop, seed: 3)
-                let play = Task { try await game.play(waves: 10_000) }
-                try simulation.run(frames: 36_000) { _ in game.step() }
-                play.cancel()
-                try simulation.advance(by: .zero)
-                #expect(game.steps == 36_000)
-                #expect(simulation.elapsed >= .seconds(600) && simulation.elapsed < .seconds(601))
-                #expect(game.journal.count > 2000)
+extension SDL {
+    @Suite @MainActor struct SimulatedGameTests {
+        private func journal(seed: UInt64, waves: Int) throws -> [String] {
+            try Simulation.run { simulation in
+                let game = SmallGame(simulation.loop, seed: seed)
+                simulation.play([(.milliseconds(700), "left"), (.milliseconds(1500), "right"), (.seconds(2), "left")]) {
+                    game.press($0)
+                }
+                let total = try simulation.run { try await game.play(waves: waves) }
+                try simulation.runUntilIdle()
+                return game.journal + ["total \(total) after \(simulation.elapsed)"]
             }
         }
-        print("ten minutes of a small game: \(took)")
+
+        @Test func aGameRepeatsExactly() throws {
+            let first = try journal(seed: 7, waves: 4)
+            #expect(first.count > 30)
+            #expect(first.contains { $0.hasSuffix("key right") })
+            for _ in 0..<100 {
+                let again = try journal(seed: 7, waves: 4)
+                try #require(again == first)
+            }
+            let other = try journal(seed: 8, waves: 4)
+            #expect(other != first)
+        }
+
+        /// How fast is printed, not tested: 36,000 frames.
+        @Test func tenMinutesOfAGameAreAMomentsWork() throws {
+            let took = try ContinuousClock().measure {
+                try Simulation.run(allowsLeftovers: true) { simulation in
+                    let game = SmallGame(simulation.loop, seed: 3)
+                    let play = Task { try await game.play(waves: 10_000) }
+                    try simulation.run(frames: 36_000) { _ in game.step() }
+                    play.cancel()
+                    try simulation.advance(by: .zero)
+                    #expect(game.steps == 36_000)
+                    #expect(simulation.elapsed >= .seconds(600) && simulation.elapsed < .seconds(601))
+                    #expect(game.journal.count > 2000)
+                }
+            }
+            print("ten minutes of a small game: \(took)")
+        }
     }
 }
