@@ -112,8 +112,6 @@ public final class GuestLoop: @unchecked Sendable {
     var nextKeptSleep = 0
     /// The last reading of the machine's clock in this tick.
     var mark: Nanoseconds = 0
-    /// How the running piece of work came to be queued; kept for simulations only.
-    var hop: Hop?
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
     var counters = Statistics()

@@ -4,7 +4,7 @@
 // Owner:  the main actor.
 
 import Glibc
-import Tandem
+public import Tandem
 
 extension Simulation {
     /// Moves time on by `duration`, running what comes due, each thing at its time.
@@ -42,21 +42,21 @@ extension Simulation {
     }
 
     /// Runs `count` frames, ``framePeriod`` apart: time moves on by a period, and what comes due meanwhile runs at its time; then the frame
-    /// begins, with a tick.
+    /// goes through its phases, with a tick after `.input`, as in a `FrameLoop`.
     ///
-    /// - Parameter update: What the host does in each frame, after its tick.
+    /// - Parameter update: What the host does in each frame, in the update phase.
     /// - Throws: ``SimulationError``; what inputs, callbacks and `update` throw.
-    public func run(frames count: Int, _ update: (_ number: Int) throws -> Void = { _ in }) throws {
+    public func run(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
         precondition(count >= 0, "Simulation.run(frames:) was given \(count); expected 0 or more")
         let began = elapsed
         for number in 0..<count {
             try advance(to: began + framePeriod * (number + 1))
-            try runFrame()
-            try update(frames - 1)
+            try runFrame(update)
         }
     }
 
-    /// Runs an async main function on the main actor, moves time on until it has ended, and returns its value.
+    /// Runs an async main function on the main actor, moves time on until it has ended, and returns its value. While a task waits for a frame,
+    /// frames are run, ``framePeriod`` apart.
     ///
     /// - Parameter limit: The virtual time after which to give up.
     /// - Throws: What `main` throws; ``SimulationError`` with what is waiting if nothing can move `main` any more, which is cancelled then.
@@ -70,7 +70,10 @@ extension Simulation {
             let began = elapsed
             try settle()
             while outcome == nil {
-                if let next = nextTime {
+                if loop.hasFrameWaiters {
+                    guard elapsed + framePeriod <= began + limit else { throw error(.limit) }
+                    try self.run(frames: 1)
+                } else if let next = nextTime {
                     guard next <= began + limit else { throw error(.limit) }
                     try jump(to: next)
                 } else if try !isMovedByOtherThreads() {
@@ -122,11 +125,29 @@ extension Simulation {
         }
     }
 
-    private func runFrame() throws {
+    private func runFrame(_ update: (Frame) throws -> Void) throws {
+        var pacer = self.pacer ?? FramePacer(period: framePeriod, fixedStep: fixedStep)
+        let plan = pacer.begin(at: loop.now)
+        self.pacer = pacer
+        let frame = Frame(
+            number: frames, time: loop.now, delta: plan.delta, blend: plan.blend, budgetLeft: framePeriod)
         frames += 1
         switch driver {
-        case .host(let host): host.tick()
-        case .other(let frame): frame(framePeriod)
+        case .host(let host):
+            loop.run(.input, of: frame)
+            host.tick()
+            if let fixedStep {
+                var part = frame
+                part.delta = fixedStep
+                for _ in 0..<plan.steps { loop.run(.fixedUpdate, of: part) }
+            }
+            loop.run(.update, of: frame)
+            try update(frame)
+            loop.run(.lateUpdate, of: frame)
+            loop.run(.draw, of: frame)
+        case .other(let hostFrame):
+            hostFrame(framePeriod)
+            try update(frame)
         }
         try settle()
     }

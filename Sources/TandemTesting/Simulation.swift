@@ -34,13 +34,21 @@ public import Tandem
         didSet { loop.admitsOthers = patience > .zero }
     }
     /// The distance of two frames where the simulation runs some.
-    public var framePeriod: Duration = .seconds(1) / 60
+    public var framePeriod: Duration = .seconds(1) / 60 {
+        didSet { pacer = nil }
+    }
+    /// The length of a fixed step; `nil`, as at first: frames have no fixed steps.
+    public var fixedStep: Duration? {
+        didSet { pacer = nil }
+    }
     /// How many frames have been run.
     public internal(set) var frames = 0
 
     let driver: Driver
     let start: Duration
     var script = Script()
+    /// The frames' deltas and fixed steps; made anew when their settings change.
+    var pacer: FramePacer?
     /// What callbacks threw, until a driving call throws it on.
     let failures: Failures
     private var isClosed = false

@@ -102,9 +102,40 @@ extension SDL {
                 simulation.framePeriod = .milliseconds(250)
                 simulation.loop.callLater(.milliseconds(300)) { log.note("timer") }
                 simulation.at(.milliseconds(500)) { log.note("input") }
-                try simulation.run(frames: 2) { log.note("frame \($0)") }
-                try simulation.run(frames: 1) { log.note("frame \($0)") }
+                try simulation.run(frames: 2) { log.note("frame \($0.number)") }
+                try simulation.run(frames: 1) { log.note("frame \($0.number)") }
                 #expect(log.lines == ["0.25 frame 0", "0.3 timer", "0.5 input", "0.5 frame 1", "0.75 frame 2"])
+            }
+        }
+
+        @Test func tasksWaitForFramesAndTheirPhases() throws {
+            try Simulation.run { simulation in
+                let log = Log(simulation)
+                let loop = simulation.loop
+                simulation.framePeriod = .milliseconds(250)
+                simulation.fixedStep = .milliseconds(100)
+                // A main that waits for frames has frames run for it.
+                let last = try simulation.run {
+                    try await loop.nextFrame()
+                    log.note("first")
+                    try await loop.sleep(for: .seconds(10))
+                    return try await loop.frames(2, in: .draw)?.number
+                }
+                #expect(last == 2)
+                #expect(simulation.elapsed == .milliseconds(10_750))
+                var steps = 0
+                let task = Task {
+                    while true {
+                        steps += try await loop.nextFrame(in: .fixedUpdate).delta == .milliseconds(100) ? 1 : 0
+                    }
+                }
+                try simulation.advance(by: .zero)
+                try simulation.run(frames: 2)
+                #expect(steps >= 4 && steps <= 5, "\(steps) steps")
+                #expect(loop.waiting.map(\.kind) == [.frame])
+                task.cancel()
+                try simulation.advance(by: .zero)
+                #expect(log.lines == ["0.25 first"])
             }
         }
 

@@ -119,8 +119,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     func keep(_ job: UnownedJob, leftToSleep left: Duration, at time: Nanoseconds) {
         let left = left.nanosecondsRoundedUp
         let delay = IntendedDelay.nanoseconds(
-            left: left.addingClamped(time - (hop?.time ?? time)),
-            most: left.addingClamped(time - (hop?.workBegan ?? time)))
+            left: left, most: isTicking ? left.addingClamped(time - mark) : left)
         keep(job, for: delay)
     }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // IntendedDelay: what a `Task.sleep` that a simulation takes over was asked for. Pure.
-// Idea:   the standard library turns the duration into an instant of the machine's clock, then hops to the pool, where an executor is
-//         told. The loop knows when the hop was made, a microsecond later: whole milliseconds, rounded up, take that out again, and
-//         250 ms are 250 ms at each run. A thread that lost the processor in that microsecond lost milliseconds: then what is left lies
-//         anywhere between two whole milliseconds, while what was left when that piece of work began lies just above one.
+// Idea:   the standard library turns the duration into an instant of the machine's clock, and an executor is told a microsecond later.
+//         Whole milliseconds, rounded up, take the microsecond out again: 250 ms are 250 ms at each run. A thread that lost the processor
+//         in it lost milliseconds: then what is left lies anywhere between two whole milliseconds, while what was left when that piece
+//         of work began lies just above one.
 // Breaks: a duration that is no whole number of milliseconds is rounded up to one. The loop's own clocks are exact to the nanosecond.
 
 enum IntendedDelay {
     static let grain: Int64 = 1_000_000
-    /// What passes between the standard library's reading of the clock and the hop, without mishap.
+    /// What passes between the standard library's reading of the clock and the executor's, without mishap.
     private static let usual: Int64 = 20_000
     /// What a short piece of work takes before it sleeps.
     private static let short: Int64 = 200_000
@@ -16,8 +16,8 @@ enum IntendedDelay {
     /// Whole milliseconds, one at least.
     ///
     /// - Parameters:
-    ///   - left: What was left of the duration when the hop was made.
-    ///   - most: What was left when the piece of work began that made it: the duration was no longer.
+    ///   - left: What was left of the duration when the executor was told.
+    ///   - most: What was left when the piece of work began that sleeps: the duration was no longer.
     static func nanoseconds(left: Int64, most: Int64) -> Int64 {
         let (low, high) = (roundedUp(left), most / grain * grain)
         if low >= high || low - left <= usual { return low }
@@ -29,10 +29,4 @@ enum IntendedDelay {
         let rest = time % grain
         return rest == 0 ? time : time.addingClamped(grain - rest)
     }
-}
-
-/// When a job was queued, and when the piece of work had begun that did so. Known in simulations only.
-struct Hop {
-    let time: Nanoseconds
-    let workBegan: Nanoseconds
 }

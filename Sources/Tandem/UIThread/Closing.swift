@@ -90,7 +90,7 @@ extension GuestLoop {
     private func disposeOfLeftovers() {
         _ = inbox.empty(into: ready)
         var dropped = 0
-        while let (work, _, _) = ready.popFirst() {
+        while let (work, _) = ready.popFirst() {
             switch work {
             case .job(let job, .run(let executor)): executor.runLate(job)
             case .job(let job, .actor): runActorJobLate(job)

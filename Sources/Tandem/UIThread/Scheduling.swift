@@ -99,8 +99,7 @@ extension GuestLoop {
     }
 
     func appendReady(_ work: Work) {
-        ready.append(
-            work, readyAt: readyTime, hop: takesGlobalJobs ? Hop(time: LoopClock.machine, workBegan: mark) : nil)
+        ready.append(work, readyAt: readyTime)
         if !isTicking { backstage.raise([]) }
     }
 

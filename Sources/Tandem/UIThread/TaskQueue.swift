@@ -32,7 +32,6 @@ final class TaskQueue {
     private struct Entry {
         let work: Work
         let readyAt: Nanoseconds
-        let hop: Hop?
     }
 
     private var entries: Deque<Entry> = []
@@ -42,12 +41,12 @@ final class TaskQueue {
     /// What stands in the queue, in order. O(n); for reports.
     var works: [Work] { entries.map(\.work) }
 
-    func append(_ work: Work, readyAt: Nanoseconds, hop: Hop? = nil) {
-        entries.append(Entry(work: work, readyAt: readyAt, hop: hop))
+    func append(_ work: Work, readyAt: Nanoseconds) {
+        entries.append(Entry(work: work, readyAt: readyAt))
     }
 
-    func popFirst() -> (work: Work, readyAt: Nanoseconds, hop: Hop?)? {
+    func popFirst() -> (work: Work, readyAt: Nanoseconds)? {
         guard let entry = entries.popFirst() else { return nil }
-        return (entry.work, entry.readyAt, entry.hop)
+        return (entry.work, entry.readyAt)
     }
 }

@@ -126,9 +126,8 @@ extension GuestLoop {
     /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share.
     private func run(_ queue: TaskQueue, _ count: Int, _ tick: inout TickUnderWay) {
         for _ in 0..<(tick.isSpent ? min(1, count) : count) {
-            guard let (work, readyAt, hop) = queue.popFirst() else { return }
+            guard let (work, readyAt) = queue.popFirst() else { return }
             let began = mark
-            self.hop = hop
             guard execute(work, &tick.report) else { continue }
             counters.latency.record(began - readyAt)
             mark = LoopClock.machine
