@@ -57,13 +57,11 @@ int tandem_thread_name(pthread_t thread, char *buffer, size_t size) {
     return pthread_getname_np(thread, buffer, size);
 }
 
-static atomic_int fork_depth;
+int tandem_forks;
 
-static void count_fork(void) { atomic_fetch_add_explicit(&fork_depth, 1, memory_order_relaxed); }
+static void count_fork(void) { __atomic_fetch_add(&tandem_forks, 1, __ATOMIC_RELAXED); }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
-
-int tandem_fork_depth(void) { return atomic_load_explicit(&fork_depth, memory_order_relaxed); }
 
 int64_t tandem_clock_nanoseconds(void) {
     struct timespec time;

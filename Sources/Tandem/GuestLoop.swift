@@ -46,16 +46,17 @@ public final class GuestLoop: @unchecked Sendable {
     private var backend: BackendThread?
 
     enum State { case open, closing, closed }
-    var state = State.open
+    @exclusivity(unchecked) var state = State.open
     /// What broke the backend, once something has.
     var failure: GuestError?
 
     // What is ready, by source; each pass serves all of them.
-    let readyIO = TaskQueue()
-    let readyTimers = TaskQueue()
-    let ready = TaskQueue()
+    let readyIO = TaskQueue<ReadyDescriptor>()
+    let readyTimers = TaskQueue<DueTimer>()
+    let ready = TaskQueue<ReadyWork>()
 
-    var timers = TimerHeap()
+    let callbacks: CallbackTable
+    let timers: TimerHeap
     let registrations: RegistrationTable
     /// Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too.
     var otherWaiters = InOrder<Waiter>()
@@ -71,7 +72,7 @@ public final class GuestLoop: @unchecked Sendable {
         return line
     }
     private(set) var madeFrameLine: FrameLine?
-    let phaseWork = TaskQueue()
+    let phaseWork = TaskQueue<ReadyWork>()
     var isInPhase = false
     private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
@@ -87,12 +88,14 @@ public final class GuestLoop: @unchecked Sendable {
     var onClose: [() -> Void] = []
 
     // The tick under way; see `Tick.swift`.
-    var isTicking = false
+    @exclusivity(unchecked) var isTicking = false
     var closesAfterTick = false
     /// For hosts, whose own loops cannot run inside a tick.
     package var isInTick: Bool { isTicking }
     /// Whether the UI thread has the turn. The backend has it otherwise.
-    var holdsTurn = false
+    @exclusivity(unchecked) var holdsTurn = false
+    /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it tells.
+    @exclusivity(unchecked) var looksAtClock: Bool
     /// The executor that the task of the running job prefers, if it prefers one of the loop's.
     var preferredExecutor: UnownedTaskExecutor?
     /// On whose behalf the task goes on that is being resumed at this moment, where that is known.
@@ -111,10 +114,14 @@ public final class GuestLoop: @unchecked Sendable {
     var keptSleeps: [Int: UnownedJob] = [:]
     var nextKeptSleep = 0
     /// The last reading of the machine's clock in this tick.
-    var mark: Nanoseconds = 0
+    @exclusivity(unchecked) var mark: Nanoseconds = 0
+    /// The cycle counter at that reading.
+    @exclusivity(unchecked) var cyclesAtMark: UInt64 = 0
+    /// When due timers were looked for last.
+    @exclusivity(unchecked) var lastLook: Nanoseconds = .min
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
-    var counters = Statistics()
+    @exclusivity(unchecked) var counters = Statistics()
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
     ///
@@ -127,6 +134,9 @@ public final class GuestLoop: @unchecked Sendable {
         site = CallSite(fileID: fileID, line: line)
         self.configuration = configuration
         time = LoopClock(source: configuration.timeSource)
+        looksAtClock = time.isVirtual
+        callbacks = CallbackTable(thread: thread)
+        timers = TimerHeap(table: callbacks)
         try OpenLoops.enter(thread, site)
         do throws(GuestError) {
             backstage = try Backstage(host: host, configuration: configuration)
@@ -136,10 +146,12 @@ public final class GuestLoop: @unchecked Sendable {
             OpenLoops.leave(thread)
             throw error
         }
+        callbacks.loop = self
         registrations.onStale = { [unowned self] in descriptorWasClosed($0) }
     }
 
     deinit {
+        defer { callbacks.loop = nil }
         guard state != .closed else { return }
         configuration.logger.warning("the loop made at \(site) was let go without close(); it is closed now")
         if thread.isCurrent, !thread.isForkedChild {
@@ -180,10 +192,11 @@ public final class GuestLoop: @unchecked Sendable {
         var statistics = counters
         statistics.timers = timers.count
         statistics.registrations = registrations.count
-        statistics.posts = backstage.posts.load(ordering: .relaxed)
+        let arrivals = inbox.counts
+        statistics.posts = arrivals.posts
         statistics.waitsHandedOver = backstage.waitsHandedOver.load(ordering: .relaxed)
         statistics.hintsPosted = backstage.hintsPosted.load(ordering: .relaxed)
-        statistics.hintsCoalesced = backstage.hintsCoalesced.load(ordering: .relaxed)
+        statistics.hintsCoalesced = backstage.hintsCoalesced.load(ordering: .relaxed) + arrivals.known
         statistics.hintsDropped = backstage.hintsDropped.load(ordering: .relaxed)
         statistics.wakePipeWrites = backstage.poller.wakePipe.writes
         return statistics

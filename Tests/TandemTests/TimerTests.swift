@@ -146,21 +146,26 @@ extension Core.TimerTests {
                 }
             }
             var random = Random(state: seed)
-            var heap = TimerHeap()
+            let heap = TimerHeap(table: loop.callbacks)
             var model: [(deadline: Int64, order: Int, handle: CallbackHandle)] = []
             for order in 0..<3000 {
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0 where !model.isEmpty:
-                    heap.remove(model.remove(at: Int.random(in: 0..<model.count, using: &random)).handle)
+                    let cancelled = model.remove(at: Int.random(in: 0..<model.count, using: &random)).handle
+                    _ = loop.callbacks.take(cancelled.slot)
+                    heap.wasCancelled(cancelled.slot)
                 case 1 where !model.isEmpty && order % 5 == 0:
                     model.sort { ($0.deadline, $0.order) < ($1.deadline, $1.order) }
                     let first = model.removeFirst()
                     #expect(heap.firstDeadline == first.deadline)
-                    #expect(heap.popDue(at: first.deadline) === first.handle)
+                    let popped = heap.popDue(at: first.deadline)
+                    #expect(popped?.slot == first.handle.slot)
+                    _ = loop.callbacks.take(first.handle.slot)
+                    loop.callbacks.free(first.handle.slot)
                 default:
-                    let handle = CallbackHandle(.call {}, readyAt: 0, isTimer: true, site: CallSite(), loop: loop)
+                    let handle = loop.callbacks.add(.call {}, .sleepers, CallSite())
                     let deadline = Int64.random(in: 0..<50, using: &random)
-                    heap.insert(handle, deadline: deadline)
+                    heap.insert(handle.slot, deadline: deadline)
                     model.append((deadline, order, handle))
                 }
                 heap.checkInvariants()

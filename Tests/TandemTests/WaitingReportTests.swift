@@ -52,7 +52,7 @@ extension Core {
                         do { try await game.sleep(for: .seconds(1000)) } catch { journal.note("\(number)") }
                     })
                 }
-                host.tick()
+                host.tick(budget: .seconds(20))
             }
             #expect(journal.value == (0..<32).map { "\($0)" })
         }

@@ -37,12 +37,49 @@ bool tandem_is_main_thread(void);
 int tandem_thread_id(void);
 int tandem_thread_name(pthread_t thread, char *buffer, size_t size);
 
-/// How many forks lie between the process that loaded this library and this one: 0 in the parent, 1 in its child.
-/// Costs one load; the count is kept by a pthread_atfork handler.
-int tandem_fork_depth(void);
-
 /// CLOCK_BOOTTIME, the clock behind Swift's ContinuousClock on Linux, in nanoseconds.
 int64_t tandem_clock_nanoseconds(void);
+
+/// How many forks lie between the process that loaded this library and this one: 0 in the parent, 1 in its child.
+/// Costs one load; the count is kept by a pthread_atfork handler.
+extern int tandem_forks;
+static inline int tandem_fork_depth(void) { return __atomic_load_n(&tandem_forks, __ATOMIC_RELAXED); }
+
+/// A number that no other living thread has: one load, where pthread_self is a call. Read anew each time: an async function may
+/// go on elsewhere, so that no compiler may remember it.
+static inline uintptr_t tandem_thread_key(void) {
+    uintptr_t key;
+#if defined(__x86_64__)
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(key));
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, tpidr_el0" : "=r"(key));
+#else
+    key = (uintptr_t)pthread_self();
+#endif
+    return key;
+}
+
+/// A counter that runs on whatever the thread does and costs a third of a look at the clock. It only tells whether it is worth
+/// looking: after `tandem_cycles_in_10us` at most 10 us have passed, and not much less than 2.
+#if defined(__x86_64__)
+static inline uint64_t tandem_cycles(void) { return __builtin_ia32_rdtsc(); }
+// The slowest counter in use runs at 1 GHz, the fastest at 5.
+static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
+#elif defined(__aarch64__)
+static inline uint64_t tandem_cycles(void) {
+    uint64_t count;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
+    return count;
+}
+static inline uint64_t tandem_cycles_in_10us(void) {
+    uint64_t frequency;
+    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
+    return frequency / 100000;
+}
+#else
+static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanoseconds(); }
+static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
+#endif
 
 /// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
 int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);

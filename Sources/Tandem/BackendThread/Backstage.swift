@@ -30,7 +30,6 @@ final class Backstage: Sendable {
     let hintsPosted = Atomic<Int>(0)
     let hintsCoalesced = Atomic<Int>(0)
     let hintsDropped = Atomic<Int>(0)
-    let posts = Atomic<Int>(0)
     let waitsHandedOver = Atomic<Int>(0)
 
     init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
@@ -61,6 +60,18 @@ extension Backstage {
             signals.bitwiseAnd(~Signals.hint.rawValue, ordering: .sequentiallyConsistent)
             hintsDropped.add(1, ordering: .relaxed)
         }
+    }
+
+    /// Any thread: leaves work in the inbox, and asks for a tick unless the UI thread is going to look there anyway. `false`: too late.
+    func deliver(_ work: consuming Work, to inbox: Inbox, isPost: Bool = false) -> Bool {
+        let heard = Signals([.hint, .inbox]).rawValue
+        // Read under the inbox's lock: who takes these bits looks into the inbox afterwards, under the same lock.
+        switch inbox.append(work, isPost: isPost, isHeard: { signals.load(ordering: .relaxed) & heard == heard }) {
+        case .news: raise(.inbox)
+        case .known: break
+        case .tooLate: return false
+        }
+        return true
     }
 
     /// UI thread: is there anything to look at? One load.

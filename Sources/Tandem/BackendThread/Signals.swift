@@ -15,6 +15,8 @@ struct Signals: OptionSet, Sendable {
     static let inbox = Signals(rawValue: 2)
     /// The backend gave the turn back: the event buffer is the UI thread's.
     static let turn = Signals(rawValue: 4)
+    /// The UI thread's own queues have something, put there outside of a tick or left over by one.
+    static let ready = Signals(rawValue: 16)
     /// The backend died; `Backstage.failure` says of what.
     static let failure = Signals(rawValue: 8)
 }

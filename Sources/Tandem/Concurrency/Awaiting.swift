@@ -57,7 +57,7 @@ extension GuestLoop {
 
     private func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
         try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            let handle = arm(.resume(waiter), deadline, true, site)
+            let handle = arm(.resume(waiter), deadline, site)
             return { handle.cancel() }
         }
     }

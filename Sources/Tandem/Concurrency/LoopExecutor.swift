@@ -48,15 +48,13 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     public func isIsolatingCurrentContext() -> Bool? { thread.isCurrent }
 
     /// Any thread: puts a job into the ready queue or the inbox; `false` once the loop has closed.
-    func accept(_ work: Work) -> Bool {
+    func accept(_ work: consuming Work) -> Bool {
         if thread.isCurrent {
             guard state != .closed else { return false }
             appendJob(work)
             return true
         }
-        guard inbox.append(work) else { return false }
-        backstage.raise(.inbox)
-        return true
+        return backstage.deliver(work, to: inbox)
     }
 
     func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
@@ -171,8 +169,7 @@ final class RunExecutor: TaskExecutor {
             if loop.accept(.job(job, loop.resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .run(self))) {
                 return
             }
-        } else if inbox.append(.job(job, .run(self))) {
-            backstage.raise(.inbox)
+        } else if backstage.deliver(.job(job, .run(self)), to: inbox) {
             return
         }
         runLate(job)

@@ -78,14 +78,14 @@ extension GuestLoop {
             !isTicking,
             "GuestLoop.run(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks")
         isTicking = true
-        mark = LoopClock.machine
+        readClock()
         isInPhase = true
         frameLine.resume(phase, frame)
         // Everybody once, then as long as the budget allows.
         runPhaseWork(budget: 0)
         runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp))
         isInPhase = false
-        while let (work, readyAt) = phaseWork.popFirst() { ready.append(work, readyAt: readyAt) }
+        while let entry = phaseWork.popFirst() { ready.append(entry) }
         endPhase()
         isTicking = false
         if closesAfterTick { performClose() }

@@ -11,22 +11,20 @@ public struct LatencyHistogram: Sendable {
     /// How many were recorded.
     public private(set) var count: UInt64 = 0
     /// The longest.
-    public private(set) var max: Duration = .zero
+    public var max: Duration { Duration(exactly: longest) }
 
     /// An empty histogram.
     public init() {}
 
-    /// Adds one, in nanoseconds. O(1), allocates nothing.
-    mutating func record(_ nanoseconds: Int64) {
+    /// Adds one or several, in nanoseconds. O(1), allocates nothing.
+    mutating func record(_ nanoseconds: Int64, times: Int = 1) {
         let value = UInt64(Swift.max(0, nanoseconds))
-        buckets[Self.index(of: value)] += 1
-        count += 1
+        buckets[Self.index(of: value)] += UInt64(times)
+        count += UInt64(times)
         if nanoseconds > longest { longest = nanoseconds }
     }
 
-    private var longest: Int64 = 0 {
-        didSet { max = .nanoseconds(longest) }
-    }
+    private var longest: Int64 = 0
 
     /// The time within which `fraction` (0…1) of what was recorded stayed; zero if nothing was. At most an eighth too large.
     public func percentile(_ fraction: Double) -> Duration {

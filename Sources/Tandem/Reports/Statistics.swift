@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a loop has done since it was made. Counting is always on: an addition here and there, and one clock reading per callback.
+/// What a loop has done since it was made. Counting is always on: an addition here and there, and one
+/// clock reading in ten microseconds of callbacks.
 public struct Statistics: Sendable {
     /// Calls of `tick`, refused nested ones not counted.
     public internal(set) var ticks = 0
@@ -48,10 +49,11 @@ public struct Statistics: Sendable {
     public internal(set) var hotPolls = 0
     /// Ticks that took longer than their budget.
     public internal(set) var budgetOverruns = 0
-    /// The longest callback or job.
+    /// The longest callback or job. One that takes less than 10 microseconds may be counted together with its neighbours.
     public internal(set) var longestCallback: Duration = .zero
     /// The time spent in ticks that were not empty.
     public internal(set) var timeInTicks: Duration = .zero
-    /// From ready (found by the poll, posted, due) to run.
+    /// From ready (found by the poll, posted, due) to run, right to 10 microseconds. What other threads post between two ticks counts from
+    /// the first of it.
     public internal(set) var latency = LatencyHistogram()
 }

@@ -58,8 +58,11 @@ extension GuestLoop {
     /// UI thread. O(n log n); for messages and tests.
     public var waiting: [WaitingReport] {
         thread.check("GuestLoop.waiting")
-        var reports = [readyIO, readyTimers, ready].flatMap { $0.works.compactMap(report) }
-        reports += timers.inOrder.compactMap { report($0.handle, deadline: $0.deadline) }
+        var reports: [WaitingReport] = []
+        readyIO.visit { if !$0.handle.isDone { reports.append(Self.ready($0.handle.site)) } }
+        readyTimers.visit { if let report = reportReady($0.slot) { reports.append(report) } }
+        ready.visit { if let report = report($0.work) { reports.append(report) } }
+        reports += timers.inOrder.compactMap { report($0.slot, deadline: $0.deadline) }
         reports += registrations.handles.compactMap(report)
         reports += otherWaiters.values.map { waiter in
             let note = waiter.note
@@ -78,34 +81,37 @@ extension GuestLoop {
         return reports
     }
 
-    private func report(_ work: Work) -> WaitingReport? {
-        let site: CallSite?
-        var reason = "a callback that is ready"
+    private func report(_ work: borrowing Work) -> WaitingReport? {
         switch work {
-        case .callback(let handle):
-            guard !handle.isDone else { return nil }
-            site = handle.site
-        case .posted(_, let postedAt): (site, reason) = (postedAt, "a post that is ready")
-        case .readiness(let handle):
-            guard !handle.isDone else { return nil }
-            site = handle.site
-        case .job: (site, reason) = (nil, "a task that is ready to go on")
+        case .callback(let slot): reportReady(slot)
+        case .posted(_, let site): Self.ready(site, "a post that is ready")
+        case .job: Self.ready(nil, "a task that is ready to go on")
         }
-        return WaitingReport(kind: .ready, site: site, deadline: nil, descriptor: nil, reason: reason)
     }
 
-    private func report(_ handle: CallbackHandle, deadline: Nanoseconds) -> WaitingReport? {
+    private func reportReady(_ slot: UInt32) -> WaitingReport? {
+        let record = callbacks.record(slot).pointee
+        if case .none = record.action { return nil }
+        return Self.ready(record.site)
+    }
+
+    private static func ready(_ site: CallSite?, _ reason: String = "a callback that is ready") -> WaitingReport {
+        WaitingReport(kind: .ready, site: site, deadline: nil, descriptor: nil, reason: reason)
+    }
+
+    private func report(_ slot: UInt32, deadline: Nanoseconds) -> WaitingReport? {
+        let record = callbacks.record(slot).pointee
         let (kind, name): (WaitingReport.Kind, String)
-        switch handle.action {
+        switch record.action {
         case .none: return nil
         case .call:
-            guard !handle.site.isOfLibrary else { return nil }
+            guard !record.site.isOfLibrary else { return nil }
             (kind, name) = (.timer, "a timer")
         case .resume: (kind, name) = (.sleep, "a sleep")
         }
         let left = Duration.nanoseconds(max(0, deadline.addingClamped(-time.now)))
         return WaitingReport(
-            kind: kind, site: handle.site, deadline: time.instant(at: deadline), descriptor: nil,
+            kind: kind, site: record.site, deadline: time.instant(at: deadline), descriptor: nil,
             reason: deadline == .never ? "\(name) that is never due" : "\(name), due in \(left)")
     }
 

@@ -108,7 +108,7 @@ public final class Scene: @unchecked Sendable {
         graceTimer?.cancel()
         guard loop.state == .open else { return }
         let deadline = loop.time.now.addingClamped(max(0, grace.nanosecondsRoundedUp))
-        graceTimer = loop.arm(.call { [weak self] in self?.giveUp() }, deadline, true, site)
+        graceTimer = loop.arm(.call { [weak self] in self?.giveUp() }, deadline, site)
     }
 
     private func giveUp() {

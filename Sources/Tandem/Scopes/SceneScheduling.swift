@@ -48,7 +48,7 @@ extension Scene {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callSoon", site) else { return doneHandle(site) }
+        guard admit("Scene.callSoon", site) else { return .done }
         return callbacks.keep(loop.callSoon(fileID: fileID, line: line, body))
     }
 
@@ -58,7 +58,7 @@ extension Scene {
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callLater", site) else { return doneHandle(site) }
+        guard admit("Scene.callLater", site) else { return .done }
         return callbacks.keep(loop.callLater(delay, fileID: fileID, line: line, body))
     }
 
@@ -69,7 +69,7 @@ extension Scene {
         _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callAt", site) else { return doneHandle(site) }
+        guard admit("Scene.callAt", site) else { return .done }
         return callbacks.keep(loop.callAt(deadline, fileID: fileID, line: line, body))
     }
 
@@ -97,10 +97,6 @@ extension Scene {
 
     private var hasEnded: GuestError {
         GuestError(.sceneEnded, "the scene begun at \(site) is ending or has ended; start it in a scene that goes on")
-    }
-
-    private func doneHandle(_ site: CallSite) -> CallbackHandle {
-        CallbackHandle(.none, readyAt: 0, isTimer: false, site: site, loop: loop)
     }
 
     /// Traps on the wrong thread; in a scene that has ended says `false`, with a line in the log. A closed loop has ended its scenes.

@@ -34,7 +34,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     private let lock = Lock()
     /// Written on the UI thread with `lock` held; read there without it, elsewhere with it.
     private var line: Line
-    private var sleepers = TimerHeap()
+    private let sleepers: TimerHeap
     /// The loop's timer for the first sleeper.
     private var alarm: CallbackHandle?
     private var alarmDeadline: Nanoseconds = .never
@@ -43,6 +43,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     public init(_ loop: GuestLoop) {
         loop.thread.check("GameClock.init")
         self.loop = loop
+        sleepers = TimerHeap(table: loop.callbacks)
         line = Line(anchor: loop.time.now)
     }
 
@@ -92,8 +93,8 @@ public final class GameClock: Clock, @unchecked Sendable {
     func sleep(until deadline: Instant, _ tolerance: Duration?, _ site: CallSite) async throws {
         let deadline = deadline.elapsed.nanosecondsRoundedUp.coalesced(within: tolerance)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            let handle = CallbackHandle(.resume(waiter), readyAt: 0, isTimer: false, site: site, loop: loop)
-            sleepers.insert(handle, deadline: max(deadline, elapsed))
+            let handle = loop.callbacks.add(.resume(waiter), .sleepers, site)
+            sleepers.insert(handle.slot, deadline: max(deadline, elapsed))
             waiter.list(WaitNote(kind: .gameSleep, site: site, reason: "a sleep on a GameClock"))
             setAlarm()
             return { [self] in remove(handle) }
@@ -124,8 +125,10 @@ public final class GameClock: Clock, @unchecked Sendable {
     }
 
     private func remove(_ handle: CallbackHandle) {
-        if handle.heapIndex >= 0 { sleepers.remove(handle) }
-        _ = handle.take()
+        if !handle.isDone {
+            _ = loop.callbacks.take(handle.slot)
+            sleepers.wasCancelled(handle.slot)
+        }
         setAlarm()
     }
 
@@ -141,12 +144,14 @@ public final class GameClock: Clock, @unchecked Sendable {
             .call { [weak self] in
                 self?.alarmDeadline = .never
                 self?.wakeSleepers()
-            }, deadline, true, CallSite())
+            }, deadline, CallSite())
     }
 
     private func wakeSleepers() {
-        while let handle = sleepers.popDue(at: elapsed) {
-            guard case .resume(let waiter) = handle.take() else { continue }
+        while let (slot, _) = sleepers.popDue(at: elapsed) {
+            let action = loop.callbacks.take(slot)
+            loop.callbacks.free(slot)
+            guard case .resume(let waiter) = action else { continue }
             waiter.resume()
         }
         setAlarm()

@@ -42,7 +42,7 @@ public struct GuestClock: Clock {
         let loop = loop
         let deadline = loop.time.nanoseconds(at: deadline).coalesced(within: tolerance)
         try await loop.waitFromAnywhere(isolation: #isolation) { waiter in
-            let handle = loop.arm(.resume(waiter), deadline, true, site)
+            let handle = loop.arm(.resume(waiter), deadline, site)
             return { handle.cancel() }
         }
     }

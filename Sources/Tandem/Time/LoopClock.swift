@@ -12,31 +12,31 @@ extension Nanoseconds {
     static let never = Int64.max
 }
 
-struct LoopClock: Sendable {
+/// A class, so that a look at the time does not copy the source.
+final class LoopClock: Sendable {
     private let source: (any TimeSource)?
     private let epoch: ContinuousClock.Instant
     private let epochNanoseconds: Nanoseconds
+    let isVirtual: Bool
 
     init(source: (any TimeSource)?) {
         self.source = source
         // The instant is read first: the pair can only be off in the direction that makes a timer late, never early.
         epoch = source?.now ?? ContinuousClock.now
+        isVirtual = source != nil
         epochNanoseconds = source == nil ? tandem_clock_nanoseconds() : 0
     }
 
-    var isVirtual: Bool { source != nil }
-
     /// The loop's time.
     var now: Nanoseconds {
-        guard let source else { return tandem_clock_nanoseconds() }
-        return nanoseconds(at: source.now)
+        isVirtual ? nanoseconds(at: source!.now) : tandem_clock_nanoseconds()
     }
 
     /// The machine's time, which measures budgets and latencies also when the loop's is virtual.
     static var machine: Nanoseconds { tandem_clock_nanoseconds() }
 
     func instant(at time: Nanoseconds) -> ContinuousClock.Instant {
-        epoch.advanced(by: .nanoseconds(time - epochNanoseconds))
+        epoch.advanced(by: Duration(exactly: time - epochNanoseconds))
     }
 
     func nanoseconds(at instant: ContinuousClock.Instant) -> Nanoseconds {
@@ -55,10 +55,19 @@ extension Nanoseconds {
 extension Duration {
     /// Whole nanoseconds, rounded up so that no deadline is early; clamped to what 64 bits hold (292 years).
     package var nanosecondsRoundedUp: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds > 0 ? .max : .min }
-        let part = attoseconds / 1_000_000_000
-        return whole.addingClamped(part + (attoseconds > part * 1_000_000_000 ? 1 : 0))
+        let (high, low) = (attoseconds >> 64, UInt64(truncatingIfNeeded: attoseconds))
+        // What fits is one division of the processor's; 128 bits are otherwise divided by a function.
+        guard high >= 0, high < 1_000_000_000 else {
+            if high > 0 { return .max }
+            // Rounding towards zero is rounding up here.
+            return Int64(clamping: attoseconds / 1_000_000_000)
+        }
+        let (quotient, remainder) = UInt64(1_000_000_000).dividingFullWidth((UInt64(high), low))
+        return Int64(clamping: quotient).addingClamped(remainder > 0 ? 1 : 0)
+    }
+
+    /// So many nanoseconds; the standard library's way takes a call and a check for overflow, which cannot happen.
+    @inline(__always) init(exactly nanoseconds: Int64) {
+        self.init(attoseconds: Int128(nanoseconds) &* 1_000_000_000)
     }
 }

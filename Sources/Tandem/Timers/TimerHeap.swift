@@ -1,125 +1,206 @@
 // SPDX-License-Identifier: Apache-2.0
 // TimerHeap: which timer is next.
-// Idea:   a 4-ary heap, ordered by deadline and, for equal deadlines, by the order of arming. Each handle knows its place, so
-//         that cancelling one removes it at once instead of leaving a gravestone.
+// Idea:   a 4-ary heap of 16 bytes for each timer: its deadline and the number of its record. For equal deadlines the record says
+//         which was armed first. A timer that is cancelled leaves a gravestone, which goes when it comes to the top or when
+//         half of the heap are gravestones: nothing has to know its place in the heap, so that moving an entry touches the
+//         heap's own memory only. The top is never a gravestone.
 // Owner:  the UI thread. The backend sees only the first deadline, as one published number.
-// Breaks: a handle whose place is stale would remove somebody else's timer; `checkInvariants` looks for that.
+// Breaks: a record freed while its number stands here; only this type frees the records of its timers.
 //
-// Four children instead of two: half the levels, and the four are neighbours in memory (LaMarca and Ladner,
-// "The Influence of Caches on the Performance of Heaps", 1996).
+// Four children instead of two: half the levels, and the four stand in one cache line (LaMarca and Ladner, "The Influence of
+// Caches on the Performance of Heaps", 1996).
 
-struct TimerHeap {
+final class TimerHeap {
     private struct Entry {
         let deadline: Nanoseconds
-        let sequence: UInt64
-        let handle: CallbackHandle
-
-        func isBefore(_ other: Entry) -> Bool {
-            deadline != other.deadline ? deadline < other.deadline : sequence < other.sequence
-        }
+        let slot: UInt32
     }
 
-    private var entries: [Entry] = []
-    private var nextSequence: UInt64 = 0
+    private static let leastCapacity = 60
+    /// Below this many gravestones no heap is worth tidying.
+    private static let leastGravestones = 64
 
-    var count: Int { entries.count }
+    private let table: CallbackTable
+    // Safe: allocated in `grow`, filled up to `stored`, freed in deinit. The fourth entry of the block is the heap's first, so
+    // that the children of each entry share a cache line.
+    @exclusivity(unchecked) private var entries: UnsafeMutablePointer<Entry>
+    @exclusivity(unchecked) private var capacity = 0
+    @exclusivity(unchecked) private var stored = 0
+    @exclusivity(unchecked) private var gravestones = 0
+
+    init(table: CallbackTable) {
+        self.table = table
+        entries = Self.allocate(Self.leastCapacity)
+        capacity = Self.leastCapacity
+    }
+
+    deinit { Self.deallocate(entries) }
+
+    /// Timers that are armed.
+    var count: Int { stored - gravestones }
 
     /// The nearest deadline; `never` without timers.
-    var firstDeadline: Nanoseconds { entries.first?.deadline ?? .never }
+    var firstDeadline: Nanoseconds { stored > 0 ? entries.pointee.deadline : .never }
 
-    /// Adds a timer. O(log n).
-    mutating func insert(_ handle: CallbackHandle, deadline: Nanoseconds) {
-        let entry = Entry(deadline: deadline, sequence: nextSequence, handle: handle)
-        nextSequence += 1
-        entries.append(entry)
-        siftUp(from: entries.count - 1)
+    /// Adds a record of the table's. O(log n), O(1) in the mean.
+    func insert(_ slot: UInt32, deadline: Nanoseconds) {
+        if stored == capacity { grow() }
+        stored += 1
+        siftUp(Entry(deadline: deadline, slot: slot), from: stored - 1)
     }
 
-    /// Removes and returns the first timer if its deadline has come. O(log n).
-    mutating func popDue(at now: Nanoseconds) -> CallbackHandle? {
+    /// Removes the first timer if its deadline has come; the caller holds its record from then on. O(log n).
+    func popDue(at now: Nanoseconds) -> (slot: UInt32, deadline: Nanoseconds)? {
         // `never` is not a time that comes.
-        guard let first = entries.first, first.deadline <= now, first.deadline != .never else { return nil }
-        remove(first.handle)
-        return first.handle
+        guard stored > 0, entries.pointee.deadline <= now, entries.pointee.deadline != .never else { return nil }
+        let first = removeFirst()
+        removeGravestonesAtTop()
+        return (first.slot, first.deadline)
     }
 
-    /// Removes a timer that is in the heap. O(log n).
-    mutating func remove(_ handle: CallbackHandle) {
-        let index = handle.heapIndex
-        precondition(index >= 0 && entries[index].handle === handle, "a timer's place in the heap is stale")
-        handle.heapIndex = -1
-        let last = entries.removeLast()
-        guard index < entries.count else { return }
-        place(last, at: index)
-        if index > 0, last.isBefore(entries[(index - 1) / 4]) {
-            siftUp(from: index)
-        } else {
-            siftDown(from: index)
+    /// The action of a timer in the heap was taken. O(1) in the mean.
+    func wasCancelled(_ slot: UInt32) {
+        gravestones += 1
+        if entries.pointee.slot == slot {
+            removeGravestonesAtTop()
+        } else if gravestones > stored / 2, gravestones >= Self.leastGravestones {
+            tidy()
         }
     }
 
-    /// Empties the heap and returns what was in it, in no order.
-    mutating func removeAll() -> [CallbackHandle] {
-        let handles = entries.map(\.handle)
-        for handle in handles { handle.heapIndex = -1 }
-        entries = []
-        return handles
+    /// Empties the heap and returns what its timers would have done.
+    func removeAll() -> [CallbackTable.Action] {
+        let actions = sorted.map { table.take($0.slot) }
+        for index in 0..<stored { table.free(entries[index].slot) }
+        stored = 0
+        gravestones = 0
+        return actions
     }
 
     /// What is in the heap, in the order in which it is due. O(n log n); for reports.
-    var inOrder: [(handle: CallbackHandle, deadline: Nanoseconds)] {
-        entries.sorted { $0.isBefore($1) }.map { ($0.handle, $0.deadline) }
-    }
+    var inOrder: [(slot: UInt32, deadline: Nanoseconds)] { sorted.map { ($0.slot, $0.deadline) } }
 
     /// The tasks that sleep, in the order in which they are due. O(n log n).
     var waiters: [Waiter] {
-        entries.sorted { $0.isBefore($1) }.compactMap {
-            if case .resume(let waiter) = $0.handle.action { waiter } else { nil }
+        sorted.compactMap {
+            if case .resume(let waiter) = table.record($0.slot).pointee.action { waiter } else { nil }
         }
     }
 
-    private mutating func place(_ entry: Entry, at index: Int) {
-        entries[index] = entry
-        entry.handle.heapIndex = index
+    private var sorted: [Entry] {
+        (0..<stored).map { entries[$0] }.filter { !isGravestone($0) }.sorted { isBefore($0, $1) }
     }
 
-    private mutating func siftUp(from start: Int) {
+    @inline(__always) private func isBefore(_ a: Entry, _ b: Entry) -> Bool {
+        a.deadline != b.deadline ? a.deadline < b.deadline : wasArmedBefore(a, b)
+    }
+
+    private func wasArmedBefore(_ a: Entry, _ b: Entry) -> Bool {
+        table.record(a.slot).pointee.sequence < table.record(b.slot).pointee.sequence
+    }
+
+    private func isGravestone(_ entry: Entry) -> Bool {
+        if case .none = table.record(entry.slot).pointee.action { true } else { false }
+    }
+}
+
+// MARK: - The heap's order
+
+extension TimerHeap {
+    private func removeFirst() -> Entry {
+        let first = entries.pointee
+        stored -= 1
+        if stored > 0 { siftDown(entries[stored], from: 0) }
+        return first
+    }
+
+    private func removeGravestonesAtTop() {
+        while gravestones > 0, stored > 0, isGravestone(entries.pointee) {
+            table.free(removeFirst().slot)
+            gravestones -= 1
+        }
+    }
+
+    /// Throws the gravestones out and orders what is left. O(n), once in n/2 cancellations.
+    private func tidy() {
+        var kept = 0
+        for index in 0..<stored {
+            let entry = entries[index]
+            if isGravestone(entry) {
+                table.free(entry.slot)
+            } else {
+                entries[kept] = entry
+                kept += 1
+            }
+        }
+        stored = kept
+        gravestones = 0
+        guard stored > 1 else { return }
+        for index in stride(from: (stored - 2) / 4, through: 0, by: -1) { siftDown(entries[index], from: index) }
+    }
+
+    private func siftUp(_ entry: Entry, from start: Int) {
+        let entries = entries
         var index = start
-        let entry = entries[index]
         while index > 0 {
             let parent = (index - 1) / 4
-            guard entry.isBefore(entries[parent]) else { break }
-            place(entries[parent], at: index)
+            guard isBefore(entry, entries[parent]) else { break }
+            entries[index] = entries[parent]
             index = parent
         }
-        place(entry, at: index)
+        entries[index] = entry
     }
 
-    private mutating func siftDown(from start: Int) {
+    private func siftDown(_ entry: Entry, from start: Int) {
+        let (entries, stored) = (entries, stored)
         var index = start
-        let entry = entries[index]
         while true {
-            var least = 4 * index + 1
-            guard least < entries.count else { break }
-            for child in least..<Swift.min(least + 4, entries.count) where entries[child].isBefore(entries[least]) {
-                least = child
+            let firstChild = 4 * index + 1
+            guard firstChild < stored else { break }
+            var least = firstChild
+            var child = firstChild + 1
+            let end = min(firstChild + 4, stored)
+            while child < end {
+                if isBefore(entries[child], entries[least]) { least = child }
+                child += 1
             }
-            guard entries[least].isBefore(entry) else { break }
-            place(entries[least], at: index)
+            guard isBefore(entries[least], entry) else { break }
+            entries[index] = entries[least]
             index = least
         }
-        place(entry, at: index)
+        entries[index] = entry
+    }
+
+    private func grow() {
+        let larger = Self.allocate(2 * capacity)
+        larger.update(from: entries, count: stored)
+        Self.deallocate(entries)
+        entries = larger
+        capacity *= 2
+    }
+
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Entry> {
+        let bytes = (capacity + 3) * MemoryLayout<Entry>.stride
+        let block = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        return block.bindMemory(to: Entry.self, capacity: capacity + 3) + 3
+    }
+
+    private static func deallocate(_ entries: UnsafeMutablePointer<Entry>) {
+        UnsafeMutableRawPointer(entries - 3).deallocate()
     }
 }
 
 extension TimerHeap {
-    /// Traps unless every entry is after its parent and every handle knows its place. O(n); for tests.
+    /// Traps unless every entry is after its parent, the top is a timer and the gravestones are counted. O(n); for tests.
     func checkInvariants() {
-        for (index, entry) in entries.enumerated() {
+        var found = 0
+        for index in 0..<stored {
             precondition(
-                entry.handle.heapIndex == index, "the handle at \(index) thinks it is at \(entry.handle.heapIndex)")
-            precondition(
-                index == 0 || !entry.isBefore(entries[(index - 1) / 4]), "the entry at \(index) is before its parent")
+                index == 0 || !isBefore(entries[index], entries[(index - 1) / 4]),
+                "the entry at \(index) is before its parent")
+            if isGravestone(entries[index]) { found += 1 }
         }
+        precondition(found == gravestones, "\(found) gravestones, \(gravestones) counted")
+        precondition(stored == 0 || !isGravestone(entries.pointee), "a gravestone at the top")
     }
 }

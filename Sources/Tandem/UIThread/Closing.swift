@@ -54,9 +54,8 @@ extension GuestLoop {
 
     /// Timers that will not fire let go of what they captured.
     private func dropTimers() {
-        let handles = timers.removeAll()
-        counters.timersCancelled += handles.count
-        let released = handles.map { $0.take() }
+        let released = timers.removeAll()
+        counters.timersCancelled += released.count
         withExtendedLifetime(released) {}
     }
 
@@ -90,14 +89,19 @@ extension GuestLoop {
     private func disposeOfLeftovers() {
         _ = inbox.empty(into: ready)
         var dropped = 0
-        while let (work, _) = ready.popFirst() {
-            switch work {
+        while let next = ready.popFirst() {
+            switch next.work {
             case .job(let job, .run(let executor)): executor.runLate(job)
             case .job(let job, .actor): runActorJobLate(job)
             case .job(let job, .task): runTaskJobLate(job)
             case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
             case .job(let job, .pool): Self.runPoolJobWithoutLoop(job)
-            default: dropped += 1
+            case .posted: dropped += 1
+            case .callback(let slot):
+                let released = callbacks.take(slot)
+                callbacks.free(slot)
+                withExtendedLifetime(released) {}
+                dropped += 1
             }
         }
         if dropped > 0 {

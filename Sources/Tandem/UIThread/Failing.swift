@@ -34,6 +34,8 @@ extension GuestLoop {
             "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one"
         )
         failure = error
+        // Nobody announces a due timer any more.
+        looksAtClock = true
         configuration.logger.critical("\(error)")
         endEverything(with: error)
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inbox: where other threads leave work for the UI thread.
-// Idea:   a locked array that the UI thread swaps for an empty one, so that the lock is held for a moment however much arrived.
+// Idea:   a locked buffer that the UI thread swaps for an empty one, so that the lock is held for a moment however much arrived.
+//         What a post has to count, it counts under the lock that it holds anyway, and it reads no clock: all that arrives
+//         between two looks of the UI thread has been ready since the first of it.
 // Owner:  filled on any thread, emptied on the UI thread.
 // Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
 
@@ -8,73 +10,78 @@ import CLinux
 import Synchronization
 
 final class Inbox: Sendable {
-    struct Entry {
-        let work: Work
-        let readyAt: Nanoseconds
-    }
-
     /// What the inbox still takes.
     private enum Door { case open, jobsOnly, closed }
 
+    /// What becomes of an entry.
+    enum Answer {
+        /// Taken in; the UI thread has to be told.
+        case news
+        /// Taken in; the UI thread has been told of earlier entries and has not looked since.
+        case known
+        case tooLate
+    }
+
+    /// How many entries came, and what became of their news.
+    struct Counts {
+        var posts = 0
+        var known = 0
+    }
+
     private struct State {
         var door = Door.open
-        var entries: [Entry] = []
+        var entries = Batch()
+        var counts = Counts()
     }
 
     private let lock = Lock()
     // Safe: touched with `lock` held, and nowhere else.
-    private nonisolated(unsafe) var state = State()
-    // Safe: UI thread only; what was swapped out last, and how much of it has been moved on. Kept, so that a steady state
-    // allocates nothing.
-    private nonisolated(unsafe) var taken: [Entry] = []
-    private nonisolated(unsafe) var moved = 0
+    @exclusivity(unchecked) private nonisolated(unsafe) var state = State()
+    // Safe: UI thread only; what was swapped out last. Kept, so that a steady state allocates nothing.
+    @exclusivity(unchecked) private nonisolated(unsafe) var taken = Batch()
     // Safe: UI thread only; the inbox has been announced, and not looked into since.
-    private nonisolated(unsafe) var isAnnounced = false
+    @exclusivity(unchecked) private nonisolated(unsafe) var isAnnounced = false
     /// Signalled for each entry once somebody waits for them (a loop that closes).
     let arrivals = Semaphore()
 
-    /// Any thread: takes the entry in, or says that it is too late.
-    func append(_ work: Work) -> Bool {
-        let entry = Entry(work: work, readyAt: LoopClock.machine)
+    deinit {
+        state.entries.free()
+        taken.free()
+    }
+
+    /// Any thread: takes the entry in, or says that it is too late. `isHeard` is asked under the lock whether the UI thread has
+    /// been told of the inbox and asked for a tick, and has not taken either note yet; if so, it will look in here later.
+    func append(_ work: consuming Work, isPost: Bool = false, isHeard: () -> Bool) -> Answer {
         lock.lock()
         defer { lock.unlock() }
-        switch state.door {
-        case .open: break
-        case .jobsOnly:
-            guard case .job = work else { return false }
+        if state.door != .open {
+            guard state.door == .jobsOnly, work.isJob else { return .tooLate }
             arrivals.signal()
-        case .closed: return false
         }
-        state.entries.append(entry)
-        return true
+        state.entries.append(work)
+        if isPost { state.counts.posts += 1 }
+        guard isHeard() else { return .news }
+        state.counts.known += 1
+        return .known
     }
 
     /// UI thread: moves what has arrived into the queue, in order of arrival, at most `limit` of it: a flood must not keep a tick
     /// beyond its budget. Returns how much was moved.
-    func empty(into queue: TaskQueue, limit: Int = .max) -> Int {
-        if moved == taken.count { swapOut() }
-        let end = limit < taken.count - moved ? moved + limit : taken.count
-        let count = end - moved
-        for index in moved..<end { queue.append(taken[index].work, readyAt: taken[index].readyAt) }
-        moved = end
-        return count
+    func empty(into queue: TaskQueue<ReadyWork>, limit: Int = .max) -> Int {
+        if taken.isEmpty { swapOut() }
+        return taken.move(atMost: limit, into: queue)
     }
 
     /// UI thread: there is more than the last pass moved.
-    var hasLeftovers: Bool { isAnnounced || moved < taken.count }
-    var leftovers: Int { taken.count - moved }
+    var hasLeftovers: Bool { isAnnounced || !taken.isEmpty }
+    var leftovers: Int { taken.count }
 
     /// UI thread: there is something to look at. Remembered, as a pass may have to finish with the last look first.
     func announce() { isAnnounced = true }
 
     private func swapOut() {
         isAnnounced = false
-        moved = 0
-        if taken.capacity > 4096 {
-            taken = []  // A rare flood does not keep its memory.
-        } else {
-            taken.removeAll(keepingCapacity: true)
-        }
+        taken.reuse()
         lock.lock()
         swap(&state.entries, &taken)
         lock.unlock()
@@ -94,11 +101,72 @@ final class Inbox: Sendable {
         state.door = .closed
     }
 
+    /// Any thread.
+    var counts: Counts {
+        lock.lock()
+        defer { lock.unlock() }
+        return state.counts
+    }
+
     /// UI thread.
     var isEmpty: Bool {
         lock.lock()
         defer { lock.unlock() }
         return state.entries.isEmpty && !hasLeftovers
+    }
+}
+
+/// Entries in the order in which they came, taken out from the front.
+private struct Batch {
+    private static let mostKept = 4096
+
+    // Safe: allocated in `grow`; the entries from `moved` to `end` are initialised; freed in `free`.
+    private var entries: UnsafeMutablePointer<ReadyWork>?
+    private var capacity = 0
+    private var moved = 0
+    private var end = 0
+    private var readyAt: Nanoseconds = 0
+
+    var count: Int { end - moved }
+    var isEmpty: Bool { end == moved }
+
+    @inline(__always) mutating func append(_ work: consuming Work) {
+        if end == 0 { readyAt = LoopClock.machine }
+        if end == capacity { grow() }
+        (entries! + end).initialize(to: ReadyWork(work: work, readyAt: readyAt))
+        end += 1
+    }
+
+    mutating func move(atMost limit: Int, into queue: TaskQueue<ReadyWork>) -> Int {
+        let number = min(limit, count)
+        guard number > 0 else { return 0 }
+        queue.append(moving: entries! + moved, number)
+        moved += number
+        return number
+    }
+
+    /// Begins anew, empty. A rare flood does not keep its memory.
+    mutating func reuse() {
+        moved = 0
+        end = 0
+        if capacity > Self.mostKept { free() }
+    }
+
+    mutating func free() {
+        guard let entries else { return }
+        (entries + moved).deinitialize(count: count)
+        entries.deallocate()
+        self = Batch()
+    }
+
+    private mutating func grow() {
+        let larger = UnsafeMutablePointer<ReadyWork>.allocate(capacity: max(64, 2 * capacity))
+        if let entries {
+            larger.moveInitialize(from: entries, count: end)
+            entries.deallocate()
+        }
+        entries = larger
+        capacity = max(64, 2 * capacity)
     }
 }
 

@@ -13,10 +13,9 @@ extension GuestLoop {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        let isOpen = admit("GuestLoop.callSoon", site)
-        let handle = CallbackHandle(
-            isOpen ? .call(body) : .none, readyAt: readyTime, isTimer: false, site: site, loop: self)
-        if isOpen { appendReady(.callback(handle)) }
+        guard admit("GuestLoop.callSoon", site) else { return .done }
+        let handle = callbacks.add(.call(body), .queue, site)
+        appendReady(.callback(handle.slot))
         return handle
     }
 
@@ -26,8 +25,8 @@ extension GuestLoop {
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        let deadline = time.now.addingClamped(max(0, delay.nanosecondsRoundedUp))
-        return arm(.call(body), deadline, admit("GuestLoop.callLater", site), site)
+        guard admit("GuestLoop.callLater", site) else { return .done }
+        return arm(.call(body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
     }
 
     /// Runs `body` once the loop's clock (``now``) has reached `deadline`, never earlier. Timers run in the order of their
@@ -38,7 +37,8 @@ extension GuestLoop {
         _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        return arm(.call(body), time.nanoseconds(at: deadline), admit("GuestLoop.callAt", site), site)
+        guard admit("GuestLoop.callAt", site) else { return .done }
+        return arm(.call(body), time.nanoseconds(at: deadline), site)
     }
 
     /// Runs `body` each time `fd` can be read, has hung up or failed, until the handle is cancelled.
@@ -69,9 +69,8 @@ extension GuestLoop {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
         if thread.isForkedChild { throw UIThread.forkedError }
-        guard inbox.append(.posted(body, CallSite(fileID: fileID, line: line))) else { throw .closed }
-        backstage.posts.add(1, ordering: .relaxed)
-        backstage.raise(.inbox)
+        let work = Work.posted(body, CallSite(fileID: fileID, line: line))
+        guard backstage.deliver(work, to: inbox, isPost: true) else { throw .closed }
     }
 }
 
@@ -81,46 +80,42 @@ extension GuestLoop {
     /// A post of the loop's own, which is not counted and does not complain.
     @discardableResult
     func postInternally(_ body: @escaping @Sendable () -> Void) -> Bool {
-        guard inbox.append(.posted(body, CallSite())) else { return false }
-        backstage.raise(.inbox)
-        return true
+        backstage.deliver(.posted(body, CallSite()), to: inbox)
     }
 
     /// The ready time of what is scheduled now; within a tick the last reading is near enough.
     var readyTime: Nanoseconds { isTicking ? mark : LoopClock.machine }
 
     /// A Swift job: in the phase of a frame it belongs to that.
-    func appendJob(_ work: Work) {
+    func appendJob(_ work: consuming Work) {
         if isInPhase {
-            phaseWork.append(work, readyAt: mark)
+            phaseWork.append(ReadyWork(work: work, readyAt: mark))
         } else {
             appendReady(work)
         }
     }
 
-    func appendReady(_ work: Work) {
-        ready.append(work, readyAt: readyTime)
-        if !isTicking { backstage.raise([]) }
+    func appendReady(_ work: consuming Work) {
+        ready.append(ReadyWork(work: work, readyAt: readyTime))
+        if !isTicking { backstage.raise(.ready) }
     }
 
     /// Adds a timer, and tells the backend if it would sleep past it.
-    func arm(_ action: CallbackHandle.Action, _ deadline: Nanoseconds, _ isOpen: Bool, _ site: CallSite)
-        -> CallbackHandle
-    {
-        let handle = CallbackHandle(
-            isOpen ? action : .none, readyAt: max(deadline, time.now), isTimer: true, site: site, loop: self)
-        guard isOpen else { return handle }
+    func arm(_ action: consuming CallbackTable.Action, _ deadline: Nanoseconds, _ site: CallSite) -> CallbackHandle {
+        let handle = callbacks.add(action, .timers, site)
         counters.timersArmed += 1
         backstage.trace?(.timerArmed)
-        timers.insert(handle, deadline: deadline)
-        deadlinesChanged()
+        let first = timers.firstDeadline
+        timers.insert(handle.slot, deadline: deadline)
+        if deadline < first { deadlinesChanged() }
         return handle
     }
 
-    func removeCancelledTimer(_ handle: CallbackHandle) {
-        timers.remove(handle)
+    func timerWasCancelled(_ slot: UInt32) {
         counters.timersCancelled += 1
-        deadlinesChanged()
+        let first = timers.firstDeadline
+        timers.wasCancelled(slot)
+        if timers.firstDeadline != first { deadlinesChanged() }
     }
 
     /// Publishes the nearest deadline outside of ticks; a tick does so once, at its end.
@@ -132,7 +127,14 @@ extension GuestLoop {
     /// Stores the nearest deadline, then wakes the backend if it may be sleeping past it. The order matters; see `WakePipe`.
     func publishDeadline() {
         // Deadlines in virtual time mean nothing to the kernel.
-        let isEarlier = backstage.publish(time.isVirtual ? .never : timers.firstDeadline)
+        guard !time.isVirtual else { return }
+        let deadline = timers.firstDeadline
+        // One that has come needs no other thread to find it out, and is not published: what is published is what the backend was
+        // woken for, or will wake for.
+        if deadline < backstage.publishedDeadline, deadline <= (isTicking ? mark : time.now) {
+            return backstage.raise(.ready)
+        }
+        let isEarlier = backstage.publish(deadline)
         // With the turn here, or on its way here, the backend will read the deadline when it gets it back.
         if isEarlier, !holdsTurn, !backstage.announced.contains(.turn), failure == nil { backstage.wakeBackend() }
     }

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // TaskQueue: what is ready to run, in the order in which it became so.
-// Idea:   the source design's ready task queue. Callbacks and Swift jobs stand in one line.
+// Idea:   the source design's ready task queue, as a ring: callbacks and Swift jobs stand in one line, and are moved out of it.
 // Owner:  the UI thread; no lock. Other threads leave their work in the `Inbox`.
 
-import DequeModule
-
-/// One piece of work.
-enum Work {
-    case callback(CallbackHandle)
+/// One piece of work. It is moved, never copied: what it holds is released once, after it has run.
+enum Work: ~Copyable {
+    /// A record of the loop's table.
+    case callback(UInt32)
     case posted(() throws -> Void, CallSite)
-    case readiness(IOHandle)
     case job(UnownedJob, ExecutorIdentity)
+
+    var isJob: Bool {
+        switch self {
+        case .job: true
+        default: false
+        }
+    }
 }
 
 /// On whose behalf a job runs. The runtime compares this at each step that the job makes, and queues it anew where it differs.
@@ -27,26 +32,86 @@ enum ExecutorIdentity {
     case pool
 }
 
+/// Work, and since when it has been ready.
+struct ReadyWork: ~Copyable {
+    let work: Work
+    let readyAt: Nanoseconds
+}
+
+/// A timer whose time has come.
+struct DueTimer {
+    let slot: UInt32
+    let readyAt: Nanoseconds
+}
+
+/// A watch whose descriptor was found ready.
+struct ReadyDescriptor {
+    let handle: IOHandle
+    let readyAt: Nanoseconds
+}
+
 /// A class, so that a callback can add to the queue that it was taken from.
-final class TaskQueue {
-    private struct Entry {
-        let work: Work
-        let readyAt: Nanoseconds
+final class TaskQueue<Element: ~Copyable> {
+    // Safe: allocated by this object; `count` elements from `head` on, around the end, are initialised; freed in deinit.
+    @exclusivity(unchecked) private var elements: UnsafeMutablePointer<Element>
+    @exclusivity(unchecked) private var capacity: Int
+    @exclusivity(unchecked) private var head = 0
+    @exclusivity(unchecked) private(set) var count = 0
+
+    init() {
+        capacity = 64
+        elements = .allocate(capacity: capacity)
     }
 
-    private var entries: Deque<Entry> = []
-
-    var count: Int { entries.count }
-    var isEmpty: Bool { entries.isEmpty }
-    /// What stands in the queue, in order. O(n); for reports.
-    var works: [Work] { entries.map(\.work) }
-
-    func append(_ work: Work, readyAt: Nanoseconds) {
-        entries.append(Entry(work: work, readyAt: readyAt))
+    deinit {
+        while popFirst() != nil {}
+        elements.deallocate()
     }
 
-    func popFirst() -> (work: Work, readyAt: Nanoseconds)? {
-        guard let entry = entries.popFirst() else { return nil }
-        return (entry.work, entry.readyAt)
+    var isEmpty: Bool { count == 0 }
+    /// Visits what stands in the queue, in order. O(n); for reports.
+    func visit(_ body: (borrowing Element) -> Void) {
+        for offset in 0..<count { body(elements[index(offset)]) }
     }
+
+    @inline(__always) func append(_ element: consuming Element) {
+        if count == capacity { grow(to: 2 * capacity) }
+        (elements + index(count)).initialize(to: element)
+        count += 1
+    }
+
+    /// Moves `number` elements out of the memory at `source`.
+    func append(moving source: UnsafeMutablePointer<Element>, _ number: Int) {
+        if count + number > capacity { grow(to: max(2 * capacity, (count + number).roundedUpToPowerOfTwo)) }
+        let start = index(count)
+        let first = min(number, capacity - start)
+        (elements + start).moveInitialize(from: source, count: first)
+        elements.moveInitialize(from: source + first, count: number - first)
+        count += number
+    }
+
+    @inline(__always) func popFirst() -> Element? {
+        guard count > 0 else { return nil }
+        let element = (elements + head).move()
+        head = (head + 1) & (capacity - 1)
+        count -= 1
+        return element
+    }
+
+    @inline(__always) private func index(_ offset: Int) -> Int { (head + offset) & (capacity - 1) }
+
+    private func grow(to larger: Int) {
+        let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
+        let first = min(count, capacity - head)
+        moved.moveInitialize(from: elements + head, count: first)
+        (moved + first).moveInitialize(from: elements, count: count - first)
+        elements.deallocate()
+        elements = moved
+        capacity = larger
+        head = 0
+    }
+}
+
+extension Int {
+    fileprivate var roundedUpToPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -11,12 +11,14 @@
 // Owner:  the UI thread.
 // Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
 
+import CLinux
 import Logging
 
 extension GuestLoop {
     /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
     ///
-    /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs an atomic load or two and allocates nothing.
+    /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs one atomic load and allocates nothing:
+    /// the backend announces due timers, some microseconds after their time.
     ///
     /// - Parameter budget: How long user code may run; what does not fit is carried over, in order, and a tick is asked for.
     ///   `nil`: the configuration's. `.zero`: one pass over all that is ready now, however long that takes.
@@ -27,19 +29,20 @@ extension GuestLoop {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
-        if backstage.announced.isEmpty, !hasReadyWork, timers.count == 0 || timers.firstDeadline > time.now {
+        if backstage.announced.isEmpty, !looksAtClock || timers.firstDeadline > time.now {
             counters.emptyTicks += 1
             return TickReport()
         }
-        // The hint is cleared before the queues are read: what comes later asks again.
-        _ = backstage.take(.hint)
+        return runTick((budget ?? configuration.budget).nanosecondsRoundedUp)
+    }
+
+    @inline(never) private func runTick(_ budget: Nanoseconds) -> TickReport {
+        // Cleared before the queues are read: what comes later asks again.
+        _ = backstage.take([.hint, .ready])
         isTicking = true
         backstage.trace?(.tick)
-        let began = LoopClock.machine
-        mark = began
-        var tick = TickUnderWay(
-            budget: max(0, (budget ?? configuration.budget).nanosecondsRoundedUp), began: began,
-            isVirtual: time.isVirtual)
+        readClock()
+        var tick = TickUnderWay(budget: max(0, budget), began: mark, isVirtual: time.isVirtual)
         runPasses(&tick)
         endTick(&tick)
         isTicking = false
@@ -58,21 +61,27 @@ extension GuestLoop {
         return report
     }
 
+    func readClock() {
+        mark = LoopClock.machine
+        cyclesAtMark = tandem_cycles()
+    }
+
     private func runPasses(_ tick: inout TickUnderWay) {
         while true {
             lookAround(&tick)
             let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
-            if counts == (0, 0, 0) { return }
+            if counts.io + counts.timers + counts.ready == 0 { return }
             tick.report.passes += 1
-            run(readyIO, counts.io, &tick)
-            run(readyTimers, counts.timers, &tick)
-            run(ready, counts.ready, &tick)
+            run(readyIO, counts.io, &tick) { runHandler($0.handle, since: $0.readyAt, &$1) }
+            run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
+            run(ready, counts.ready, &tick) { run($0, &$1) }
             if tick.isOver || closesAfterTick { return }
         }
     }
 
     /// Moves what has become ready into the queues.
     private func lookAround(_ tick: inout TickUnderWay) {
+        if tick.report.passes > 0 { noteTime(&tick) }
         let news = backstage.announced.isEmpty ? [] : backstage.take([.inbox, .turn, .failure])
         if news.contains(.turn) {
             holdsTurn = true
@@ -81,6 +90,8 @@ extension GuestLoop {
             counters.hotPolls += 1
             // A failure shows again in the backend's own poll, which reports it.
             let count = (try? backstage.poller.wait(.nanoseconds(0))) ?? 0
+            // The poll is no callback's time.
+            readClock()
             backstage.foundAt.store(mark, ordering: .relaxed)
             harvest(count, &tick)
         }
@@ -106,7 +117,7 @@ extension GuestLoop {
                 registration.report(event.events) { handle in
                     guard !handle.isQueued else { return }
                     handle.isQueued = true
-                    readyIO.append(.readiness(handle), readyAt: foundAt)
+                    readyIO.append(ReadyDescriptor(handle: handle, readyAt: foundAt))
                 }
             } else {
                 counters.staleEvents += 1
@@ -117,73 +128,101 @@ extension GuestLoop {
 
     private func collectDueTimers() {
         guard timers.count > 0 else { return }
-        let now = time.now
-        while let handle = timers.popDue(at: now) {
-            readyTimers.append(.callback(handle), readyAt: time.isVirtual ? mark : handle.readyAt)
+        let now = time.isVirtual ? time.now : mark
+        while let (slot, deadline) = timers.popDue(at: now) {
+            callbacks.record(slot).pointee.place = .queue
+            // A deadline that lay in the past when it was set has been due since then, which is later than the last look.
+            readyTimers.append(DueTimer(slot: slot, readyAt: time.isVirtual ? mark : max(deadline, lastLook)))
         }
+        lastLook = mark
     }
 
-    /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share.
-    private func run(_ queue: TaskQueue, _ count: Int, _ tick: inout TickUnderWay) {
+    /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share. The clock is looked at
+    /// when so much time may have passed that it matters: after each piece that took 10 us, else once in that time.
+    @inline(__always) private func run<Element: ~Copyable>(
+        _ queue: TaskQueue<Element>, _ count: Int, _ tick: inout TickUnderWay,
+        _ body: (consuming Element, inout TickUnderWay) -> Void
+    ) {
         for _ in 0..<(tick.isSpent ? min(1, count) : count) {
-            guard let (work, readyAt) = queue.popFirst() else { return }
-            let began = mark
-            guard execute(work, &tick.report) else { continue }
-            counters.latency.record(began - readyAt)
-            mark = LoopClock.machine
-            tick.longest = max(tick.longest, mark - began)
-            if tick.spends(at: mark) || closesAfterTick { return }
+            guard let element = queue.popFirst() else { return }
+            body(element, &tick)
+            if tandem_cycles() &- cyclesAtMark > tick.cyclesUntilLook { noteTime(&tick) }
+            if tick.isSpent || closesAfterTick { return }
         }
     }
 
-    /// Runs one piece of work; `false` if it was called off meanwhile.
-    private func execute(_ work: Work, _ report: inout TickReport) -> Bool {
-        switch work {
-        case .job(let job, let identity):
-            report.jobs += 1
-            execute(job, identity)
-            return true
-        case .posted(let body, let site):
-            report.callbacks += 1
+    /// Looks at the clock after some work.
+    private func noteTime(_ tick: inout TickUnderWay) {
+        let before = mark
+        readClock()
+        tick.longest = max(tick.longest, mark - before)
+        tick.notes(mark)
+    }
+
+    private func runTimer(_ timer: DueTimer, _ tick: inout TickUnderWay) {
+        runRecord(timer.slot, since: timer.readyAt, isTimer: true, &tick)
+    }
+
+    /// Runs a callback, unless it was called off meanwhile.
+    private func runRecord(_ slot: UInt32, since readyAt: Nanoseconds, isTimer: Bool, _ tick: inout TickUnderWay) {
+        let action = callbacks.take(slot)
+        let site = callbacks.record(slot).pointee.site
+        callbacks.free(slot)
+        switch action {
+        case .none: return
+        case .call(let body):
+            tick.report.callbacks += 1
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            if isTimer { tick.report.timersFired += 1 }
             call(body, site)
-        case .callback(let handle):
-            switch handle.take() {
-            case .none: return false
-            case .call(let body):
-                report.callbacks += 1
-                call(body, handle.site)
-            case .resume(let waiter): waiter.resume()
+        case .resume(let waiter):
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            if isTimer { tick.report.timersFired += 1 }
+            waiter.resume()
+        }
+    }
+
+    private func run(_ entry: consuming ReadyWork, _ tick: inout TickUnderWay) {
+        let readyAt = entry.readyAt
+        switch consume entry.work {
+        case .callback(let slot): runRecord(slot, since: readyAt, isTimer: false, &tick)
+        case .posted(let body, let site):
+            tick.report.callbacks += 1
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            call(body, site)
+        case .job(let job, let identity):
+            tick.report.jobs += 1
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            execute(job, identity)
+        }
+    }
+
+    /// Runs a watch that was found ready, unless it has ended meanwhile.
+    private func runHandler(_ handle: IOHandle, since readyAt: Nanoseconds, _ tick: inout TickUnderWay) {
+        handle.isQueued = false
+        switch handle.action {
+        case .none: return
+        case .resume(let waiter):
+            _ = handle.end()
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            waiter.resume()
+        case .call(let body):
+            guard let registration = handle.registration else { return }
+            // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
+            if handlersSincePoll > 0, !registration.isAlive() {
+                registrations.evict(registration)
+                return
             }
-            if handle.isTimer { report.timersFired += 1 }
-        case .readiness(let handle):
-            handle.isQueued = false
-            return handle.isOneShot ? resumeWaiter(handle) : callHandler(handle, &report)
+            handlersSincePoll += 1
+            tick.report.callbacks += 1
+            tick.latency.record(mark - readyAt, into: &counters.latency)
+            let fd = registration.fd
+            let before = handle.streak.begin(fd, handle.direction)
+            call(body, handle.site)
+            if let before, !handle.isDone, let pause = handle.streak.end(fd, handle.direction, before: before) {
+                leaveAlone(handle, registration, for: pause)
+            }
         }
-        return true
-    }
-
-    private func resumeWaiter(_ handle: IOHandle) -> Bool {
-        guard case .resume(let waiter) = handle.end() else { return false }
-        waiter.resume()
-        return true
-    }
-
-    private func callHandler(_ handle: IOHandle, _ report: inout TickReport) -> Bool {
-        guard case .call(let body) = handle.action, let registration = handle.registration else { return false }
-        // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-        if handlersSincePoll > 0, !registration.isAlive() {
-            registrations.evict(registration)
-            return false
-        }
-        handlersSincePoll += 1
-        report.callbacks += 1
-        let fd = registration.fd
-        let before = handle.streak.begin(fd, handle.direction)
-        call(body, handle.site)
-        if let before, !handle.isDone, let pause = handle.streak.end(fd, handle.direction, before: before) {
-            leaveAlone(handle, registration, for: pause)
-        }
-        return true
     }
 
     private func leaveAlone(_ handle: IOHandle, _ registration: Registration, for pause: Nanoseconds) {
@@ -193,32 +232,34 @@ extension GuestLoop {
             )
         }
         registration.pause()
-        _ = arm(.call { registration.resume() }, time.isVirtual ? time.now : time.now + pause, true, handle.site)
+        _ = arm(.call { registration.resume() }, time.isVirtual ? time.now : time.now + pause, handle.site)
     }
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
     func runClosingPass() {
-        mark = LoopClock.machine
+        readClock()
         var tick = TickUnderWay(budget: 0, began: mark, isVirtual: time.isVirtual)
         repeat { _ = inbox.empty(into: ready) } while inbox.hasLeftovers
         if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
-        run(readyIO, counts.io, &tick)
-        run(readyTimers, counts.timers, &tick)
-        run(ready, counts.ready, &tick)
+        run(readyIO, counts.io, &tick) { runHandler($0.handle, since: $0.readyAt, &$1) }
+        run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
+        run(ready, counts.ready, &tick) { run($0, &$1) }
         account(&tick)
     }
 
     private func account(_ tick: inout TickUnderWay) {
+        noteTime(&tick)
+        tick.latency.flush(into: &counters.latency)
         tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count + inbox.leftovers
-        tick.report.elapsed = .nanoseconds(mark - tick.began)
-        tick.report.overrun = .nanoseconds(tick.overrun(at: mark))
+        tick.report.elapsed = Duration(exactly: mark - tick.began)
+        tick.report.overrun = Duration(exactly: tick.overrun(at: mark))
         counters.callbacks += tick.report.callbacks
         counters.jobs += tick.report.jobs
         counters.timersFired += tick.report.timersFired
         counters.timeInTicks += tick.report.elapsed
         if tick.report.overrun > .zero { counters.budgetOverruns += 1 }
-        counters.longestCallback = max(counters.longestCallback, .nanoseconds(tick.longest))
+        counters.longestCallback = max(counters.longestCallback, Duration(exactly: tick.longest))
     }
 
     /// What the phase of a frame has to run, in passes; see `FrameLine`.
@@ -226,7 +267,7 @@ extension GuestLoop {
         var tick = TickUnderWay(budget: budget, began: mark, isVirtual: time.isVirtual)
         while !phaseWork.isEmpty {
             tick.report.passes += 1
-            run(phaseWork, phaseWork.count, &tick)
+            run(phaseWork, phaseWork.count, &tick) { run($0, &$1) }
             if tick.isOver || closesAfterTick { break }
         }
         account(&tick)
@@ -235,7 +276,7 @@ extension GuestLoop {
     /// As at the end of a tick, but for the turn, which a phase does not hold.
     func endPhase() {
         publishDeadline()
-        if hasReadyWork { backstage.raise([]) }
+        if hasReadyWork { backstage.raise(.ready) }
     }
 
     private func endTick(_ tick: inout TickUnderWay) {
@@ -247,7 +288,7 @@ extension GuestLoop {
             backstage.trace?(.turnPassed)
             backstage.turn.pass()
         }
-        if tick.report.carriedOver > 0 { backstage.raise([]) }
+        if tick.report.carriedOver > 0 || inbox.hasLeftovers { backstage.raise(.ready) }
     }
 }
 
@@ -263,7 +304,10 @@ struct TickUnderWay {
     private let isVirtual: Bool
     private var pollsLeft = hotPolls
     var report = TickReport()
+    /// The longest stretch between two looks at the clock.
     var longest: Nanoseconds = 0
+    var latency = LatencyRun()
+    let cyclesUntilLook = tandem_cycles_in_10us()
     /// The budget is used up, the pass under way ends early.
     private(set) var isSpent = false
 
@@ -276,10 +320,9 @@ struct TickUnderWay {
     /// One pass, whatever it takes.
     private var isOnePass: Bool { budget == 0 }
 
-    /// After a piece of work: is the budget spent?
-    mutating func spends(at now: Nanoseconds) -> Bool {
+    /// Is the budget spent by now?
+    mutating func notes(_ now: Nanoseconds) {
         if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
-        return isSpent
     }
 
     /// After a pass: is there to be another?
@@ -294,5 +337,24 @@ struct TickUnderWay {
 
     func overrun(at now: Nanoseconds) -> Nanoseconds {
         isOnePass || isVirtual ? 0 : max(0, now - began - budget)
+    }
+}
+
+/// Latencies in a row that are the same, as those of one batch are, so that they cost one entry together.
+struct LatencyRun {
+    private var value: Nanoseconds = 0
+    private var count = 0
+
+    @inline(__always) mutating func record(_ nanoseconds: Nanoseconds, into histogram: inout LatencyHistogram) {
+        if nanoseconds != value {
+            flush(into: &histogram)
+            value = nanoseconds
+        }
+        count += 1
+    }
+
+    mutating func flush(into histogram: inout LatencyHistogram) {
+        if count > 0 { histogram.record(value, times: count) }
+        count = 0
     }
 }

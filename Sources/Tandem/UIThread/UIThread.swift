@@ -7,25 +7,27 @@ import Glibc
 /// The thread that a loop was made on. Comparing with it costs no system call.
 struct UIThread: Sendable {
     private let thread: pthread_t
+    private let ownKey: UInt
     private let kernelID: Int32
     private let forkDepth: Int32
 
     /// The calling thread.
     init() {
         thread = pthread_self()
+        ownKey = tandem_thread_key()
         kernelID = tandem_thread_id()
         forkDepth = tandem_fork_depth()
     }
 
     var key: UInt { UInt(thread) }
 
-    var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
+    var isCurrent: Bool { tandem_thread_key() == ownKey }
 
     /// True in a child of `fork`: the memory is here, the backend thread is not, and the kernel's objects are the parent's too.
     var isForkedChild: Bool { tandem_fork_depth() != forkDepth }
 
     /// Traps unless this is the loop's thread, in the process that made it.
-    func check(_ call: StaticString) {
+    @inline(__always) func check(_ call: StaticString) {
         if !isCurrent { trapWrongThread(call) }
         if isForkedChild { trapForked(call) }
     }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 48 bytes.
+// Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
+//         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
+//         Handles hold a second number, which no other callback of the loop ever has, so that a late one harms nobody.
+// Owner:  the UI thread.
+// Breaks: freeing a record whose number still stands in a queue or heap would run somebody else's callback there.
+
+final class CallbackTable {
+    /// What is to happen. `none` once it has, or was called off.
+    enum Action {
+        case none
+        case call(() throws -> Void)
+        case resume(Waiter)
+    }
+
+    /// Where a record's number stands.
+    enum Place: UInt8 {
+        case free, queue, timers
+        /// In the heap of a `GameClock`.
+        case sleepers
+    }
+
+    struct Record {
+        var action: Action
+        var place: Place
+        let site: CallSite
+        /// The next free record's number.
+        var next: UInt32
+        /// Which callback of the loop's this is, counted from 1: the order of arming, and what makes a handle its own.
+        let sequence: UInt64
+    }
+
+    private static let chunkBits: UInt32 = 9
+    private static let chunkSize = 1 << Int(chunkBits)
+    private static let none = UInt32.max
+
+    // Safe: chunks are allocated in `add`, filled up to `used`, and freed in deinit.
+    @exclusivity(unchecked) private var chunks: [UnsafeMutablePointer<Record>] = []
+    @exclusivity(unchecked) private var used: UInt32 = 0
+    @exclusivity(unchecked) private var firstFree = none
+    @exclusivity(unchecked) private var lastSequence: UInt64 = 0
+    private let thread: UIThread
+    // Safe: the loop takes itself out before it goes.
+    unowned(unsafe) var loop: GuestLoop?
+
+    init(thread: UIThread) {
+        self.thread = thread
+    }
+
+    deinit {
+        for slot in 0..<used { record(slot).deinitialize(count: 1) }
+        for chunk in chunks { chunk.deallocate() }
+    }
+
+    /// The record; valid until it is freed.
+    @inline(__always) func record(_ slot: UInt32) -> UnsafeMutablePointer<Record> {
+        chunks[Int(slot >> Self.chunkBits)] + Int(slot & UInt32(Self.chunkSize - 1))
+    }
+
+    /// Adds a record. O(1).
+    func add(_ action: consuming Action, _ place: Place, _ site: CallSite) -> CallbackHandle {
+        lastSequence += 1
+        let slot: UInt32
+        if firstFree != Self.none {
+            slot = firstFree
+            firstFree = record(slot).pointee.next
+        } else {
+            slot = used
+            if Int(slot >> Self.chunkBits) == chunks.count { chunks.append(.allocate(capacity: Self.chunkSize)) }
+            used += 1
+        }
+        // A free record has nothing to release.
+        record(slot).initialize(
+            to: Record(action: action, place: place, site: site, next: 0, sequence: lastSequence))
+        return CallbackHandle(table: self, slot: slot, sequence: lastSequence)
+    }
+
+    /// Takes the action out, so that it happens once.
+    @inline(__always) func take(_ slot: UInt32) -> Action {
+        var action = Action.none
+        swap(&record(slot).pointee.action, &action)
+        return action
+    }
+
+    /// Whoever held the number lets it go. The action has been taken.
+    @inline(__always) func free(_ slot: UInt32) {
+        let record = record(slot)
+        record.pointee.place = .free
+        record.pointee.next = firstFree
+        firstFree = slot
+    }
+
+    func isDone(_ handle: CallbackHandle) -> Bool {
+        let record = record(handle.slot)
+        guard record.pointee.sequence == handle.sequence else { return true }
+        if case .none = record.pointee.action { return true }
+        return false
+    }
+
+    func cancel(_ handle: CallbackHandle) {
+        thread.check("CallbackHandle.cancel")
+        guard !isDone(handle) else { return }
+        let released = take(handle.slot)
+        if record(handle.slot).pointee.place == .timers { loop?.timerWasCancelled(handle.slot) }
+        // What the callback captured goes here, when nothing of the loop is being changed.
+        withExtendedLifetime(released) {}
+    }
+}
