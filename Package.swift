@@ -99,7 +99,9 @@ let package = Package(
         ),
         // Programs that tests start: what can only be seen with a main of one's own.
         .executableTarget(
-            name: "MainActorProbe", dependencies: ["TandemSDL", "CSDL2"], path: "Tests/MainActorProbe",
+            name: "MainActorProbe",
+            dependencies: ["TandemSDL", "CSDL2", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/MainActorProbe",
             swiftSettings: settings),
         .testTarget(
             name: "TandemSDLTests",

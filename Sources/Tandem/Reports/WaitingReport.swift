@@ -50,7 +50,7 @@ struct WaitNote {
 
 extension CallSite {
     /// The library's own machinery, which is nobody's to wait for.
-    fileprivate var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") }
+    fileprivate var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") || fileID.hasPrefix("TandemSDL/") }
 }
 
 extension GuestLoop {

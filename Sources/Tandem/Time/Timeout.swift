@@ -23,8 +23,9 @@ public func withTimeout<Value: Sendable, C: Clock>(
     isolation: isolated (any Actor)? = #isolation,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value where C.Duration == Duration {
-    try await withDeadline(
-        clock.now.advanced(by: limit), clock: clock, fileID: fileID, line: line, isolation: isolation, operation)
+    try await race(
+        operation, until: clock.now.advanced(by: limit), clock, limit, CallSite(fileID: fileID, line: line),
+        isolation: isolation)
 }
 
 /// Runs `operation`, and cancels it when `clock` reaches `deadline`. As ``withTimeout(_:clock:fileID:line:isolation:_:)``.
@@ -33,9 +34,16 @@ public func withDeadline<Value: Sendable, C: Clock>(
     isolation: isolated (any Actor)? = #isolation,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value where C.Duration == Duration {
-    let limit = clock.now.duration(to: deadline)
-    let site = CallSite(fileID: fileID, line: line)
-    return try await withThrowingTaskGroup(of: Value?.self, isolation: isolation) { group in
+    try await race(
+        operation, until: deadline, clock, clock.now.duration(to: deadline), CallSite(fileID: fileID, line: line),
+        isolation: isolation)
+}
+
+private func race<Value: Sendable, C: Clock>(
+    _ operation: @escaping @Sendable () async throws -> Value, until deadline: C.Instant, _ clock: C, _ limit: Duration,
+    _ site: CallSite, isolation: isolated (any Actor)?
+) async throws -> Value where C.Duration == Duration {
+    try await withThrowingTaskGroup(of: Value?.self, isolation: isolation) { group in
         group.addTask { try await operation() }
         group.addTask {
             try await clock.sleep(until: deadline, tolerance: nil)
