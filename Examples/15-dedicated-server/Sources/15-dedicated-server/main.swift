@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// 15-dedicated-server: a game server without a window, as a service of a program.
+// Idea: the match runs on a loop with a thread of its own. SIGTERM is a graceful shutdown: the round that is being played is finished, then
+// the program ends. The loop's statistics go to whatever metrics backend the program has; this one prints them.
+//
+//     15-dedicated-server & sleep 2; kill $!
+//
+// --frames N  ends after N steps of the match; else SIGTERM or Ctrl-C does
+
+import Logging
+import Metrics
+import ServiceLifecycle
+import Tandem
+import TandemMetrics
+import TandemServiceLifecycle
+
+let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) } ?? .max
+
+MetricsSystem.bootstrap(Printer())
+
+let match = LoopService { loop, shutdown in
+    let metrics = LoopMetrics(loop, every: .seconds(1))
+    var steps = 0
+    // A round is thirty steps, and is always played to its end.
+    for try await beat in loop.clock.timer(every: .milliseconds(16)) {
+        steps = beat.number
+        if steps >= limit || (shutdown.isRequested && steps % 30 == 0) { break }
+    }
+    metrics.stop()
+    print("the match ended after \(steps) steps, \(shutdown.isRequested ? "as it was asked to" : "by itself")")
+}
+
+let group = ServiceGroup(
+    configuration: .init(
+        services: [.init(service: match, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "server")))
+try await group.run()
+
+/// A backend that prints the counters when they are exported. A real one is a package: swift-prometheus, say.
+struct Printer: MetricsFactory {
+    final class Line: CounterHandler {
+        let label: String
+        init(label: String) { self.label = label }
+        func increment(by amount: Int64) { if amount > 0 { print("\(label) +\(amount)") } }
+        func reset() {}
+    }
+    func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler { Line(label: label) }
+    func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+        NOOPMetricsHandler.instance
+    }
+    func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler { NOOPMetricsHandler.instance }
+    func destroyCounter(_ handler: any CounterHandler) {}
+    func destroyRecorder(_ handler: any RecorderHandler) {}
+    func destroyTimer(_ handler: any TimerHandler) {}
+}
