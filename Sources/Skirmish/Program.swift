@@ -47,10 +47,10 @@ struct Program {
             outcome = result
             frames.stop()
         }
-        frames.run(draw: { _ in
+        frames.run(draw: { frame in
             // In virtual time only the last picture is of interest.
             guard !options.virtualTime else { return }
-            stage.draw()
+            stage.draw(blend: frame.blend)
             stage.window.present()
         })
         run.cancel()

@@ -11,7 +11,7 @@ struct SkirmishCommand: ParsableCommand {
         abstract: "A top-down arena shooter: gather energy, outfly the drones, defend the beacon.",
         discussion: """
             Keys: W A S D or the arrows fly, the mouse aims and its button fires, space fires at the nearest drone, P pauses, \
-            Escape leaves. Everything that happens over time is an async function on Tandem's loop.
+            F11 fills the screen, Escape leaves. Everything that happens over time is an async function on Tandem's loop.
             """)
 
     @Flag(help: "Draw to memory, without a window or sound; the player's ship flies by itself.")

@@ -64,17 +64,21 @@ extension Core {
                             try await loop.sleep(for: .seconds(950))
                         }
                     }
+                    scene.task { try await loop.nextFrame() }
+                    scene.task { for await _ in loop.frames(in: .draw) {} }
+                    scene.task { try await loop.waitUntil { false } }
                     scene.task {
                         async let one: Void = loop.sleep(for: .seconds(1000))
                         try await one
                     }
                     scene.clock.isPaused = true
                     try await loop.sleep(for: .seconds(1))
-                    journal.note("\(loop.statistics.registrations) watch")
+                    journal.note("\(loop.statistics.registrations) watch, frames \(loop.hasFrameWaiters)")
                     return 1
                 }
                 #expect(outcome.value != nil)
-                #expect(stage.journal.value == ["1 watch"])
+                #expect(stage.journal.value == ["1 watch, frames true"])
+                #expect(!stage.loop.hasFrameWaiters)
                 #expect(stage.loop.otherWaiters.isEmpty)
                 #expect(stage.clock.elapsed < .seconds(2))
                 stage.expectNothingLeft()

@@ -21,7 +21,8 @@ extension Artist {
         for ship in world.ships where ship.isFlying { draw(ship, time) }
         for shot in world.shots {
             picture(
-                shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position, shot.velocity.unit,
+                shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position + shot.velocity * ahead,
+                shot.velocity.unit,
                 wide: shot.isHostile ? 0.9 : 0.7, high: shot.isHostile ? 1.3 : 2.2)
         }
         for spark in effects.sparks {
@@ -53,14 +54,15 @@ extension Artist {
             case .orbiter: ("drone-orbiter", Tint.orange)
             case .splitter: ("drone-splitter", Tint.violet)
             }
-        glow(drone.position, drone.radius * 5, tint.dimmed(0.22))
-        picture(name, drone.position, drone.velocity.unit)
+        let place = drone.position + drone.velocity * ahead
+        glow(place, drone.radius * 5, tint.dimmed(0.22))
+        picture(name, place, drone.velocity.unit)
         // What it takes shows once it has taken something.
         let full = Drone.fullHealth(drone.kind)
         if drone.health < full {
-            let place = drone.position + camera + Vector(-14, drone.radius + 6)
-            box(place, 28, 3, tint.dimmed(0.3), isFilled: true)
-            box(place, 28 * Double(max(0, drone.health)) / Double(full), 3, tint, isFilled: true)
+            let bar = place + camera + Vector(-14, drone.radius + 6)
+            box(bar, 28, 3, tint.dimmed(0.3), isFilled: true)
+            box(bar, 28 * Double(max(0, drone.health)) / Double(full), 3, tint, isFilled: true)
         }
     }
 
@@ -68,8 +70,9 @@ extension Artist {
         // A ship that has just returned flickers while nothing hurts it.
         if ship.protection > 0, Int(ship.protection * 14) % 2 == 0 { return }
         let tint = ship.isPlayer ? Tint.cyan : .green
-        glow(ship.position, 64, tint.dimmed(0.2))
-        glow(ship.position - ship.aim * 16, 26 + ship.velocity.length / 8 + 4 * sin(time * 40), Tint(0x2878A0))
-        picture(ship.isPlayer ? "ship-player" : "ship-bot", ship.position, ship.aim)
+        let place = ship.position + ship.velocity * ahead
+        glow(place, 64, tint.dimmed(0.2))
+        glow(place - ship.aim * 16, 26 + ship.velocity.length / 8 + 4 * sin(time * 40), Tint(0x2878A0))
+        picture(ship.isPlayer ? "ship-player" : "ship-bot", place, ship.aim)
     }
 }

@@ -12,6 +12,8 @@ final class Artist {
     let text: TextPainter
     /// Where the picture's origin is, for shaking it.
     var camera = Vector.zero
+    /// How far the picture is ahead of the last step, in seconds: displays do not keep to the steps' pace.
+    private(set) var ahead = 0.0
     /// Painted once: big lights cost more than all the rest.
     private let sky: OpaquePointer?
 
@@ -29,7 +31,8 @@ final class Artist {
         paintSky()
     }
 
-    func draw(_ screen: Screen, _ stars: Starfield, best: Int, time: Double) {
+    func draw(_ screen: Screen, _ stars: Starfield, best: Int, time: Double, ahead: Double) {
+        self.ahead = ahead
         if sky != nil { SDL_RenderCopy(renderer, sky, nil, nil) }
         stars.draw(renderer)
         switch screen {
@@ -38,10 +41,12 @@ final class Artist {
             drawMatch(show)
             drawTitle(best: best, time: time)
         case .match(let match, let isPaused):
+            if isPaused { self.ahead = 0 }
             drawMatch(match)
             drawFigures(match, best: best, time: time)
             if isPaused { drawPause() }
         case .over(let match, let isBest):
+            self.ahead = 0
             drawMatch(match)
             drawOver(match.world, best: best, isBest: isBest, time: time)
         }
@@ -60,6 +65,7 @@ final class Artist {
             glow(Vector(x, y), size, Tint(hex))
         }
         SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_ADD)
+        paintGrain()
         SDL_SetRenderDrawColor(renderer, 10, 16, 30, 255)
         for x in stride(from: Int32(0), through: Window.width, by: 60) {
             SDL_RenderDrawLine(renderer, x, 0, x, Window.height)
@@ -68,6 +74,18 @@ final class Artist {
             SDL_RenderDrawLine(renderer, 0, y, Window.width, y)
         }
         SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_NONE)
+    }
+
+    /// Breaks up the steps that dark clouds have in eight bits.
+    private func paintGrain() {
+        var chance = Generator(seed: 3)
+        for brightness in UInt8(1)...4 {
+            let points = (0..<50_000).map { _ in
+                SDL_FPoint(x: Float(chance.fraction() * World.size.x), y: Float(chance.fraction() * World.size.y))
+            }
+            SDL_SetRenderDrawColor(renderer, brightness, brightness, brightness + 1, 255)
+            SDL_RenderDrawPointsF(renderer, points, Int32(points.count))
+        }
     }
 
     // MARK: - Parts

@@ -43,8 +43,11 @@ final class TextPainter {
     /// A headline that shines: the line, and its light around it.
     func drawShining(_ line: String, at place: Vector, size: Double, _ tint: Tint) {
         SDL_SetTextureBlendMode(headlines.texture, SDL_BLENDMODE_ADD)
-        for (dx, dy) in [(-2.0, 0.0), (2, 0), (0, -2), (0, 2), (-4, -3), (4, 3), (-4, 3), (4, -3)] {
-            draw(line, at: place + Vector(dx, dy) * (size / 4), size: size, tint.dimmed(0.16), .centre)
+        for ring in 1...3 {
+            for (x, y) in [(1.0, 0.0), (0.7, 0.7), (0, 1), (-0.7, 0.7), (-1, 0), (-0.7, -0.7), (0, -1), (0.7, -0.7)] {
+                let offset = Vector(x, y) * (Double(ring) * size * 0.34)
+                draw(line, at: place + offset, size: size, tint.dimmed(0.11 / Double(ring)), .centre)
+            }
         }
         SDL_SetTextureBlendMode(headlines.texture, SDL_BLENDMODE_BLEND)
         draw(line, at: place, size: size, tint.mixed(with: .white, 0.25), .centre)

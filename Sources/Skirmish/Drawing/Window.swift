@@ -35,6 +35,10 @@ final class Window {
         didSet { SDL_ShowCursor(showsCursor ? SDL_ENABLE : SDL_DISABLE) }
     }
 
+    var isFullScreen = false {
+        didSet { SDL_SetWindowFullscreen(window, isFullScreen ? SDL_WINDOW_FULLSCREEN_DESKTOP.rawValue : 0) }
+    }
+
     func clear() {
         SDL_SetRenderDrawColor(renderer, 5, 6, 16, 255)
         SDL_RenderClear(renderer)

@@ -14,6 +14,7 @@ struct Game {
         try await stage.guest.withScene { evening in
             evening.task { await stage.takeInput() }
             evening.task { await stage.moveStars() }
+            evening.task { try await stage.toggleFullScreen() }
             guard try await Title(stage: stage).run() else { return }
             try await session()
         }

@@ -52,6 +52,13 @@ final class Stage {
         }
     }
 
+    func toggleFullScreen() async throws {
+        while true {
+            try await guest.nextKey(SDLK_F11)
+            window.isFullScreen.toggle()
+        }
+    }
+
     /// Counts frames; `atLimit` is called in the last one that the options allow.
     func measureFrames(atLimit: () -> Void) async {
         for await frame in guest.frames {
@@ -79,11 +86,12 @@ final class Stage {
         return world.score > best
     }
 
-    func draw() {
+    /// - Parameter blend: How far the frame is into the next step, 0…1.
+    func draw(blend: Double = 0) {
         window.clear()
         switch screen {
         case .loading(let part): window.drawProgress(part)
-        default: artist?.draw(screen, starfield, best: best, time: seconds)
+        default: artist?.draw(screen, starfield, best: best, time: seconds, ahead: blend * World.step)
         }
     }
 

@@ -21,6 +21,8 @@ extension GuestLoop {
     /// body last, and awaited. What has not ended within the grace period is named in the log with the place where it was
     /// started, and given up: it goes on unsupervised, and its outcome is ignored. In virtual time the grace is virtual, too.
     ///
+    /// A scene that was ended from inside is told from a cancelled caller by `catch is CancellationError where !Task.isCancelled`.
+    ///
     /// Scenes nest: an outer one ends after the ones inside, and its grace period begins anew when one of them has ended.
     ///
     /// - Parameters:
