@@ -168,8 +168,12 @@ while !isDone, ticks < 1_000_000 {
     if wanted == .dispatchQueue { usleep(1000) }
 }
 let numbers = order.compactMap { Int($0.dropLast()) }
-check("frames come once for each task, one after the other", Set(order).count == order.count && numbers == numbers.sorted())
-if wanted == .executor { check("in waiting order", order.prefix(9).map { $0.suffix(1) } == ["a", "b", "c", "a", "b", "c", "a", "b", "c"]) }
+check(
+    "frames come once for each task, one after the other",
+    Set(order).count == order.count && numbers == numbers.sorted())
+if wanted == .executor {
+    check("in waiting order", order.prefix(9).map { $0.suffix(1) } == ["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+}
 guest.close()
 
 isDone = false

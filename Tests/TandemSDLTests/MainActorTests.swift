@@ -63,6 +63,23 @@ extension SDL {
             }
         }
 
+        @Test func adoptingTwiceAndASecondGuestAreClearErrors() throws {
+            try withGuest { guest in
+                let twice = #expect(throws: GuestError.self) { try guest.loop.adoptMainActor() }
+                #expect(twice?.code == .adoptionFailed)
+                #expect(twice?.context.contains("already") == true)
+                let second = #expect(throws: GuestError.self) { try SDLGuest() }
+                #expect(second?.code == .loopAlreadyOnThread)
+                // The first is unharmed.
+                var isDone = false
+                Task { @MainActor in
+                    try await guest.nextFrame()
+                    isDone = true
+                }
+                #expect(guest.work { isDone })
+            }
+        }
+
         /// A simulation's promise: whatever its code starts stays on its thread, in an order of its own.
         @Test func aLoopThatTakesGlobalJobsKeepsChildTasksAndTaskSleepOnItsTimeline() throws {
             let clock = VirtualClock()

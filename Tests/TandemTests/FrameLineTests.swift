@@ -141,6 +141,33 @@ extension Core {
             }
         }
 
+        @Test func aNegativeNumberOfFramesTrapsWithTheCallersPlace() async throws {
+            let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                let host = ManualHost()
+                let loop = try host.makeLoop()
+                loop.run({ try await loop.frames(-1) })
+                host.tick()
+            }
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            #expect(text.contains("-1 frames"))
+            #expect(text.contains("FrameLineTests.swift"))
+        }
+
+        @Test func aFrameAwaitedOnAnotherThreadTrapsAndNamesBoth() async throws {
+            let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                let loop = await withCheckedContinuation { continuation in
+                    // A thread of the loop's own, so that no task of the pool's can be on it.
+                    Thread.detachNewThread {
+                        continuation.resume(returning: try? ManualHost().makeLoop())
+                        sleep(20)
+                    }
+                }
+                _ = try await loop?.nextFrame()
+            }
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            #expect(text.contains("GuestLoop.nextFrame was called on thread"))
+        }
+
         @Test func aCancelledWaitGoesOnAtOnceAndLeavesNothing() throws {
             try withLoop { host, loop in
                 var outcome: Result<Void, any Error>?
