@@ -112,6 +112,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "DocumentationTests", swiftSettings: settings),
+        .testTarget(
+            name: "SkirmishTests",
+            dependencies: ["Skirmish", "SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
