@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "TandemSDL", targets: ["TandemSDL"]),
         .library(name: "TandemTesting", targets: ["TandemTesting"]),
         .executable(name: "Skirmish", targets: ["Skirmish"]),
+        .library(name: "SkirmishMatch", targets: ["SkirmishMatch"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
@@ -69,6 +70,8 @@ let package = Package(
         example("08-dispatch-main"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
+        // The match without a window; all that other packages see of the game.
+        .target(name: "SkirmishMatch", dependencies: ["SkirmishRules", "Tandem"], swiftSettings: settings),
         .executableTarget(
             name: "Skirmish",
             dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2", argumentParser],
@@ -117,7 +120,9 @@ let package = Package(
             dependencies: ["Skirmish", "SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2"],
             swiftSettings: settings
         ),
-        .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
+        .testTarget(
+            name: "SkirmishRulesTests", dependencies: ["SkirmishRules", "SkirmishMatch", "TandemTesting"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,6 +34,16 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The sample game's match, for whoever speaks HTTP or WebSocket.
+        .executableTarget(
+            name: "SkirmishOnline",
+            dependencies: [
+                "TandemFlyingFox",
+                .product(name: "SkirmishMatch", package: "Tandem"),
+                .product(name: "FlyingFox", package: "FlyingFox"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TandemFlyingFoxTests",
             dependencies: [

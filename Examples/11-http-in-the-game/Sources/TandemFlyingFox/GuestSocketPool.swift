@@ -12,6 +12,9 @@ import Synchronization
 import SystemPackage
 public import Tandem
 
+// Tandem has a `Socket`, too.
+public import struct FlyingSocks.Socket
+
 /// A pool of FlyingFox's whose sockets are watched by a loop: its servers, connections and WebSockets need no thread of their own.
 ///
 /// ```swift

@@ -7,6 +7,8 @@ import Tandem
 import TandemFlyingFox
 import Testing
 
+import struct FlyingSocks.Socket
+
 extension OneAfterAnother {
     @Suite struct PoolTests {
         /// Waits until the loop watches so many descriptors.
