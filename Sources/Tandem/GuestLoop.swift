@@ -140,14 +140,14 @@ public final class GuestLoop: @unchecked Sendable {
         try OpenLoops.enter(thread, site)
         do throws(GuestError) {
             backstage = try Backstage(host: host, configuration: configuration)
-            registrations = RegistrationTable(poller: backstage.poller)
+            registrations = RegistrationTable(poller: backstage.poller, thread: thread)
             backend = try BackendThread(backstage: backstage)
         } catch {
             OpenLoops.leave(thread)
             throw error
         }
         callbacks.loop = self
-        registrations.onStale = { [unowned self] in descriptorWasClosed($0) }
+        registrations.onStale = { [unowned self] in descriptorWasClosed($0, $1) }
     }
 
     deinit {

@@ -77,6 +77,28 @@ extension Core.IOTests {
         }
     }
 
+    /// Conformance 33, without cancelling first: another file takes the number within the batch, and nobody watches that.
+    @Test func aNumberThatAnEarlierHandlerGaveToAnotherFileGetsNoHandler() throws {
+        try withLoop { host, loop in
+            let pipes = [try Pipe(), try Pipe()]
+            let other = try Pipe()
+            try other.write()
+            var ran: [Int] = []
+            for (index, pipe) in pipes.enumerated() {
+                try pipe.write()
+                _ = try loop.whenReadable(pipe.reader) {
+                    ran.append(index)
+                    _ = pipe.read()
+                    dup2(other.reader.rawValue, pipes[1 - index].reader.rawValue)
+                }
+            }
+            #expect(host.run { !ran.isEmpty })
+            for _ in 0..<5 { host.tick() }
+            #expect(ran.count == 1)
+            #expect(loop.statistics.registrations == 1)
+        }
+    }
+
     /// Conformance 33: the number of a closed descriptor, used again.
     @Test func aReusedNumberGetsNoStaleEvent() throws {
         try withLoop { host, loop in

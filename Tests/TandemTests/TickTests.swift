@@ -153,6 +153,22 @@ extension Core.TickTests {
         }
     }
 
+    /// Conformance 23: what stands in a callback's place after it is none of its handle's.
+    @Test func aLateCancellationCallsNobodyElseOff() throws {
+        try withLoop { host, loop in
+            var ran = 0
+            let first = loop.callSoon { ran += 1 }
+            let armed = loop.callLater(.seconds(100)) {}
+            armed.cancel()
+            host.tick()
+            let second = loop.callSoon { ran += 1 }
+            let timer = loop.callLater(.zero) { ran += 1 }
+            for handle in [first, armed, first, armed] { handle.cancel() }
+            #expect(!second.isDone && !timer.isDone)
+            #expect(host.run { ran == 3 })
+        }
+    }
+
     @Test func aHandleMayBeCancelledAfterItsLoopHasGone() throws {
         var handle: CallbackHandle?
         try withLoop { _, loop in handle = loop.callLater(.seconds(10)) {} }

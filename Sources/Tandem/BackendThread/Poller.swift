@@ -32,7 +32,7 @@ final class Poller: Sendable {
     static let wakeData = UInt64.max
 
     // Safe: written in `init` and in `close`, which comes after the backend was joined.
-    private nonisolated(unsafe) var descriptor: Descriptor?
+    @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
     // Safe: read and written only by the holder of the turn; freed after the backend was joined.
     private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
     private let countsMilliseconds: Atomic<Bool>

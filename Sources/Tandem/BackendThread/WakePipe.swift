@@ -11,7 +11,7 @@ import Synchronization
 
 final class WakePipe: Sendable {
     // Safe: written in `init` and in `close`, which comes after the backend was joined.
-    private nonisolated(unsafe) var descriptor: Descriptor?
+    @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
     private let isWritten = Atomic<Bool>(false)
     private let writeCount = Atomic<Int>(0)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IOHandle: one watch on one descriptor in one direction.
+// IOHandle: one watch on one descriptor in one direction, in 72 bytes.
 // Owner:  the UI thread.
 
 public import SystemPackage
@@ -17,26 +17,28 @@ public final class IOHandle {
         case resume(Waiter)
     }
 
-    /// The descriptor that is watched.
-    public let descriptor: FileDescriptor
+    @exclusivity(unchecked) private(set) var action: Action
     let direction: Direction
-    var action: Action
     /// Stands in the queue already, so that a second report does not queue it twice.
-    var isQueued = false
+    @exclusivity(unchecked) var isQueued = false
     /// Reports in a row, to find handlers that do nothing; see `UnattendedReadiness`.
-    var streak = Streak()
+    @exclusivity(unchecked) var streak = Streak()
+    let fd: Int32
     let site: CallSite
-    /// The registration that this watch is part of; `nil` once it is not.
-    var registration: Registration?
-    private let thread: UIThread
+    private let table: RegistrationTable
 
-    init(_ descriptor: FileDescriptor, _ direction: Direction, _ action: Action, site: CallSite, thread: UIThread) {
-        self.descriptor = descriptor
+    init(
+        _ descriptor: FileDescriptor, _ direction: Direction, _ action: Action, site: CallSite, table: RegistrationTable
+    ) {
+        fd = descriptor.rawValue
         self.direction = direction
         self.action = action
         self.site = site
-        self.thread = thread
+        self.table = table
     }
+
+    /// The descriptor that is watched.
+    public var descriptor: FileDescriptor { FileDescriptor(rawValue: fd) }
 
     var isOneShot: Bool {
         if case .resume = action { true } else { false }
@@ -50,17 +52,17 @@ public final class IOHandle {
     /// Ends the watch. UI thread. Its handler does not run again, also if its descriptor was found ready in the present
     /// batch already. Harmless when repeated, or when the loop is gone. One system call.
     public func cancel() {
-        thread.check("IOHandle.cancel")
+        table.thread.check("IOHandle.cancel")
         let released = end()
-        registration?.remove(self)
+        table.remove(self)
         // What the handler captured goes here, when nothing of the loop is being changed.
         withExtendedLifetime(released) {}
     }
 
     /// Takes the action out.
     func end() -> Action {
-        let taken = action
-        action = .none
+        var taken = Action.none
+        swap(&taken, &action)
         return taken
     }
 }

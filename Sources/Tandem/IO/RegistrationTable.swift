@@ -8,55 +8,85 @@ import Glibc
 import SystemPackage
 
 final class RegistrationTable {
+    typealias Ended = (handle: IOHandle, action: IOHandle.Action)
+
     let poller: Poller
-    private var slots: [Registration?] = []
+    let thread: UIThread
+    // Safe: allocated in `grow`, all of it initialised, freed in deinit; a pointer into it is not kept across user code.
+    @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Registration>?
+    @exclusivity(unchecked) private var capacity: Int32 = 0
     private var nextGeneration: UInt32 = 0
     private(set) var count = 0
-    /// Told of a registration whose descriptor was closed under it.
-    var onStale: (Registration) -> Void = { _ in }
+    /// Told of the watches whose descriptor was closed under them.
+    var onStale: (Int32, [Ended]) -> Void = { _, _ in }
 
-    init(poller: Poller) {
+    init(poller: Poller, thread: UIThread) {
         self.poller = poller
+        self.thread = thread
+    }
+
+    deinit {
+        slots?.deinitialize(count: Int(capacity))
+        slots?.deallocate()
     }
 
     /// Adds a watch. One system call; two or three where an old registration turns out to be stale.
     func add(_ handle: IOHandle) throws(GuestError) {
-        let fd = handle.descriptor.rawValue
+        let fd = handle.fd
         guard fd >= 0 else {
             throw GuestError(
                 .badDescriptor, errno: .badFileDescriptor,
                 "descriptor \(fd) is negative; was its open or socket call checked?")
         }
-        if let present = self[fd] {
-            if present[handle.direction] != nil {
-                guard present.isAlive() else {
-                    evict(present)
-                    return try addNew(handle, fd)
-                }
-                throw GuestError(
-                    .alreadyRegistered,
-                    "descriptor \(fd) is watched already until \(handle.direction.rawValue), since \(present[handle.direction]!.site); "
-                        + "cancel that watch first, or share it")
+        guard let present = self[fd] else { return try addNew(handle) }
+        if let other = present.pointee[handle.direction] {
+            guard isAlive(fd) else {
+                evict(fd)
+                return try addNew(handle)
             }
-            switch present.add(handle, EPOLL_CTL_MOD) {
-            case nil: return
-            // Another file has the number now.
-            case .some(.noSuchFileOrDirectory): evict(present)
-            case .some(let failure):
-                if failure == .badFileDescriptor { evict(present) }
-                throw refusal(fd, failure)
-            }
+            throw GuestError(
+                .alreadyRegistered,
+                "descriptor \(fd) is watched already until \(handle.direction.rawValue), since \(other.site); "
+                    + "cancel that watch first, or share it")
         }
-        try addNew(handle, fd)
+        // Somebody new is interested: a pause ends.
+        switch tell(handle, present.pointee.isPaused ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
+        case nil: return
+        // Another file has the number now.
+        case .some(.noSuchFileOrDirectory):
+            evict(fd)
+            try addNew(handle)
+        case .some(let failure):
+            if failure == .badFileDescriptor { evict(fd) }
+            throw refusal(fd, failure)
+        }
     }
 
-    private func addNew(_ handle: IOHandle, _ fd: Int32) throws(GuestError) {
-        let registration = Registration(fd: fd, generation: nextGeneration, table: self)
-        if let failure = registration.add(handle, EPOLL_CTL_ADD) { throw refusal(fd, failure) }
+    private func addNew(_ handle: IOHandle) throws(GuestError) {
+        let fd = handle.fd
+        if fd >= capacity { grow(to: fd) }
+        slots![Int(fd)] = Registration(generation: nextGeneration)
+        if let failure = tell(handle, EPOLL_CTL_ADD) {
+            slots![Int(fd)] = .none
+            throw refusal(fd, failure)
+        }
         // All ones is the wake pipe's.
         nextGeneration = nextGeneration == .max - 1 ? 0 : nextGeneration + 1
-        self[fd] = registration
         count += 1
+    }
+
+    /// Puts a watch in and tells the kernel; leaves everything as it was if the kernel refuses.
+    private func tell(_ handle: IOHandle, _ operation: Int32) -> Errno? {
+        let registration = slots! + Int(handle.fd)
+        registration.pointee[handle.direction] = handle
+        let wanted = registration.pointee.wanted
+        if let failure = control(operation, handle.fd, wanted) {
+            registration.pointee[handle.direction] = nil
+            return failure
+        }
+        registration.pointee.armed = wanted
+        registration.pointee.isPaused = false
+        return nil
     }
 
     private func refusal(_ fd: Int32, _ failure: Errno) -> GuestError {
@@ -76,50 +106,147 @@ final class RegistrationTable {
         }
     }
 
-    /// The registration that a report is about; `nil` if it is gone, and the report stale.
-    func registration(for data: UInt64) -> Registration? {
-        guard let registration = self[Int32(bitPattern: UInt32(truncatingIfNeeded: data))],
-            registration.generation == UInt32(data >> 32)
-        else { return nil }
-        return registration
+    /// Takes a watch out, at once: an entry that lingered could report a duplicate of a closed descriptor for ever.
+    func remove(_ handle: IOHandle) {
+        guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
+        registration.pointee[handle.direction] = nil
+        update(handle.fd)
+    }
+
+    /// Tells the kernel what is wanted now. Failures mean that the descriptor was closed; then there is no entry either.
+    private func update(_ fd: Int32) {
+        let registration = slots! + Int(fd)
+        let (wanted, armed) = (registration.pointee.wanted, registration.pointee.armed)
+        if wanted.isEmpty {
+            if !armed.isEmpty { silence(fd) }
+            // A one-shot entry that has reported is silent: it stays, so that the next wait costs one call instead of two.
+            if !armed.isEmpty || registration.pointee.isPaused { drop(fd) }
+        } else if wanted != armed, !registration.pointee.isPaused {
+            if control(EPOLL_CTL_MOD, fd, wanted) == nil { registration.pointee.armed = wanted }
+        }
+    }
+
+    private func control(_ operation: Int32, _ fd: Int32, _ interest: Interest) -> Errno? {
+        poller.control(operation, fd, events: interest.events, data: slots![Int(fd)].data(fd))
+    }
+
+    private func silence(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
+
+    /// Hands the watches that a report is for to `deliver`; one-shot ones leave the table. `false` if the report is stale.
+    @inline(__always) func report(_ event: Poller.Event, _ deliver: (IOHandle) -> Void) -> Bool {
+        let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
+        guard let registration = self[fd], registration.pointee.generation == UInt32(event.data >> 32) else {
+            return false
+        }
+        let isSilent = registration.pointee.armed.contains(.once)
+        if isSilent { registration.pointee.armed = [] }
+        // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
+        let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        if isBroken || event.events & EPOLLIN.rawValue != 0, let reader = registration.pointee.reader {
+            if reader.isOneShot { registration.pointee.reader = nil }
+            deliver(reader)
+        }
+        if isBroken || event.events & EPOLLOUT.rawValue != 0, let writer = registration.pointee.writer {
+            if writer.isOneShot { registration.pointee.writer = nil }
+            deliver(writer)
+        }
+        if isSilent, !registration.pointee.wanted.isEmpty { update(fd) }
+        return true
+    }
+
+    /// Is the open file that was registered still behind the number?
+    func isAlive(_ fd: Int32) -> Bool {
+        guard let registration = self[fd] else { return false }
+        if registration.pointee.isPaused { return fcntl(fd, F_GETFD) >= 0 }
+        // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
+        // already, and nothing is changed.
+        switch control(EPOLL_CTL_ADD, fd, .once) {
+        case .some(.fileExists): return true
+        // Another file has the number, and was not watched.
+        case nil: silence(fd)
+        case .some: break
+        }
+        return false
     }
 
     /// Forgets a registration whose descriptor was closed, and tells.
-    func evict(_ registration: Registration) {
-        drop(registration)
-        onStale(registration)
+    func evict(_ fd: Int32) {
+        let ended = end(fd)
+        drop(fd)
+        onStale(fd, ended)
     }
 
     /// The watches, by descriptor. O(n); for reports.
-    var handles: [IOHandle] { slots.flatMap { [$0?.reader, $0?.writer].compactMap { $0 } } }
+    var handles: [IOHandle] { numbers.flatMap { [slots![$0].reader, slots![$0].writer].compactMap { $0 } } }
 
-    /// The descriptor's owner is about to close it: its entry goes first. Returns the registration, whose watches the caller ends.
-    func retire(_ fd: Int32) -> Registration? {
-        guard let registration = self[fd] else { return nil }
-        registration.silence()
-        drop(registration)
-        return registration
+    /// The descriptor's owner is about to close it: its entry goes first, as a duplicate would keep it alive beyond the close. Ends
+    /// the watches; the caller resumes who waits.
+    func retire(_ fd: Int32) -> [Ended] {
+        guard let registration = self[fd] else { return [] }
+        if !registration.pointee.armed.isEmpty { silence(fd) }
+        let ended = end(fd)
+        drop(fd)
+        return ended
     }
 
-    func drop(_ registration: Registration) {
-        guard self[registration.fd] === registration else { return }
-        self[registration.fd] = nil
+    /// Takes the entry out of the set without touching the watches, for handlers that leave their data unread. Returns what `resume`
+    /// wants to know.
+    func pause(_ fd: Int32) -> UInt32? {
+        guard let registration = self[fd], !registration.pointee.armed.isEmpty else { return nil }
+        silence(fd)
+        registration.pointee.armed = []
+        registration.pointee.isPaused = true
+        return registration.pointee.generation
+    }
+
+    /// Puts it back, if it is still the same registration.
+    func resume(_ fd: Int32, _ generation: UInt32) {
+        guard let registration = self[fd], registration.pointee.generation == generation, registration.pointee.isPaused
+        else { return }
+        registration.pointee.isPaused = false
+        let wanted = registration.pointee.wanted
+        if !wanted.isEmpty, control(EPOLL_CTL_ADD, fd, wanted) == nil { registration.pointee.armed = wanted }
+    }
+
+    /// Empties the table without asking the kernel, whose set is about to be closed. Ends all watches.
+    func removeAll() -> [Ended] {
+        let ended = numbers.flatMap { end(Int32($0)) }
+        for fd in numbers { slots![fd] = .none }
+        count = 0
+        return ended
+    }
+
+    private func end(_ fd: Int32) -> [Ended] {
+        guard let registration = self[fd] else { return [] }
+        let handles = [registration.pointee.reader, registration.pointee.writer].compactMap { $0 }
+        registration.pointee.reader = nil
+        registration.pointee.writer = nil
+        return handles.map { ($0, $0.end()) }
+    }
+
+    private func drop(_ fd: Int32) {
+        guard let registration = self[fd] else { return }
+        registration.pointee = .none
         count -= 1
     }
 
-    /// Empties the table without asking the kernel, whose set is about to be closed.
-    func removeAll() -> [Registration] {
-        let all = slots.compactMap { $0 }
-        slots = []
-        count = 0
-        return all
+    private var numbers: Range<Int> { 0..<Int(capacity) }
+
+    private func grow(to fd: Int32) {
+        let larger = max(64, fd + 1, capacity + capacity / 2)
+        let moved = UnsafeMutablePointer<Registration>.allocate(capacity: Int(larger))
+        if let slots {
+            moved.moveInitialize(from: slots, count: Int(capacity))
+            slots.deallocate()
+        }
+        (moved + Int(capacity)).initialize(repeating: .none, count: Int(larger - capacity))
+        slots = moved
+        capacity = larger
     }
 
-    private subscript(fd: Int32) -> Registration? {
-        get { fd >= 0 && Int(fd) < slots.count ? slots[Int(fd)] : nil }
-        set {
-            while slots.count <= Int(fd) { slots.append(nil) }
-            slots[Int(fd)] = newValue
-        }
+    @inline(__always) private subscript(fd: Int32) -> UnsafeMutablePointer<Registration>? {
+        guard fd >= 0, fd < capacity else { return nil }
+        let registration = slots! + Int(fd)
+        return registration.pointee.exists ? registration : nil
     }
 }

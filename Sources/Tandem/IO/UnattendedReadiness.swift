@@ -7,20 +7,23 @@
 
 import CLinux
 
+/// Four bytes, as every watch has one.
 struct Streak {
-    static let reportsUntilSuspicion: UInt32 = 64
-    static let fruitlessUntilPause = 3
-    static let shortestPause: Nanoseconds = 1_000_000
-    static let longestPause: Nanoseconds = 16_000_000
+    private static let reportsUntilSuspicion: UInt16 = 64
+    private static let fruitlessUntilPause: UInt8 = 3
+    private static let shortestPause: Nanoseconds = 1_000_000
+    /// Sixteen milliseconds are the longest.
+    private static let mostPauses: UInt8 = 5
 
-    private var reports: UInt32 = 0
-    private var fruitless = 0
-    private var pause: Nanoseconds = 0
+    private var reports: UInt16 = 0
+    private var fruitless: UInt8 = 0
+    /// How many pauses in a row, up to the one that is the longest.
+    private var pauses: UInt8 = 0
 
     /// Called before the handler: how many bytes are waiting, if this report is one to be looked at.
-    mutating func begin(_ fd: Int32, _ direction: IOHandle.Direction) -> Int32? {
+    @inline(__always) mutating func begin(_ fd: Int32, _ direction: IOHandle.Direction) -> Int32? {
         reports &+= 1
-        guard fruitless > 0 || pause > 0 || reports % Self.reportsUntilSuspicion == 0 else { return nil }
+        guard fruitless > 0 || pauses > 0 || reports % Self.reportsUntilSuspicion == 0 else { return nil }
         return Self.waiting(fd, direction)
     }
 
@@ -30,17 +33,17 @@ struct Streak {
         let isFruitless = before >= 0 && (direction == .readable ? after >= before : after <= before && after >= 0)
         guard isFruitless else {
             fruitless = 0
-            pause = 0
+            pauses = 0
             return nil
         }
-        fruitless += 1
-        guard fruitless >= Self.fruitlessUntilPause else { return nil }
-        pause = pause == 0 ? Self.shortestPause : min(2 * pause, Self.longestPause)
-        return pause
+        fruitless = min(fruitless + 1, Self.fruitlessUntilPause)
+        guard fruitless == Self.fruitlessUntilPause else { return nil }
+        pauses = min(pauses + 1, Self.mostPauses)
+        return Self.shortestPause << Nanoseconds(pauses - 1)
     }
 
     /// True at the first pause, which is worth a line in the log.
-    var isFirstPause: Bool { pause == Self.shortestPause }
+    var isFirstPause: Bool { pauses == 1 }
 
     private static func waiting(_ fd: Int32, _ direction: IOHandle.Direction) -> Int32 {
         direction == .readable ? tandem_unread_bytes(fd) : tandem_unsent_bytes(fd)

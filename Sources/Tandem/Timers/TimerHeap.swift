@@ -172,11 +172,12 @@ extension TimerHeap {
     }
 
     private func grow() {
-        let larger = Self.allocate(2 * capacity)
+        // By half: of two timers' memory one would be idle in the mean.
+        let larger = Self.allocate(capacity + capacity / 2)
         larger.update(from: entries, count: stored)
         Self.deallocate(entries)
         entries = larger
-        capacity *= 2
+        capacity += capacity / 2
     }
 
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Entry> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 48 bytes.
+// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 40 bytes.
 // Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
 //         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
 //         Handles hold a second number, which no other callback of the loop ever has, so that a late one harms nobody.
@@ -25,10 +25,9 @@ final class CallbackTable {
         var action: Action
         var place: Place
         let site: CallSite
-        /// The next free record's number.
-        var next: UInt32
-        /// Which callback of the loop's this is, counted from 1: the order of arming, and what makes a handle its own.
-        let sequence: UInt64
+        /// Which callback of the loop's this is, counted from 1: the order of arming, and what makes a handle its own. In a free record,
+        /// whose action is `none`, the next free one's number.
+        var sequence: UInt64
     }
 
     private static let chunkBits: UInt32 = 9
@@ -64,7 +63,7 @@ final class CallbackTable {
         let slot: UInt32
         if firstFree != Self.none {
             slot = firstFree
-            firstFree = record(slot).pointee.next
+            firstFree = UInt32(record(slot).pointee.sequence)
         } else {
             slot = used
             if Int(slot >> Self.chunkBits) == chunks.count { chunks.append(.allocate(capacity: Self.chunkSize)) }
@@ -72,7 +71,7 @@ final class CallbackTable {
         }
         // A free record has nothing to release.
         record(slot).initialize(
-            to: Record(action: action, place: place, site: site, next: 0, sequence: lastSequence))
+            to: Record(action: action, place: place, site: site, sequence: lastSequence))
         return CallbackHandle(table: self, slot: slot, sequence: lastSequence)
     }
 
@@ -87,7 +86,7 @@ final class CallbackTable {
     @inline(__always) func free(_ slot: UInt32) {
         let record = record(slot)
         record.pointee.place = .free
-        record.pointee.next = firstFree
+        record.pointee.sequence = UInt64(firstFree)
         firstFree = slot
     }
 

@@ -49,25 +49,23 @@ extension GuestLoop {
     }
 
     func resumeWaiters(throwing error: any Error) {
-        for registration in registrations.removeAll() {
-            for case (_, .resume(let waiter)) in registration.endAll() { waiter.resume(throwing: error) }
-        }
+        for case (_, .resume(let waiter)) in registrations.removeAll() { waiter.resume(throwing: error) }
         for waiter in timers.waiters + otherWaiters.values { waiter.resume(throwing: error) }
         otherWaiters.removeAll()
         madeFrameLine?.end(throwing: error)
     }
 
     /// A descriptor was closed while its watches stood.
-    func descriptorWasClosed(_ registration: Registration) {
-        for (handle, action) in registration.endAll() {
+    func descriptorWasClosed(_ fd: Int32, _ ended: [RegistrationTable.Ended]) {
+        for (handle, action) in ended {
             configuration.logger.warning(
-                "descriptor \(registration.fd) was closed with a watch on it, made at \(handle.site); cancel the watch first"
+                "descriptor \(fd) was closed with a watch on it, made at \(handle.site); cancel the watch first"
             )
             if case .resume(let waiter) = action {
                 waiter.resume(
                     throwing: GuestError(
                         .badDescriptor, errno: .badFileDescriptor,
-                        "descriptor \(registration.fd) was closed while a task waited for it"))
+                        "descriptor \(fd) was closed while a task waited for it"))
             }
         }
     }

@@ -146,7 +146,7 @@ extension GuestLoop {
         thread.check("GuestLoop.whenReadable or whenWritable")
         if state != .open { throw .closed }
         if let failure { throw failure }
-        let handle = IOHandle(fd, direction, action, site: site, thread: thread)
+        let handle = IOHandle(fd, direction, action, site: site, table: registrations)
         try registrations.add(handle)
         return handle
     }

@@ -111,17 +111,14 @@ extension GuestLoop {
             let event = backstage.poller[index]
             if event.data == Poller.wakeData {
                 backstage.poller.wakePipe.empty()
-            } else if let registration = registrations.registration(for: event.data) {
-                counters.ioEvents += 1
-                tick.report.ioEvents += 1
-                registration.report(event.events) { handle in
-                    guard !handle.isQueued else { return }
-                    handle.isQueued = true
-                    readyIO.append(ReadyDescriptor(handle: handle, readyAt: foundAt))
-                }
-            } else {
-                counters.staleEvents += 1
+                continue
             }
+            let isKnown = registrations.report(event) { handle in
+                guard !handle.isQueued else { return }
+                handle.isQueued = true
+                readyIO.append(ReadyDescriptor(handle: handle, readyAt: foundAt))
+            }
+            if isKnown { tick.report.ioEvents += 1 } else { counters.staleEvents += 1 }
         }
         backstage.found.store(0, ordering: .relaxed)
     }
@@ -207,32 +204,33 @@ extension GuestLoop {
             tick.latency.record(mark - readyAt, into: &counters.latency)
             waiter.resume()
         case .call(let body):
-            guard let registration = handle.registration else { return }
+            let fd = handle.fd
             // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-            if handlersSincePoll > 0, !registration.isAlive() {
-                registrations.evict(registration)
+            if handlersSincePoll > 0, !registrations.isAlive(fd) {
+                registrations.evict(fd)
                 return
             }
             handlersSincePoll += 1
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
-            let fd = registration.fd
             let before = handle.streak.begin(fd, handle.direction)
             call(body, handle.site)
             if let before, !handle.isDone, let pause = handle.streak.end(fd, handle.direction, before: before) {
-                leaveAlone(handle, registration, for: pause)
+                leaveAlone(handle, for: pause)
             }
         }
     }
 
-    private func leaveAlone(_ handle: IOHandle, _ registration: Registration, for pause: Nanoseconds) {
+    private func leaveAlone(_ handle: IOHandle, for pause: Nanoseconds) {
         if handle.streak.isFirstPause {
             configuration.logger.warning(
-                "the \(handle.direction.rawValue) handler of descriptor \(registration.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
+                "the \(handle.direction.rawValue) handler of descriptor \(handle.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
             )
         }
-        registration.pause()
-        _ = arm(.call { registration.resume() }, time.isVirtual ? time.now : time.now + pause, handle.site)
+        let fd = handle.fd
+        guard let generation = registrations.pause(fd) else { return }
+        let resume = { [registrations] in registrations.resume(fd, generation) }
+        _ = arm(.call(resume), time.isVirtual ? time.now : time.now + pause, handle.site)
     }
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
@@ -255,6 +253,7 @@ extension GuestLoop {
         tick.report.elapsed = Duration(exactly: mark - tick.began)
         tick.report.overrun = Duration(exactly: tick.overrun(at: mark))
         counters.callbacks += tick.report.callbacks
+        counters.ioEvents += tick.report.ioEvents
         counters.jobs += tick.report.jobs
         counters.timersFired += tick.report.timersFired
         counters.timeInTicks += tick.report.elapsed

@@ -208,8 +208,8 @@ extension GuestLoop {
     /// UI thread: the descriptor is about to be closed by its owner; whoever waits for it is told.
     func retire(_ fd: Int32) {
         // The parent's epoll set is a forked child's, too: it is left alone.
-        guard !thread.isForkedChild, let registration = registrations.retire(fd) else { return }
-        for case (_, .resume(let waiter)) in registration.endAll() {
+        guard !thread.isForkedChild else { return }
+        for case (_, .resume(let waiter)) in registrations.retire(fd) {
             waiter.resume(
                 throwing: GuestError(
                     .socketClosed, "the socket was closed by this program while a task waited for it"))
