@@ -58,7 +58,9 @@ let package = Package(
             dependencies: ["Tandem", "CSDL2", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: settings
         ),
-        .target(name: "TandemTesting", dependencies: ["Tandem"], swiftSettings: settings),
+        // Virtual time below the standard library.
+        .target(name: "CTandemTesting"),
+        .target(name: "TandemTesting", dependencies: ["Tandem", "CTandemTesting"], swiftSettings: settings),
 
         example("01-hello-guest"),
         example("02-timers"),

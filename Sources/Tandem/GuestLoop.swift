@@ -103,6 +103,8 @@ public final class GuestLoop: @unchecked Sendable {
     /// Keeps what its ticks would give to the program's pool of threads, sleeps included: for simulations, whose order must not depend
     /// on other threads. Works once the loop has adopted the main actor by way of the executor.
     package var takesGlobalJobs = false
+    /// Told before a tick or a phase begins to run user code, and after it has: a simulation shows that code its own time meanwhile.
+    package var onWork: ((_ begins: Bool) -> Void)?
     private let keepsOthersOut = Atomic<Bool>(false)
     /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests; they go where
     /// they would go without a loop. Any thread.

@@ -89,6 +89,7 @@ public import Tandem
         }
         loop.takesGlobalJobs = true
         loop.admitsOthers = false
+        loop.onWork = { begins in if begins { clock.show() } else { clock.hide() } }
         self.failures = failures
         self.loop = loop
         self.clock = clock
@@ -119,6 +120,7 @@ public import Tandem
         )
         loop.takesGlobalJobs = true
         loop.admitsOthers = false
+        loop.onWork = { begins in if begins { clock.show() } else { clock.hide() } }
         self.loop = loop
         self.clock = clock
         failures = Failures()
@@ -155,6 +157,7 @@ public import Tandem
         let leftovers = loop.isOpen ? loop.waiting : []
         if case .host = driver { loop.close() }
         loop.takesGlobalJobs = false
+        loop.onWork = nil
         loop.admitsOthers = true
         return leftovers
     }

@@ -2,6 +2,7 @@
 // VirtualClock: time that stands still until it is moved.
 // Owner:  any thread may read; whoever drives the loop moves it.
 
+import CTandemTesting
 import Synchronization
 public import Tandem
 
@@ -26,7 +27,18 @@ public final class VirtualClock: TimeSource {
     public func advance(by duration: Duration) {
         precondition(duration >= .zero, "VirtualClock.advance(by:) was given \(duration); time only goes forward")
         elapsedNanoseconds.add(duration.nanosecondsRoundedUp, ordering: .acquiringAndReleasing)
+        if tandem_virtual_time_is_shown() { show() }
     }
+
+    /// While simulated code runs the calling thread sees this clock wherever it asks for the time: `ContinuousClock.now`, `Date()`, the
+    /// beginning of a `Task.sleep`.
+    func show() {
+        tandem_virtual_time_show(
+            ContinuousClock().systemEpoch.duration(to: now).nanosecondsRoundedUp, elapsed.nanosecondsRoundedUp)
+    }
+
+    /// The calling thread sees the machine's clocks again.
+    func hide() { tandem_virtual_time_hide() }
 
     /// Moves the present to `instant` if that lies ahead.
     public func advance(to instant: ContinuousClock.Instant) {

@@ -86,7 +86,8 @@ extension SDL {
             var configuration = Configuration()
             configuration.timeSource = clock
             try withGuest(configuration: configuration) { guest in
-                guest.loop.takesGlobalJobs = true
+                let simulation = Simulation(driving: guest.loop, clock: clock)
+                defer { simulation.close() }
                 let thread = pthread_self()
                 let journal = Box<[String]>([])
                 @Sendable func note(_ line: String) {

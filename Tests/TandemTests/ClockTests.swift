@@ -17,30 +17,6 @@ extension Core {
             }
         }
 
-        @Test func aDurationIsFoundAgainFromTheTimeThatIsLeft() {
-            let millisecond: Int64 = 1_000_000
-            // Asked for; what passed before the hop; what the piece of work had done before.
-            for asked in [1, 16, 250, 743, 3000, 100_000].map({ $0 * millisecond }) {
-                for passed: Int64 in [0, 900, 15_000] {
-                    for before: Int64 in [2_000, 150_000, 7_654_321] {
-                        #expect(
-                            IntendedDelay.nanoseconds(left: asked - passed, most: asked + before) == asked)
-                    }
-                    // The thread lost the processor between the reading and the hop.
-                    #expect(IntendedDelay.nanoseconds(left: asked - 4_321_000, most: asked + 60_000) == asked)
-                }
-            }
-            func found(_ left: Int64) -> Int64 { IntendedDelay.nanoseconds(left: left, most: left + 80_000) }
-            // No whole milliseconds: rounded up, the same at each run.
-            for passed: Int64 in [700, 9_000] {
-                #expect(found(16_666_667 - passed) == 17 * millisecond)
-                #expect(found(50_000 - passed) == millisecond)
-            }
-            #expect(found(0) == millisecond)
-            #expect(found(-5) == millisecond)
-            #expect(IntendedDelay.nanoseconds(left: .max, most: .max) == .max)
-        }
-
         @Test func aTolerantDeadlineIsNeverEarlyAndNeverLaterThanAllowed() {
             var generator = SystemRandomNumberGenerator()
             for _ in 0..<10_000 {

@@ -113,14 +113,6 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// ticks or between them.
     var keepsPoolJobs: Bool { takesGlobalJobs }
 
-    /// UI thread: keeps a job that sleeps; so much of its time was left when the machine's clock said `time`, by that clock.
-    func keep(_ job: UnownedJob, leftToSleep left: Duration, at time: Nanoseconds) {
-        let left = left.nanosecondsRoundedUp
-        let delay = IntendedDelay.nanoseconds(
-            left: left, most: isTicking ? left.addingClamped(time - mark) : left)
-        keep(job, for: delay)
-    }
-
     /// UI thread: keeps a job that sleeps, for so many nanoseconds of the loop's time.
     func keep(_ job: UnownedJob, for delay: Nanoseconds) {
         let number = nextKeptSleep

@@ -132,12 +132,10 @@ import Synchronization
         func enqueue<C: Clock>(
             _ job: consuming ExecutorJob, at instant: C.Instant, tolerance: C.Duration?, clock: C
         ) {
-            // Read before the clock: what is left is then never overrated.
-            let time = LoopClock.machine
             if let loop = Adopter.shared.loopHere, loop.keepsPoolJobs,
                 let left = clock.now.duration(to: instant) as? Duration
             {
-                loop.keep(UnownedJob(job), leftToSleep: left, at: time)
+                loop.keep(UnownedJob(job), for: left.nanosecondsRoundedUp)
             } else {
                 scheduling.enqueue(job, at: instant, tolerance: tolerance, clock: clock)
             }

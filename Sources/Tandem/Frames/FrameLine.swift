@@ -78,6 +78,7 @@ extension GuestLoop {
             !isTicking,
             "GuestLoop.run(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks")
         isTicking = true
+        onWork?(true)
         readClock()
         isInPhase = true
         frameLine.resume(phase, frame)
@@ -87,6 +88,7 @@ extension GuestLoop {
         isInPhase = false
         while let entry = phaseWork.popFirst() { ready.append(entry) }
         endPhase()
+        onWork?(false)
         isTicking = false
         if closesAfterTick { performClose() }
     }

@@ -40,11 +40,13 @@ extension GuestLoop {
         // Cleared before the queues are read: what comes later asks again.
         _ = backstage.take([.hint, .ready])
         isTicking = true
+        onWork?(true)
         backstage.trace?(.tick)
         readClock()
         var tick = TickUnderWay(budget: max(0, budget), began: mark, isVirtual: time.isVirtual)
         runPasses(&tick)
         endTick(&tick)
+        onWork?(false)
         isTicking = false
         if tick.report.isEmpty { counters.emptyTicks += 1 }
         if closesAfterTick { performClose() }
