@@ -81,6 +81,8 @@ let package = Package(
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
 
+        .executableTarget(
+            name: "EchoServer", dependencies: ["Tandem"], path: "Tests/EchoServer", swiftSettings: settings),
         .target(name: "CBench", path: "Tests/Benchmarks/CBench"),
         .executableTarget(
             name: "TandemBench",

@@ -111,6 +111,7 @@ extension GuestLoop {
     @Suite struct IOTests {}
     @Suite struct EndTests {}
     @Suite struct SocketTests {}
+    @Suite struct StreamSequenceTests {}
     @Suite struct ConnectTests {}
     @Suite struct DatagramTests {}
     @Suite struct OffloadTests {}

@@ -15,22 +15,20 @@ extension GuestLoop {
     /// - Parameter abandonsOnCancel: A cancelled caller, or one whose loop closes, goes on at once; the result is thrown away when it comes.
     /// - Throws: what `body` throws; `CancellationError` before the start if the task is cancelled already; `.closed`.
     public func offload<Value: Sendable>(
-        abandonsOnCancel: Bool = false, _ body: @escaping @Sendable () throws -> Value
+        abandonsOnCancel: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
+        let site = CallSite(fileID: fileID, line: line)
         let work = Blocking<Value>()
         do {
             try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
-                otherWaiters[ObjectIdentifier(waiter)] = waiter
+                waiter.list(WaitNote(kind: .other, site: site, reason: "a task that waits for the offload pool"))
                 let task = work.start(body) { [self] in
-                    otherWaiters[ObjectIdentifier(waiter)] = nil
+                    postInternally($0)
+                } then: {
                     waiter.resume()
-                } on: { [self] body in
-                    postInternally(body)
                 }
-                return { [self] in
-                    otherWaiters[ObjectIdentifier(waiter)] = nil
-                    task.cancel()
-                }
+                return { task.cancel() }
             }
         } catch {
             guard !abandonsOnCancel, let task = work.task else { throw error }
@@ -47,8 +45,8 @@ private final class Blocking<Value: Sendable>: @unchecked Sendable {
     private(set) var result: Result<Value, any Error>?
 
     func start(
-        _ body: @escaping @Sendable () throws -> Value, then done: @escaping @Sendable () -> Void,
-        on post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+        _ body: @escaping @Sendable () throws -> Value,
+        post: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void, then done: @escaping @Sendable () -> Void
     ) -> Task<Result<Value, any Error>, Never> {
         let task = Task(executorPreference: OffloadPool.shared) {
             let result = Result(catching: body)

@@ -52,7 +52,10 @@ final class ConnectRace: @unchecked Sendable {
     func run() async throws -> Socket {
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             self.waiter = waiter
-            loop.otherWaiters[ObjectIdentifier(waiter)] = waiter
+            waiter.list(
+                WaitNote(
+                    kind: .other, site: nil,
+                    reason: "a task that connects to \(addresses.map(\.description).joined(separator: ", "))"))
             startNext()
             return { [self] in end() }
         }
@@ -96,7 +99,6 @@ final class ConnectRace: @unchecked Sendable {
     private func end() {
         timer?.cancel()
         timer = nil
-        if let waiter { loop.otherWaiters[ObjectIdentifier(waiter)] = nil }
         waiter = nil
         let cancels = underWay.values
         underWay = [:]

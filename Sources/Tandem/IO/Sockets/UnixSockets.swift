@@ -76,8 +76,12 @@ public struct UnixListener: Sendable {
         try socket.listen(backlog: backlog)
     }
 
-    /// A socket's file that refuses connections has no listener any more.
+    /// A socket's file that refuses connections has no listener any more. So does a file that is no socket, and is not to be touched.
     private static func isDeserted(_ address: SocketAddress) -> Bool {
+        var status = stat()
+        guard let path = address.path, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+            return false
+        }
         let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard fd >= 0 else { return false }
         defer { Glibc.close(fd) }
