@@ -70,6 +70,8 @@ let package = Package(
         example("06-quit-cleanly"),
         example("07-main-actor"),
         example("08-dispatch-main"),
+        example("09-tcp-chat"),
+        example("10-udp-ping"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
         // The match without a window; all that other packages see of the game.

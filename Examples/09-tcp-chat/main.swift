@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// 09-tcp-chat: a chat room, and one of its guests, in one window.
+// Idea: each connection is a task that reads lines as if nothing else existed; all of them, and the frames, share one thread. A guest that
+// reads too slowly loses old lines instead of holding the others up: what is to be written stands in a bounded buffer of its own.
+//
+// Type into the window, or join from a terminal with `nc localhost PORT`.
+//
+// --join PORT  joins a room of this machine instead of opening one.
+// --frames N   ends after N frames; somebody talks meanwhile.
+
+import CSDL2
+import Tandem
+import TandemSDL
+
+func option(_ name: String) -> Int? {
+    CommandLine.arguments.firstIndex(of: name).flatMap { Int(CommandLine.arguments[$0 + 1]) }
+}
+let limit = option("--frames")
+
+guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("Chat", 0, 0, 480, 360, 0),
+    let renderer = SDL_CreateRenderer(window, -1, 0)
+else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
+let guest = try SDLGuest()
+let loop = guest.loop
+
+// MARK: The room
+
+@MainActor final class Room {
+    private var outboxes: [Int: AsyncStream<String>.Continuation] = [:]
+    private var count = 0
+
+    func serve(_ stream: TCPStream) async {
+        count += 1
+        let name = "guest \(count)"
+        let (lines, outbox) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(100))
+        let key = count
+        outboxes[key] = outbox
+        say("\(name) has come")
+        async let writing: Void = { for await line in lines { try await stream.write(line + "\n") } }()
+        do {
+            for try await line in stream.lines(maximumLength: 500) { say("\(name): \(line)") }
+            say("\(name) has left")
+        } catch {
+            say("\(name) was lost")
+        }
+        outboxes[key] = nil
+        outbox.finish()
+        try? await writing
+        stream.close()
+    }
+
+    func say(_ line: String) {
+        for outbox in outboxes.values { outbox.yield(line) }
+    }
+}
+
+/// Opens a room, which takes guests for as long as the program runs, and returns its port.
+@MainActor func openRoom() throws -> UInt16 {
+    let listener = try TCPListener(on: loop, at: .loopback(port: 0))
+    let room = Room()
+    guest.run {
+        for try await stream in listener.connections { guest.run { await room.serve(stream) } }
+    }
+    return listener.localAddress.port!
+}
+
+// MARK: The guest in the window
+
+var heard: [String] = []
+var typed = ""
+let (outgoing, outbox) = AsyncStream<String>.makeStream()
+
+let port = try option("--join").map(UInt16.init) ?? openRoom()
+print("the room is at port \(port)")
+guest.run {
+    let stream = try await TCPStream.connect(to: "localhost", port: port, on: loop)
+    async let writing: Void = { for await line in outgoing { try await stream.write(line + "\n") } }()
+    for try await line in stream.lines {
+        print(line)
+        heard.append(line)
+    }
+    try await writing
+} onDone: { result in
+    if case .failure(let error as GuestError) = result { print(error) }
+}
+
+if limit != nil {
+    guest.run {
+        for number in 1... {
+            try await loop.sleep(for: .milliseconds(100))
+            outbox.yield("hello number \(number)")
+        }
+    }
+}
+
+// MARK: Frames
+
+@MainActor func handle(_ event: SDL_Event) {
+    switch SDL_EventType(event.type) {
+    case SDL_TEXTINPUT:
+        typed += withUnsafeBytes(of: event.text.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_BACKSPACE.rawValue): _ = typed.popLast()
+    case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_RETURN.rawValue):
+        outbox.yield(typed)
+        typed = ""
+    default: return
+    }
+    SDL_SetWindowTitle(window, "Chat: \(typed)")
+}
+
+/// A bar for each of the last lines, as long as the line, in its speaker's colour.
+@MainActor func draw() {
+    SDL_SetRenderDrawColor(renderer, 14, 16, 30, 255)
+    SDL_RenderClear(renderer)
+    for (row, line) in heard.suffix(16).enumerated() {
+        let speaker = line.prefix { $0 != ":" }.utf8.reduce(UInt8(7)) { $0 &* 31 &+ $1 }
+        var bar = SDL_Rect(x: 12, y: Int32(row * 21 + 12), w: Int32(min(line.count * 8, 456)), h: 14)
+        SDL_SetRenderDrawColor(renderer, 90 | speaker, 200 &- speaker / 2, 255 &- speaker, 255)
+        SDL_RenderFillRect(renderer, &bar)
+    }
+    SDL_RenderPresent(renderer)
+}
+
+var frames = FrameLoop(guest)
+frames.frameLimit = limit
+let count = frames.run(event: { handle($0) }, draw: { _ in draw() })
+print("\(count) frames, \(heard.count) lines")
+guest.close()
+SDL_Quit()
