@@ -9,27 +9,35 @@ import TandemSDL
 import TandemTesting
 
 struct Program {
-    let options: SkirmishCommand
+    var options: SkirmishCommand
 
-    func run() throws {
+    mutating func run() throws {
         try checkOutputs()
-        if options.isAutomatic { setenv("SDL_VIDEODRIVER", "dummy", 1) }
+        let isHidden = options.isAutomatic
+        let replayer = try options.replay.map { Replayer(try Recording(contentsOf: $0)) }
+        if let replayer { try options.take(replayer.recording.notes) }
+        let recorder = try options.record.map { try Recorder(file: $0, notes: options.notes) }
+        if isHidden { setenv("SDL_VIDEODRIVER", "dummy", 1) }
         guard SDL_Init(SDL_INIT_VIDEO) == 0 else {
             throw Trouble("SDL found no display (\(lastSDLError)); start it in a desktop session, or with --headless")
         }
         defer { SDL_Quit() }
-        let window = try Window(isHeadless: options.isAutomatic)
+        let window = try Window(isHeadless: isHidden)
         var configuration = Configuration()
-        if options.virtualTime { configuration.timeSource = VirtualClock() }
+        configuration.timeSource = recorder ?? replayer ?? (options.virtualTime ? VirtualClock() : nil)
         let guest = try SDLGuest(configuration: configuration)
         defer { guest.close() }
         let stage = Stage(options, guest, window)
         let folder = try assetsFolder()
         // Loading has frames of its own: it takes as long as it takes, and the game's first frame begins a new series, so that a run
-        // in virtual time does not depend on the disk.
+        // in virtual time, or a recorded one, does not depend on the disk.
         if try runFrames(stage, during: { try await Loading(stage: stage, folder: folder).run() }) {
+            recorder?.begin(on: guest.loop)
+            replayer?.begin(on: guest.loop)
             _ = try runFrames(stage, during: { try await Game(stage: stage).play() })
         }
+        try recorder?.finish()
+        try replayer?.finish()
         stage.draw()
         if let file = options.screenshot { try window.saveScreenshot(file) }
         let report = stage.report()

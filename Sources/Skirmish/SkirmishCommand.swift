@@ -31,6 +31,13 @@ struct SkirmishCommand: ParsableCommand {
     @Flag(
         help: "As fast as the machine can, on a clock that jumps; implies --headless and needs --seconds or --frames.")
     var virtualTime = false
+    @Option(help: ArgumentHelp("Write the run down: events, times and order.", valueName: "file"))
+    var record: String?
+    @Option(
+        help: ArgumentHelp(
+            "Give a recorded run back, exactly; seed, bots and limits are its own. With --headless, without a window.",
+            valueName: "file"))
+    var replay: String?
     @Option(help: ArgumentHelp("Where the pictures and sounds are.", valueName: "dir"))
     var assets: String?
 
@@ -43,6 +50,13 @@ struct SkirmishCommand: ParsableCommand {
         }
         if let frames, frames < 1 { throw ValidationError("--frames was \(frames); expected 1 or more") }
         guard (0...15).contains(bots) else { throw ValidationError("--bots was \(bots); expected 0 to 15") }
+        if virtualTime, record != nil || replay != nil {
+            throw ValidationError(
+                "--virtual-time needs no recording: the same seed gives the same match; leave one of them out")
+        }
+        if record != nil, replay != nil {
+            throw ValidationError("--record and --replay were both given; record a run first, then replay it")
+        }
         if virtualTime, seconds == nil, frames == nil {
             throw ValidationError("--virtual-time would never end; add --seconds or --frames")
         }
@@ -51,7 +65,10 @@ struct SkirmishCommand: ParsableCommand {
     func run() throws {
         do {
             // Safe: a synchronous main runs on the main thread.
-            try MainActor.assumeIsolated { try Program(options: self).run() }
+            try MainActor.assumeIsolated {
+                var program = Program(options: self)
+                try program.run()
+            }
         } catch {
             FileHandle.standardError.write(Data("Skirmish: \(error)\n".utf8))
             throw ExitCode(1)

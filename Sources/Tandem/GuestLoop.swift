@@ -96,6 +96,10 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var holdsTurn = false
     /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it tells.
     @exclusivity(unchecked) var looksAtClock: Bool
+    /// The time source, if it records or replays; see `RunTape`.
+    package let tape: (any RunTape)?
+    /// Whether the loop tells the tape what it does: from the beginning of a recorded run on.
+    var isTaped = false
     /// The executor that the task of the running job prefers, if it prefers one of the loop's.
     var preferredExecutor: UnownedTaskExecutor?
     /// On whose behalf the task goes on that is being resumed at this moment, where that is known.
@@ -137,6 +141,7 @@ public final class GuestLoop: @unchecked Sendable {
         self.configuration = configuration
         time = LoopClock(source: configuration.timeSource)
         looksAtClock = time.isVirtual
+        tape = configuration.timeSource as? any RunTape
         callbacks = CallbackTable(thread: thread)
         timers = TimerHeap(table: callbacks)
         try OpenLoops.enter(thread, site)
@@ -179,7 +184,8 @@ public final class GuestLoop: @unchecked Sendable {
     public var hasWork: Bool {
         thread.check("GuestLoop.hasWork")
         guard state == .open else { return false }
-        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= time.now)
+        if let known = activeTape?.hasTick { return known }
+        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= time.live)
     }
 
     /// Whether the loop takes work: it has neither closed nor begun to.

@@ -39,13 +39,17 @@ extension SDLGuest {
 
     /// As ``waitEvent(_:timeout:)``, before anybody who waits for events was asked.
     func nextEvent(_ event: inout SDL_Event, timeout: Duration?) -> Bool {
-        let end = timeout.map { loop.now.advanced(by: min($0, Self.century)) }
+        let end = timeout.map { loop.hostNow.advanced(by: min($0, Self.century)) }
         while true {
             if nextGameEvent(&event) { return true }
             if loop.skipsTime(until: end) { return false }
             guard let left = timeToSleep(until: end) else { return false }
             if SDLDriver.waitsForEvents {
-                if sleepThroughSDL(&event, left) { return !isOwn(event) }
+                if sleepThroughSDL(&event, left) {
+                    if isOwn(event) { return false }
+                    record(event)
+                    return true
+                }
             } else {
                 host.whileWaiting { sleepOnSemaphore(left) }
             }
@@ -57,7 +61,7 @@ extension SDLGuest {
     func runWork(until end: ContinuousClock.Instant) {
         host.whileWaiting {
             while true {
-                let left = loop.now.duration(to: end)
+                let left = loop.hostNow.duration(to: end)
                 if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1))).isEmpty { wantsFrame = true }
                 guard left > .zero, !stopsFrames else { return }
                 if loop.skipsTime(until: end) { continue }
@@ -67,9 +71,14 @@ extension SDLGuest {
         }
     }
 
-    private func nextGameEvent(_ event: inout SDL_Event) -> Bool {
+    /// The next event that is not Tandem's own: SDL's, or the recorded run's.
+    func nextGameEvent(_ event: inout SDL_Event) -> Bool {
+        if let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
         while SDL_PollEvent(&event) != 0 {
-            if !isOwn(event) { return true }
+            if !isOwn(event) {
+                record(event)
+                return true
+            }
         }
         return false
     }
@@ -77,10 +86,12 @@ extension SDLGuest {
     /// How long nothing is expected to happen; `nil` if there is something to do now.
     private func timeToSleep(until end: ContinuousClock.Instant?) -> Duration? {
         if loop.hasWork { return nil }
-        var left = end.map { loop.now.duration(to: $0) } ?? Self.century
+        var left = end.map { loop.hostNow.duration(to: $0) } ?? Self.century
         // The backend asks for a tick when a timer is due. A wait of the same length would wake this thread twice for each timer;
         // the reserve is for a backend that has died.
-        if let deadline = loop.nextDeadline { left = min(left, loop.now.duration(to: deadline) + .milliseconds(100)) }
+        if let deadline = loop.nextDeadline {
+            left = min(left, loop.hostNow.duration(to: deadline) + .milliseconds(100))
+        }
         return left > .zero ? left : nil
     }
 

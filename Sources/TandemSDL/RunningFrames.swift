@@ -37,7 +37,9 @@ final class RunningFrames {
         guest.stopsFrames = false
     }
 
-    private var isOver: Bool { guest.stopsFrames || count >= settings.frameLimit ?? .max }
+    private var isOver: Bool {
+        guest.stopsFrames || count >= settings.frameLimit ?? .max || guest.loop.tape?.isOver ?? false
+    }
 
     /// One frame, and the rest until the next; `false` once there is none.
     func step() -> Bool {
@@ -49,13 +51,13 @@ final class RunningFrames {
 
     private func frame() {
         let loop = guest.loop
+        let start = loop.beginFrame()
         takeEvents()
-        let start = loop.now
         let plan = pacer.begin(at: start)
         var frame = Frame(number: count, time: start, delta: plan.delta, blend: plan.blend)
         loop.run(.input, of: frame)
-        guest.loop.tick(budget: pacer.budget(start: start, now: loop.now, drawing: drawing))
-        let beforeDrawing = loop.now
+        guest.loop.tick(budget: pacer.budget(start: start, now: loop.hostNow, drawing: drawing))
+        let beforeDrawing = loop.hostNow
         frame.budgetLeft = max(.zero, pacer.period - start.duration(to: beforeDrawing))
         if let step = pacer.fixedStep {
             var part = frame
@@ -70,17 +72,16 @@ final class RunningFrames {
         loop.run(.lateUpdate, of: frame)
         loop.run(.draw, of: frame)
         draw(frame)
+        loop.activeTape?.frameEnds()
         count += 1
-        let took = beforeDrawing.duration(to: loop.now)
+        let took = beforeDrawing.duration(to: loop.hostNow)
         // The slower of what was seen lately: a budget that is too small costs less than a late frame.
         drawing = took > drawing ? took : drawing - (drawing - took) / 16
     }
 
     private func takeEvents() {
         var event = SDL_Event()
-        while SDL_PollEvent(&event) != 0 {
-            if !guest.isOwn(event) { deliver(event) }
-        }
+        while guest.nextGameEvent(&event) { deliver(event) }
     }
 
     private func deliver(_ event: SDL_Event) {
@@ -89,8 +90,23 @@ final class RunningFrames {
         if settings.stopsOnQuit, event.type == SDL_QUIT.rawValue { settings.stop() }
     }
 
+    /// What happened between two frames of the recorded run.
+    private func replayRest(_ tape: any RunTape) {
+        var event = SDL_Event()
+        while true {
+            if guest.nextGameEvent(&event) {
+                deliver(event)
+            } else if tape.hasTick ?? false {
+                guest.tick()
+            } else {
+                return
+            }
+        }
+    }
+
     /// Runs the loop's work until the next frame is due and, on demand, wanted.
     private func rest(until next: ContinuousClock.Instant) {
+        if let tape = guest.loop.activeTape, tape.isReplay { return replayRest(tape) }
         switch settings.pace {
         case .fixed: guest.runWork(until: next)
         // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.

@@ -18,18 +18,24 @@ final class LoopClock: Sendable {
     private let epoch: ContinuousClock.Instant
     private let epochNanoseconds: Nanoseconds
     let isVirtual: Bool
+    let hasSource: Bool
 
     init(source: (any TimeSource)?) {
         self.source = source
         // The instant is read first: the pair can only be off in the direction that makes a timer late, never early.
-        epoch = source?.now ?? ContinuousClock.now
-        isVirtual = source != nil
-        epochNanoseconds = source == nil ? tandem_clock_nanoseconds() : 0
+        isVirtual = source?.isVirtual ?? false
+        hasSource = source != nil
+        epoch = isVirtual ? source!.now : ContinuousClock.now
+        epochNanoseconds = isVirtual ? 0 : tandem_clock_nanoseconds()
     }
+
+    /// The time as the backend and hosts see it: the machine's, unless the loop's is virtual. A recorded time stands still between its
+    /// readings.
+    var live: Nanoseconds { isVirtual ? now : tandem_clock_nanoseconds() }
 
     /// The loop's time.
     var now: Nanoseconds {
-        isVirtual ? nanoseconds(at: source!.now) : tandem_clock_nanoseconds()
+        hasSource ? nanoseconds(at: source!.now) : tandem_clock_nanoseconds()
     }
 
     /// The machine's time, which measures budgets and latencies also when the loop's is virtual.

@@ -30,6 +30,7 @@ extension GuestLoop {
 
     func performClose() {
         state = .closing
+        tape?.loopCloses()
         // As in a tick: what is scheduled from here on asks nobody for one.
         isTicking = true
         closesAfterTick = false

@@ -29,7 +29,9 @@ extension GuestLoop {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
-        if backstage.announced.isEmpty, !looksAtClock || timers.firstDeadline > time.now {
+        var isEmpty = backstage.announced.isEmpty && (!looksAtClock || timers.firstDeadline > time.now)
+        if isTaped, let tape = activeTape { isEmpty = !tape.tickBegins(hasWork: !isEmpty) }
+        if isEmpty {
             counters.emptyTicks += 1
             return TickReport()
         }
@@ -83,7 +85,11 @@ extension GuestLoop {
 
     /// Moves what has become ready into the queues.
     private func lookAround(_ tick: inout TickUnderWay) {
-        if tick.report.passes > 0 { noteTime(&tick) }
+        if tick.report.passes > 0 {
+            let wasSpent = tick.isSpent
+            noteTime(&tick)
+            if isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: true) }
+        }
         let news = backstage.announced.isEmpty ? [] : backstage.take([.inbox, .turn, .failure])
         if news.contains(.turn) {
             holdsTurn = true
@@ -127,7 +133,7 @@ extension GuestLoop {
 
     private func collectDueTimers() {
         guard timers.count > 0 else { return }
-        let now = time.isVirtual ? time.now : mark
+        let now = time.hasSource ? time.now : mark
         while let (slot, deadline) = timers.popDue(at: now) {
             callbacks.record(slot).pointee.place = .queue
             // A deadline that lay in the past when it was set has been due since then, which is later than the last look.
@@ -144,8 +150,10 @@ extension GuestLoop {
     ) {
         for _ in 0..<(tick.isSpent ? min(1, count) : count) {
             guard let element = queue.popFirst() else { return }
+            let wasSpent = tick.isSpent
             body(element, &tick)
             if tandem_cycles() &- cyclesAtMark > tick.cyclesUntilLook { noteTime(&tick) }
+            if isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: false) }
             if tick.isSpent || closesAfterTick { return }
         }
     }
@@ -156,6 +164,17 @@ extension GuestLoop {
         readClock()
         tick.longest = max(tick.longest, mark - before)
         tick.notes(mark)
+    }
+
+    /// A recorded tick's budget ends where it was found spent; a replayed one's at the same place.
+    private func noteEnd(_ tick: inout TickUnderWay, wasSpent: Bool, isLook: Bool) {
+        guard let tape = activeTape, !wasSpent else { return }
+        if tape.budgetEnds(tick.isSpent, isLook: isLook) { tick.end() }
+    }
+
+    /// Tells the tape what is about to run.
+    private func note(_ kind: RecordedWork.Kind, _ site: CallSite?) {
+        activeTape?.runs(RecordedWork(kind: kind, site: site))
     }
 
     private func runTimer(_ timer: DueTimer, _ tick: inout TickUnderWay) {
@@ -170,11 +189,13 @@ extension GuestLoop {
         switch action {
         case .none: return
         case .call(let body):
+            if isTaped { note(isTimer ? .timer : .callback, site) }
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             if isTimer { tick.report.timersFired += 1 }
             call(body, site)
         case .resume(let waiter):
+            if isTaped { note(.timer, site) }
             tick.latency.record(mark - readyAt, into: &counters.latency)
             if isTimer { tick.report.timersFired += 1 }
             waiter.resume()
@@ -186,10 +207,12 @@ extension GuestLoop {
         switch consume entry.work {
         case .callback(let slot): runRecord(slot, since: readyAt, isTimer: false, &tick)
         case .posted(let body, let site):
+            if isTaped { note(.post, site) }
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             call(body, site)
         case .job(let job, let identity):
+            if isTaped { note(.task, nil) }
             tick.report.jobs += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             execute(job, identity)
@@ -202,6 +225,7 @@ extension GuestLoop {
         switch handle.action {
         case .none: return
         case .resume(let waiter):
+            if isTaped { note(.descriptor, handle.site) }
             _ = handle.end()
             tick.latency.record(mark - readyAt, into: &counters.latency)
             waiter.resume()
@@ -213,6 +237,7 @@ extension GuestLoop {
                 return
             }
             handlersSincePoll += 1
+            if isTaped { note(.descriptor, handle.site) }
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             let before = handle.streak.begin(fd, handle.direction)
@@ -325,6 +350,9 @@ struct TickUnderWay {
     mutating func notes(_ now: Nanoseconds) {
         if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
     }
+
+    /// Ends it, as the recorded one ended here.
+    mutating func end() { isSpent = true }
 
     /// After a pass: is there to be another?
     var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }

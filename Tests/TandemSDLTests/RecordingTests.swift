@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// RecordingTests: a live run and its replay; files that are none.
+
+import CSDL2
+import Foundation
+import Testing
+
+@testable import Tandem
+@testable import TandemSDL
+@testable import TandemTesting
+
+extension SDL {
+    @Suite @MainActor struct RecordingTests {
+        private let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).tandem").path
+
+        /// A game in which everything depends on when things happened: keys, timers, sleeps, child tasks.
+        private func play(_ source: any TimeSource, extra: Bool = false, begin: (GuestLoop) -> Void) throws -> [String]
+        {
+            var configuration = Configuration()
+            configuration.timeSource = source
+            return try withGuest(configuration: configuration) { guest in
+                begin(guest.loop)
+                var journal: [String] = []
+                let start = guest.loop.now
+                func note(_ line: String) { journal.append("\(start.duration(to: guest.loop.now)) \(line)") }
+                let clock = GameClock(guest.loop)
+                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 250), fixedStep: .milliseconds(3))
+                frames.frameLimit = 120
+                guest.run {
+                    while true {
+                        let kinds = await withTaskGroup(of: Int.self, returning: [Int].self) { group in
+                            for number in 1...3 {
+                                group.addTask {
+                                    try? await clock.sleep(for: .microseconds(700 * (4 - number)))
+                                    if number == 2 { try? await Task.sleep(for: .milliseconds(2)) }
+                                    return number
+                                }
+                            }
+                            var kinds: [Int] = []
+                            for await kind in group { kinds.append(kind) }
+                            return kinds
+                        }
+                        note("children \(kinds) in \(try await guest.nextFrame().number)")
+                    }
+                }
+                guest.run { for await event in guest.events() { note("event \(event.type)") } }
+                if extra { guest.loop.callLater(.milliseconds(50)) { note("extra") } }
+                frames.run(
+                    event: { note("key \($0.key.keysym.sym)") },
+                    fixedUpdate: { _ in note("step") },
+                    update: { note("frame \($0.number) \($0.delta) \($0.blend)") })
+                note("end")
+                return journal
+            }
+        }
+
+        private func record() throws -> [String] {
+            let recorder = try Recorder(file: file, notes: ["seed": "7"])
+            let isOver = Box(false)
+            // Keys come when they come.
+            let pusher = Thread {
+                var key = SDL_Event()
+                key.type = SDL_KEYDOWN.rawValue
+                for number in 0..<40 where !isOver.value {
+                    key.key.keysym.sym = Int32(number)
+                    SDL_PushEvent(&key)
+                    usleep(UInt32(3000 + number % 7 * 1311))
+                }
+            }
+            let journal = try play(recorder) { loop in
+                recorder.begin(on: loop)
+                pusher.start()
+            }
+            isOver.value = true
+            try recorder.finish()
+            return journal
+        }
+
+        @Test func aLiveRunIsGivenBackExactly() throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            let live = try record()
+            #expect(live.contains { $0.contains("children") })
+            #expect(live.contains { $0.contains("event \(SDL_KEYDOWN.rawValue)") })
+            let recording = try Recording(contentsOf: file)
+            #expect(recording.notes == ["seed": "7"])
+            #expect(recording.frames == 120)
+            for _ in 0..<3 {
+                let replayer = Replayer(recording)
+                let again = try play(replayer) { replayer.begin(on: $0) }
+                try replayer.finish()
+                #expect(again == live)
+            }
+        }
+
+        @Test func aProgramThatDiffersIsToldWhereAndInWhat() throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            _ = try record()
+            let replayer = Replayer(try Recording(contentsOf: file))
+            _ = try play(replayer, extra: true) { replayer.begin(on: $0) }
+            let divergence = #expect(throws: Replayer.Divergence.self) { try replayer.finish() }
+            #expect(divergence?.found.contains("timer TandemSDLTests/RecordingTests.swift") == true)
+            #expect(divergence.map { (1..<120).contains($0.frame) } == true)
+        }
+
+        @Test func aReplayThatEndsEarlyIsTold() throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            _ = try record()
+            let replayer = Replayer(try Recording(contentsOf: file))
+            let error = #expect(throws: Replayer.Divergence.self) { try replayer.finish() }
+            #expect(error?.found == "the run ended")
+        }
+
+        @Test func filesThatAreNoRecordingsAreToldApart() throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            _ = try record()
+            let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+            func message(_ bytes: [UInt8]) -> String {
+                do throws(Recording.Failure) {
+                    _ = try Recording(bytes: bytes, name: "run")
+                    return "none"
+                } catch { return error.description }
+            }
+            #expect(message(whole) == "none")
+            #expect(message([]).hasPrefix("run is no recording"))
+            #expect(message(Array("{\"seed\": 7}".utf8)).hasPrefix("run is no recording"))
+            var newer = whole
+            newer[Recording.magic.count] = 99
+            #expect(message(newer).hasPrefix("run is a recording of version 99"))
+            // Cut anywhere: told, or taken up to there.
+            for length in stride(from: Recording.magic.count + 1, to: whole.count, by: 97) {
+                #expect(message(Array(whole.prefix(length))).contains("is cut off after step"))
+            }
+            let half = try Recording(bytes: Array(whole.prefix(whole.count / 2)), name: "run", allowsCut: true)
+            #expect(half.frames > 10 && half.frames < 120)
+            var damaged = whole
+            damaged[whole.count - 1] = 200
+            #expect(message(damaged).contains("unknown code 200"))
+            #expect(throws: Recording.Failure.self) { try Recording(contentsOf: "/nonexistent/run") }
+            #expect(throws: Recording.Failure.self) { try Recorder(file: "/nonexistent/run") }
+        }
+    }
+}
