@@ -170,6 +170,11 @@ extension Recorder {
         return isSpent
     }
 
+    package func sleeps(_ left: Int64) -> Int64 {
+        write(.sleep, UInt64(max(0, left)))
+        return max(0, left)
+    }
+
     package func input(_ bytes: UnsafeRawBufferPointer) {
         guard isActive else { return }
         write(.input, UInt64(bytes.count))

@@ -36,12 +36,14 @@ public struct Recording: Sendable {
         /// A tick within a frame found nothing to do.
         case emptyTick
         case input([UInt8])
+        /// A `Task.sleep` began, for so many nanoseconds.
+        case sleep(Int64)
         case work(Int)
         /// The budget of a tick was found to be spent, after a piece of work or at the look between two passes.
         case spent(isLook: Bool)
     }
 
-    enum Code: UInt8 { case end, frame, tick, emptyTick, input, work, name, spent, spentAtLook }
+    enum Code: UInt8 { case end, frame, tick, emptyTick, input, work, name, spent, spentAtLook, sleep }
 
     /// Reads a recording.
     ///
@@ -90,6 +92,7 @@ public struct Recording: Sendable {
                 case .input: steps.append(.input(try reader.block()))
                 case .work: steps.append(.work(Int(truncatingIfNeeded: try reader.number())))
                 case .name: works.append(String(decoding: try reader.block(), as: UTF8.self))
+                case .sleep: steps.append(.sleep(Int64(truncatingIfNeeded: try reader.number())))
                 case .spent: steps.append(.spent(isLook: false))
                 case .spentAtLook: steps.append(.spent(isLook: true))
                 case nil: throw Reader.Cut(code: code)

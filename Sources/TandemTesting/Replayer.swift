@@ -148,6 +148,16 @@ extension Replayer {
         return true
     }
 
+    package func sleeps(_ left: Int64) -> Int64 {
+        guard divergence == nil, position < recording.steps.count else { return left }
+        guard case .sleep(let recorded) = recording.steps[position] else {
+            differ("a Task.sleep began")
+            return left
+        }
+        position += 1
+        return recorded
+    }
+
     package func input(_ bytes: UnsafeRawBufferPointer) {}
 
     /// UI thread, for hosts without `FrameLoop`: the next input, if it came before the next frame and tick.
@@ -167,6 +177,7 @@ extension Replayer {
             case .emptyTick: "a tick had nothing to do"
             case .input: "an input came"
             case .work(let number): "\(recording.works[number]) ran"
+            case .sleep: "a Task.sleep began"
             case .spent: "the tick's budget ended"
             case nil: "the run ended"
             }

@@ -115,6 +115,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 
     /// UI thread: keeps a job that sleeps, for so many nanoseconds of the loop's time.
     func keep(_ job: UnownedJob, for delay: Nanoseconds) {
+        let delay = activeTape?.sleeps(delay) ?? delay
         let number = nextKeptSleep
         nextKeptSleep += 1
         keptSleeps[number] = job

@@ -37,6 +37,9 @@ package protocol RunTape: TimeSource {
     /// After a piece of work, or at the look between two passes: whether the tick's budget is spent by now. The answer is what counts.
     func budgetEnds(_ isSpent: Bool, isLook: Bool) -> Bool
 
+    /// A `Task.sleep` begins that has so many nanoseconds left by the machine's clock. The answer is how long it lasts.
+    func sleeps(_ left: Int64) -> Int64
+
     /// An input from outside came, as bytes of the host's.
     func input(_ bytes: UnsafeRawBufferPointer)
     /// The next input, if it comes before the next frame and tick.
