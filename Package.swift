@@ -116,19 +116,13 @@ let package = Package(
             name: "TandemSDLTests",
             dependencies: [
                 "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "MainActorProbe", "07-main-actor",
+                "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings
         ),
         .testTarget(name: "DocumentationTests", swiftSettings: settings),
-        .testTarget(
-            name: "SkirmishTests",
-            dependencies: ["Skirmish", "SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2"],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "SkirmishRulesTests", dependencies: ["SkirmishRules", "SkirmishMatch", "TandemTesting"],
-            swiftSettings: settings),
+        .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// SkirmishGameTests: the whole game on SDL's dummy driver and a clock that jumps, with keys pressed at chosen frames.
+
+import CSDL2
+import Foundation
+import SkirmishRules
+import Tandem
+import TandemSDL
+import TandemTesting
+import Testing
+
+@testable import Skirmish
+
+extension SDL {
+    @Suite @MainActor struct SkirmishGameTests {
+        private func press(_ key: SDL_KeyCode) {
+            var event = SDL_Event()
+            event.key.type = SDL_KEYDOWN.rawValue
+            event.key.keysym.sym = Int32(bitPattern: UInt32(key.rawValue))
+            #expect(SDL_PushEvent(&event) == 1)
+            event.key.type = SDL_KEYUP.rawValue
+            #expect(SDL_PushEvent(&event) == 1)
+        }
+
+        private func name(_ screen: Screen) -> String {
+            switch screen {
+            case .loading: "loading"
+            case .title: "title"
+            case .match(_, let isPaused): isPaused ? "pause" : "match"
+            case .over: "over"
+            }
+        }
+
+        /// Plays with these keys, pressed in these frames. Returns the screens, in order, and whether the game ended by itself.
+        private func play(
+            _ arguments: [String], _ keys: [Int: SDL_KeyCode], frames limit: Int,
+            watch: @escaping (Int, Stage) -> Void = { _, _ in }
+        ) throws -> (screens: [String], hasEnded: Bool, report: RunReport) {
+            setenv("SDL_VIDEODRIVER", "dummy", 1)
+            setenv("SDL_AUDIODRIVER", "dummy", 1)
+            try #require(SDL_Init(SDL_INIT_VIDEO) == 0)
+            defer { SDL_Quit() }
+            let window = try Window(isHeadless: true)
+            var configuration = Configuration()
+            configuration.timeSource = VirtualClock()
+            let guest = try SDLGuest(configuration: configuration, handlesInterrupts: false)
+            defer { guest.close() }
+            let options = try #require(try SkirmishCommand.parseAsRoot(arguments) as? SkirmishCommand)
+            let stage = Stage(options, guest, window)
+            var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60), fixedStep: .seconds(1) / 60)
+            frames.frameLimit = limit
+            var screens: [String] = []
+            var hasEnded = false
+            var failure: (any Error)?
+            guest.run {
+                try await Game(stage: stage).play()
+            } onDone: { [frames] result in
+                if case .failure(let error) = result { failure = error }
+                hasEnded = true
+                frames.stop()
+            }
+            frames.run(update: { frame in
+                if let key = keys[frame.number] { self.press(key) }
+                watch(frame.number, stage)
+                let now = self.name(stage.screen)
+                if screens.last != now { screens.append(now) }
+            })
+            if let failure { throw failure }
+            // Nothing of the game waits once it has ended.
+            if hasEnded { #expect(guest.loop.waiting.isEmpty, "\(guest.loop.waiting)") }
+            return (screens, hasEnded, stage.report())
+        }
+
+        @Test func keysLeadFromSceneToScene() throws {
+            var steps: [Int] = []
+            let (screens, hasEnded, report) = try play(
+                ["--bots", "1"],
+                [
+                    10: SDLK_RETURN, 100: SDLK_p, 200: SDLK_p, 300: SDLK_ESCAPE, 320: SDLK_RETURN, 400: SDLK_ESCAPE,
+                    420: SDLK_ESCAPE,
+                ],
+                frames: 1000
+            ) { frame, stage in
+                if [110, 190, 290].contains(frame), case .match(let match, _) = stage.screen {
+                    steps.append(match.world.steps)
+                }
+            }
+            #expect(screens == ["title", "match", "pause", "match", "title", "match", "title"])
+            #expect(hasEnded)
+            // The pause held the match, and nothing else did.
+            #expect(steps.count == 3)
+            #expect(steps[0] == steps[1])
+            #expect(steps[2] > steps[1] + 80)
+            #expect(report.matches == 2)
+            #expect(report.inputEvents == 14)
+        }
+
+        @Test func aMatchThatIsLostShowsTheEndAndGoesOn() throws {
+            var framesOfTheEnd: [Int] = []
+            let (screens, _, report) = try play(
+                ["--bots", "0", "--seed", "3"], [10: SDLK_RETURN], frames: 12_000
+            ) { frame, stage in
+                // Nobody defends the beacon. Enter at once is too early, a second later it is not.
+                if case .over(let match, _) = stage.screen {
+                    if match.world.isOver, stage.matches == 1 { framesOfTheEnd.append(frame) }
+                    if frame % 10 == 0 { self.press(SDLK_RETURN) }
+                }
+            }
+            #expect(screens.prefix(5) == ["title", "match", "over", "match", "over"])
+            #expect(report.matches >= 2)
+            #expect((60...75).contains(framesOfTheEnd.count), "\(framesOfTheEnd.count) frames")
+        }
+
+        @Test func aRunWithoutAPlayerEndsAtItsFrame() throws {
+            let (screens, hasEnded, report) = try play(
+                ["--headless", "--frames", "90", "--bots", "2"], [:], frames: 1000)
+            #expect(screens == ["match"])
+            #expect(hasEnded)
+            #expect(report.frames == 90)
+            #expect(report.wave == 1)
+        }
+    }
+}
