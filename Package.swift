@@ -43,6 +43,8 @@ let package = Package(
         // No `pkgConfig:`: SDL's file carries -D_REENTRANT, about which the package manager warns at every build.
         .systemLibrary(name: "CSDL2", providers: [.apt(["libsdl2-dev"])]),
 
+        .target(name: "CSDLVideo", dependencies: ["CSDL2"]),
+
         .target(
             name: "Tandem",
             dependencies: [
@@ -55,7 +57,11 @@ let package = Package(
         ),
         .target(
             name: "TandemSDL",
-            dependencies: ["Tandem", "CSDL2", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "Tandem", "CLinux", "CSDL2", "CSDLVideo",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: settings
         ),
         // Virtual time below the standard library.
@@ -115,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [
-                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "MainActorProbe", "07-main-actor",
+                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CSDLVideo", "MainActorProbe", "07-main-actor",
                 "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -73,6 +73,15 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until) 
     return sem_clockwait(semaphore, CLOCK_MONOTONIC, until);
 }
 
+int tandem_poll_two(struct pollfd *first, struct pollfd *second, const struct timespec *timeout) {
+    struct pollfd both[2] = {*first, *second};
+    int count = ppoll(both, 2, timeout, NULL);
+    // After a signal the fields are what they were, which is empty.
+    first->revents = both[0].revents;
+    second->revents = both[1].revents;
+    return count;
+}
+
 int tandem_unread_bytes(int descriptor) {
     int bytes = 0;
     return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;

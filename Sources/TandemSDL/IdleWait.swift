@@ -7,12 +7,18 @@
 //  - Event watches are called on the pushing thread, before the event is in the queue, and are forgotten by SDL_Quit.
 //  - Joysticks and sensors are read by pumping; nothing announces them.
 //  - A wait through SDL counts in milliseconds. A deadline in between is the backend's, whose event ends the wait.
-// Decision: on x11 and wayland SDL waits; elsewhere a semaphore does, which the loop's request and a watch on SDL's events
-// release; the backend's request is what ends it at a deadline. Where something has to be pumped, it ends at that pace.
+//  - On x11 a push ends SDL's wait by way of the X server, which takes five times as long as waking a thread.
+//  - A pump reads all that the X connection has, into Xlib's memory and from there into SDL's queue; as long as only the main
+//    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
+// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events ring, and on x11 on the X connection
+// as well. SDL waits on wayland, whose reading is a protocol of several steps, and on x11 as long as no window tells
+// the connection. The backend's request is what ends a wait at a deadline. Where something has to be pumped, it ends at that pace.
 //
 // Owner:  the main thread.
 
 import CSDL2
+import CSDLVideo
+import Glibc
 import Synchronization
 import Tandem
 
@@ -44,15 +50,17 @@ extension SDLGuest {
             if nextGameEvent(&event) { return true }
             if loop.skipsTime(until: end) { return false }
             guard let left = timeToSleep(until: end) else { return false }
-            if SDLDriver.waitsForEvents {
+            switch SDLDriver.sleeper(forcesSDL: forcesSDLWait) {
+            case .sdl:
                 if sleepThroughSDL(&event, left) {
                     if isOwn(event) { return false }
                     record(event)
                     return true
                 }
-            } else {
-                host.whileWaiting { sleepOnSemaphore(left) }
+            case .bell(let connection): host.whileWaiting { sleep(left, connection) }
             }
+            // The game's events are looked at by whoever calls next, after the work.
+            if loop.hasWork { return false }
         }
     }
 
@@ -66,7 +74,7 @@ extension SDLGuest {
                 guard left > .zero, !stopsFrames else { return }
                 if loop.skipsTime(until: end) { continue }
                 // Looked at after the tick, which may have set a timer.
-                if let sleep = timeToSleep(until: end) { _ = host.semaphore.wait(for: sleep) }
+                if let left = timeToSleep(until: end) { _ = host.sleep(left) }
             }
         }
     }
@@ -102,19 +110,22 @@ extension SDLGuest {
         return SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0
     }
 
-    private func sleepOnSemaphore(_ left: Duration) {
+    private func sleep(_ left: Duration, _ connection: Int32) {
         // The watch stands only while somebody sleeps: SDL_Quit would forget it, and frames should not pay for it.
         let watch = PushWatch(host)
         defer { watch.end() }
+        // SDL's look at its queue need not have been a pump.
+        if connection >= 0 { SDL_PumpEvents() }
         // Whatever came before the watch stood is in the queue, or in the loop's queues.
         var pause = Duration.microseconds(20)
-        while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, !loop.hasWork {
+        while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
             let pace = SDLDriver.pumpPace
             // An event that a watch has announced comes into the queue a moment later: look again, a little later each time.
             let isComing = watch.hasHeard
             let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
-            guard host.semaphore.wait(for: min(left, longest)) || (isComing && left > pause) else { return }
+            guard host.sleep(min(left, longest), watching: connection) || (isComing && left > pause) else { return }
             if isComing { pause = pause * 2 }
+            if loop.hasWork { return }
             SDL_PumpEvents()
         }
     }
@@ -124,34 +135,29 @@ extension SDLGuest {
 
 /// Hears of each event that is pushed while it stands.
 @MainActor
-private final class PushWatch {
-    private final class Bell: Sendable {
-        let host: SDLHost
-        let hasRung = Atomic<Bool>(false)
-        init(_ host: SDLHost) { self.host = host }
-    }
-
-    private let bell: Bell
+private struct PushWatch {
+    private let host: SDLHost
 
     /// Has anything been pushed?
-    var hasHeard: Bool { bell.hasRung.load(ordering: .acquiring) }
+    var hasHeard: Bool { host.hearsEvent.load(ordering: .acquiring) }
 
     init(_ host: SDLHost) {
-        bell = Bell(host)
-        SDL_AddEventWatch(Self.ring, Unmanaged.passUnretained(bell).toOpaque())
+        self.host = host
+        host.hearsEvent.store(false, ordering: .relaxed)
+        SDL_AddEventWatch(Self.ring, Unmanaged.passUnretained(host).toOpaque())
     }
 
-    /// Called before this object goes; SDL holds its lock around the watch, so that none is running afterwards.
+    /// Called before the wait returns; SDL holds its lock around the watch, so that none is running afterwards.
     func end() {
-        SDL_DelEventWatch(Self.ring, Unmanaged.passUnretained(bell).toOpaque())
+        SDL_DelEventWatch(Self.ring, Unmanaged.passUnretained(host).toOpaque())
     }
 
-    // Safe: `bell` lives until `end` has taken the watch away.
+    // Safe: the guest keeps `host`, and `end` takes the watch away before the guest's wait returns.
     private nonisolated static let ring:
-        @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { bell, _ in
-            let bell = Unmanaged<Bell>.fromOpaque(bell!).takeUnretainedValue()
-            bell.hasRung.store(true, ordering: .releasing)
-            bell.host.semaphore.signal()
+        @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { host, _ in
+            let host = Unmanaged<SDLHost>.fromOpaque(host!).takeUnretainedValue()
+            host.hearsEvent.store(true, ordering: .releasing)
+            host.ring()
             return 0
         }
 }
@@ -159,10 +165,20 @@ private final class PushWatch {
 /// What the video driver in use can do.
 @MainActor
 enum SDLDriver {
-    /// Does SDL's own wait block, instead of polling?
-    static var waitsForEvents: Bool {
-        guard let name = SDL_GetCurrentVideoDriver() else { return false }
-        return ["x11", "wayland"].contains(String(cString: name))
+    /// Who sleeps while nothing happens.
+    enum Sleeper {
+        /// SDL, which really sleeps on x11 and wayland.
+        case sdl
+        /// We, on the bell and on the driver's connection, if it has one (else -1).
+        case bell(connection: Int32)
+    }
+
+    static func sleeper(forcesSDL: Bool) -> Sleeper {
+        guard !forcesSDL else { return .sdl }
+        guard let name = SDL_GetCurrentVideoDriver() else { return .bell(connection: -1) }
+        if strcmp(name, "wayland") == 0 { return .sdl }
+        let connection = tandem_x11_connection()
+        return connection < 0 && strcmp(name, "x11") == 0 ? .sdl : .bell(connection: connection)
     }
 
     /// Does this SDL have the gap between its last look and its sleep?

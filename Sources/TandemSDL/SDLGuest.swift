@@ -41,6 +41,8 @@ public import CSDL2
     }()
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
+    /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
+    var forcesSDLWait = false
     /// Set by ``FrameLoop/stop()`` and by a quit event.
     var stopsFrames = false
     /// Something happened that a frame drawn on demand should show.
@@ -62,7 +64,7 @@ public import CSDL2
             throw GuestError(.hostFailed, "SDL's event subsystem did not start: \(String(cString: SDL_GetError()))")
         }
         eventType = try AsyncioMessage.type()
-        host = SDLHost(eventType: eventType)
+        host = try SDLHost(eventType: eventType)
         loop = try GuestLoop(host: host, configuration: configuration, fileID: fileID, line: line)
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)

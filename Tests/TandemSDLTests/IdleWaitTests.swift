@@ -93,6 +93,28 @@ extension SDL {
             }
         }
 
+        /// The path where no connection of the driver's can be had, and of wayland.
+        @Test func aWaitThatIsLeftToSDLIsEndedByPostsTimersAndEvents() throws {
+            try withGuest { guest in
+                guest.forcesSDLWait = true
+                let count = Box(0)
+                for round in 1...60 {
+                    switch round % 3 {
+                    case 0: Thread.detachNewThread { try? guest.loop.post { count.value += 1 } }
+                    case 1: guest.loop.callLater(.microseconds(700)) { count.value += 1 }
+                    default:
+                        let user = SDL_RegisteredUser.type
+                        Thread.detachNewThread {
+                            var event = SDL_Event()
+                            event.type = user
+                            SDL_PushEvent(&event)
+                        }
+                    }
+                    #expect(guest.work(event: { _ in count.value += 1 }) { count.value == round })
+                }
+            }
+        }
+
         /// Conformance 16.
         @Test func aHintWithNothingToDoIsNoError() throws {
             try withGuest { guest in

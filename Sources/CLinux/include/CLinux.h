@@ -6,6 +6,7 @@
 
 #include "CLinuxSockets.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -83,6 +84,9 @@ static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 
 /// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
 int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
+
+/// ppoll, with nanoseconds, on two descriptors; a negative one is left out. Gives back how many are ready, -1 upon a signal.
+int tandem_poll_two(struct pollfd *first, struct pollfd *second, const struct timespec *timeout);
 
 /// ioctl is variadic, which Swift cannot call. -1 where the descriptor does not answer.
 int tandem_unread_bytes(int descriptor);

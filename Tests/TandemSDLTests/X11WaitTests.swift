@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// X11WaitTests: the idle wait on the X connection and the bell, against a virtual X server where one is installed.
+
+import CSDL2
+import CSDLVideo
+import Foundation
+import Testing
+
+@testable import Tandem
+@testable import TandemSDL
+
+extension SDL {
+    @Suite(.enabled(if: XServer.isInstalled, "Xvfb is not installed")) @MainActor struct X11WaitTests {
+        /// Runs `body` with a guest and a window on a server of its own.
+        private func withWindow(_ body: (SDLGuest, OpaquePointer) throws -> Void) throws {
+            let server = try XServer()
+            defer { server.end() }
+            setenv("DISPLAY", server.display, 1)
+            setenv("SDL_VIDEODRIVER", "x11", 1)
+            try #require(SDL_Init(SDL_INIT_VIDEO) == 0)
+            defer { SDL_Quit() }
+            let guest = try SDLGuest(handlesInterrupts: false)
+            defer { guest.close() }
+            let window = try #require(SDL_CreateWindow("X11WaitTests", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue))
+            defer { SDL_DestroyWindow(window) }
+            try #require(tandem_x11_connection() >= 0)
+            try body(guest, window)
+        }
+
+        @Test func postsTimersAndPushedEventsEndTheWait() throws {
+            try withWindow { guest, _ in
+                let user = SDL_RegisterEvents(1)
+                let count = Box(0)
+                for round in 1...150 {
+                    switch round % 3 {
+                    case 0: Thread.detachNewThread { try? guest.loop.post { count.value += 1 } }
+                    case 1: guest.loop.callLater(.microseconds(700)) { count.value += 1 }
+                    default:
+                        Thread.detachNewThread {
+                            var event = SDL_Event()
+                            event.type = user
+                            SDL_PushEvent(&event)
+                        }
+                    }
+                    #expect(
+                        guest.work(event: { if $0.type == user { count.value += 1 } }, until: { count.value == round }))
+                }
+            }
+        }
+
+        /// The answer to a question reads all that the connection has: what came before it stands in Xlib's memory, where no descriptor
+        /// tells of it.
+        @Test func anEventThatXlibHasReadAlreadyIsNotSleptOver() throws {
+            try withWindow { guest, window in
+                for round in 1...20 {
+                    SDL_WarpMouseInWindow(window, Int32(10 + round), 10)
+                    var isSeen = false
+                    #expect(
+                        guest.work(
+                            event: { if $0.type == SDL_MOUSEMOTION.rawValue { isSeen = true } }, until: { isSeen }))
+                }
+            }
+        }
+
+        /// Conformance 15: where the wait is ours, nothing but the timer ends it.
+        @Test func theIdleWaitSleepsUntilTheTimer() throws {
+            try withWindow { guest, _ in
+                // What the new window brings with it.
+                _ = guest.work(within: .milliseconds(200)) { false }
+                var fired = false
+                guest.loop.callLater(.milliseconds(1200)) { fired = true }
+                var before = rusage()
+                getrusage(1, &before)  // RUSAGE_THREAD
+                #expect(guest.work { fired })
+                var after = rusage()
+                getrusage(1, &after)
+                #expect(after.ru_nvcsw - before.ru_nvcsw < 12)
+            }
+        }
+    }
+}
+
+/// A virtual X server of the test's own.
+private struct XServer {
+    private static let path = "/usr/bin/Xvfb"
+    static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: path) }
+
+    private let process = Process()
+    let display: String
+
+    /// Starts one; it chooses a free number and says so when it is ready.
+    init() throws {
+        let answer = Foundation.Pipe()
+        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.arguments = ["-displayfd", "1", "-screen", "0", "320x240x24", "-nolisten", "tcp"]
+        process.standardOutput = answer
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let text = String(decoding: answer.fileHandleForReading.availableData, as: UTF8.self)
+        let number = try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)), "Xvfb said \(text)")
+        display = ":\(number)"
+    }
+
+    func end() {
+        process.terminate()
+        process.waitUntilExit()
+    }
+}
