@@ -101,16 +101,24 @@ extension Socket {
         Self.retire(rawValue, on: loop, closing: false) { self.release() }
     }
 
-    /// Ends what waits for the descriptor, on the UI thread, then closes it or leaves that to `then`.
+    /// Ends what waits for the descriptor, on the UI thread, then closes it or leaves that to `then`. A loop that is closing has resumed whoever
+    /// waited, or will, and polls no more.
     private static func retire(
         _ fd: Int32, on loop: GuestLoop, closing: Bool, then: (@Sendable () -> Void)?
     ) {
-        @Sendable func retire() {
-            loop.retire(fd)
+        @Sendable func finish() {
             if closing { Glibc.close(fd) }
             then?()
         }
-        if loop.thread.isCurrent || !loop.postInternally(retire) { retire() }
+        if loop.thread.isCurrent {
+            loop.retire(fd)
+            finish()
+        } else if !loop.postInternally({
+            loop.retire(fd)
+            finish()
+        }) {
+            finish()
+        }
     }
 
     private func exchange(_ old: inout UInt32, _ new: UInt32) -> Bool {
