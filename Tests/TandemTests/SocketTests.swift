@@ -179,6 +179,51 @@ extension Core.SocketTests {
         }
     }
 
+    @Test func aWaitOnASocketSaysWhereItIs() throws {
+        try onLoop { loop in
+            let (client, server) = try await tcpPair(loop)
+            let reading = Task(executorPreference: loop) { try await client.read() }
+            let line = #line - 1
+            while loop.statistics.registrations == 0 { try await loop.sleep(for: .zero) }
+            #expect(
+                loop.waiting.contains {
+                    $0.site?.line == UInt32(line) && $0.site?.fileID.hasSuffix("SocketTests.swift") == true
+                })
+            server.close()
+            #expect(try await reading.value == [])
+        }
+    }
+
+    /// The same memory, however many messages went there and back.
+    @Test func anEchoKeepsNoMemory() throws {
+        try onLoop { loop in
+            let (client, server) = try UnixStream.pair(on: loop)
+            let echo = Task(executorPreference: loop) {
+                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 1)
+                defer { buffer.deallocate() }
+                while case let count = try await server.read(into: buffer), count > 0 {
+                    try await server.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                }
+            }
+            let message = [UInt8](repeating: 3, count: 64)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 1)
+            defer { buffer.deallocate() }
+            func rounds(_ count: Int) async throws {
+                for _ in 0..<count {
+                    try await client.write(message)
+                    #expect(try await client.read(into: buffer) == 64)
+                }
+            }
+            try await rounds(500)
+            let before = test_allocated_bytes()
+            try await rounds(5000)
+            let growth = test_allocated_bytes() - before
+            #expect(growth < 20_000, "\(growth) bytes more after 5,000 messages")
+            client.close()
+            try await echo.value
+        }
+    }
+
     /// A stream that always has data would keep the thread for itself.
     @Test func aBusyStreamLetsOthersRun() throws {
         try onLoop { loop in

@@ -81,9 +81,11 @@ final class SignalSource: Sendable {
     /// A signalfd; the owner does not mind that it is no socket.
     private let descriptor: Socket
     private let held: HeldSignals
+    private let site: CallSite
 
     init(_ signals: [Signal], _ site: CallSite, on loop: GuestLoop) throws(GuestError) {
         held = try HeldSignals(signals, site)
+        self.site = site
         var set = sigset_t()
         sigemptyset(&set)
         for signal in signals { sigaddset(&set, signal.rawValue) }
@@ -112,7 +114,7 @@ final class SignalSource: Sendable {
             if let number = try descriptor.attempt("read a signal", { tandem_signalfd_read($0) }) {
                 return Signal(rawValue: Int32(number))
             }
-            try await descriptor.wait(.readable)
+            try await descriptor.wait(.readable, site)
         }
     }
 }

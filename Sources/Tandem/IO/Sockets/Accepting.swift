@@ -16,7 +16,7 @@ extension Socket {
     }
 
     /// The next connection. One task at a time.
-    func accept() async throws -> Socket {
+    func accept(_ site: CallSite) async throws -> Socket {
         try await begin(.readable)
         defer { end(.readable) }
         var pause = Duration.milliseconds(5)
@@ -32,7 +32,7 @@ extension Socket {
                 return Socket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
             }
             switch number {
-            case EAGAIN: try await wait(.readable)
+            case EAGAIN: try await wait(.readable, site)
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 if pause == .milliseconds(5) {
                     loop.configuration.logger.warning(

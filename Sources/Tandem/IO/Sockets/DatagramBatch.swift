@@ -96,7 +96,7 @@ public final class DatagramBatch {
         return true
     }
 
-    /// Puts a copy of `bytes` in. As ``append(_:to:)-(RawSpan,_)``.
+    /// Puts a copy of `bytes` in. As `append(_:to:)`.
     @discardableResult
     public func append(_ bytes: [UInt8], to peer: SocketAddress? = nil) -> Bool { append(bytes.span.bytes, to: peer) }
 }
@@ -105,9 +105,11 @@ extension UDPSocket {
     /// Waits until a datagram is there, and takes as many as fit: what was in the batch is replaced.
     ///
     /// - Returns: How many there are, at least 1.
-    /// - Throws: as ``receive(into:)``.
+    /// - Throws: as `receive(into:)`.
     @discardableResult
-    public func receive(_ batch: DatagramBatch) async throws -> Int {
+    public func receive(
+        _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         batch.removeAll()
@@ -116,14 +118,16 @@ extension UDPSocket {
                 batch.count = count
                 return count
             }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
     /// Sends every datagram of the batch, in order, in as few calls as the kernel allows. The batch keeps them, to be sent again.
     ///
-    /// - Throws: as ``send(_:to:)-(RawSpan,_)``, about the first that could not be sent; ``DatagramBatch/sentCount`` says how many were before it.
-    public func send(_ batch: DatagramBatch) async throws {
+    /// - Throws: as `send(_:to:)`, about the first that could not be sent; ``DatagramBatch/sentCount`` says how many were before it.
+    public func send(
+        _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
         try await socket.takeBreath()
         batch.sentCount = 0
         while batch.sentCount < batch.count {
@@ -131,7 +135,7 @@ extension UDPSocket {
             if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {
                 batch.sentCount += count
             } else {
-                try await socket.wait(.writable)
+                try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
             }
         }
     }

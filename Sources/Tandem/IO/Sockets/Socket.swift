@@ -199,11 +199,11 @@ extension Socket {
     }
 
     /// Waits until the descriptor is ready, fails, or is closed.
-    func wait(_ direction: IOHandle.Direction) async throws {
+    func wait(_ direction: IOHandle.Direction, _ site: CallSite) async throws {
         streak.store(0, ordering: .relaxed)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             if isClosed { throw closedError }
-            let handle = try loop.watch(descriptor, direction, .resume(waiter), CallSite())
+            let handle = try loop.watch(descriptor, direction, .resume(waiter), site)
             return { handle.cancel() }
         }
     }

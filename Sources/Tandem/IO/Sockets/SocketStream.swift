@@ -23,7 +23,9 @@ extension SocketStream {
     /// - Returns: How many bytes were added to `buffer`; 0 at the stream's end, or if the buffer was full.
     /// - Throws: `.socketFailed` (`ECONNRESET`, say), `.socketClosed`, `.alreadyRegistered` if another task is reading,
     ///   `CancellationError`: then nothing was read.
-    public func read(into buffer: inout OutputRawSpan) async throws -> Int {
+    public func read(
+        into buffer: inout OutputRawSpan, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
@@ -34,34 +36,40 @@ extension SocketStream {
                 return count
             }
             if let count { return count }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
-    /// Reads into the beginning of `buffer`. As ``read(into:)-(OutputRawSpan)``.
-    public func read(into buffer: inout MutableRawSpan) async throws -> Int {
+    /// Reads into the beginning of `buffer`. As `read(into:)`.
+    public func read(
+        into buffer: inout MutableRawSpan, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
             let count = try buffer.withUnsafeMutableBytes { bytes throws(GuestError) in try socket.receive(into: bytes)
             }
             if let count { return count }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
-    /// Reads into the beginning of `buffer`, which stays allocated until this returns. As ``read(into:)-(OutputRawSpan)``.
-    public func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
+    /// Reads into the beginning of `buffer`, which stays allocated until this returns. As `read(into:)`.
+    public func read(
+        into buffer: UnsafeMutableRawBufferPointer, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
             if let count = try socket.receive(into: buffer) { return count }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
     /// Reads what is there, at most `limit` bytes, into a new array; empty at the stream's end.
-    public func read(upTo limit: Int = 65_536) async throws -> [UInt8] {
+    public func read(
+        upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> [UInt8] {
         precondition(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
         // Made once there is something: thousands of idle connections need no thousands of buffers.
         try await socket.begin(.readable)
@@ -74,19 +82,21 @@ extension SocketStream {
                 count = result ?? 0
             }
             if result != nil { return bytes }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
     /// Reads exactly `count` bytes.
     ///
-    /// - Throws: as ``read(into:)-(OutputRawSpan)``, and `.socketFailed` if the stream ends before; what was read is lost then, as it is when
+    /// - Throws: as `read(into:)`, and `.socketFailed` if the stream ends before; what was read is lost then, as it is when
     ///   the task is cancelled.
-    public func read(exactly count: Int) async throws -> [UInt8] {
+    public func read(
+        exactly count: Int, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> [UInt8] {
         var bytes = [UInt8]()
         bytes.reserveCapacity(count)
         while bytes.count < count {
-            let more = try await read(upTo: count - bytes.count)
+            let more = try await read(upTo: count - bytes.count, fileID: fileID, line: line)
             guard !more.isEmpty else {
                 throw GuestError(
                     .socketFailed, "the stream ended after \(bytes.count) bytes of \(count); the peer closed it early")
@@ -101,7 +111,7 @@ extension SocketStream {
     ///
     /// - Throws: `.socketFailed` (`EPIPE`, `ECONNRESET`; never a signal), `.socketClosed`, `.alreadyRegistered` if another task is writing,
     ///   `CancellationError`. A part may have been written then; the connection is of no use any more unless the protocol can tell.
-    public func write(_ bytes: RawSpan) async throws {
+    public func write(_ bytes: RawSpan, fileID: StaticString = #fileID, line: UInt = #line) async throws {
         try await socket.begin(.writable)
         defer { socket.end(.writable) }
         var rest = bytes
@@ -110,36 +120,40 @@ extension SocketStream {
             if let count {
                 rest = rest.extracting(droppingFirst: count)
             } else {
-                try await socket.wait(.writable)
+                try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
             }
         }
     }
 
-    /// Writes all of `bytes`, which stay allocated until this returns. As ``write(_:)-(RawSpan)``.
-    public func write(_ bytes: UnsafeRawBufferPointer) async throws {
-        try await write(bytes.bytes)
+    /// Writes all of `bytes`, which stay allocated until this returns. As `write(_:)`.
+    public func write(
+        _ bytes: UnsafeRawBufferPointer, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await write(bytes.bytes, fileID: fileID, line: line)
     }
 
-    /// Writes all of `bytes`. As ``write(_:)-(RawSpan)``.
-    public func write(_ bytes: [UInt8]) async throws {
-        try await write(bytes.span.bytes)
+    /// Writes all of `bytes`. As `write(_:)`.
+    public func write(_ bytes: [UInt8], fileID: StaticString = #fileID, line: UInt = #line) async throws {
+        try await write(bytes.span.bytes, fileID: fileID, line: line)
     }
 
-    /// Writes `text` as UTF-8. As ``write(_:)-(RawSpan)``.
-    public func write(_ text: String) async throws {
-        try await write(text.utf8.span.bytes)
+    /// Writes `text` as UTF-8. As `write(_:)`.
+    public func write(_ text: String, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+        try await write(text.utf8.span.bytes, fileID: fileID, line: line)
     }
 
     /// Writes what the kernel takes now, and waits only if it takes nothing.
     ///
     /// - Returns: How many bytes were written, at least 1 unless `bytes` is empty.
-    public func writeSome(_ bytes: RawSpan) async throws -> Int {
+    public func writeSome(
+        _ bytes: RawSpan, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
         try await socket.begin(.writable)
         defer { socket.end(.writable) }
         while !bytes.isEmpty {
             let count = try bytes.withUnsafeBytes { bytes throws(GuestError) in try socket.send(bytes) }
             if let count { return count }
-            try await socket.wait(.writable)
+            try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
         }
         return 0
     }

@@ -28,7 +28,7 @@ public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
         /// The next connection; `nil` once the listener is closed.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> Stream? {
             do {
-                return connections.make(try await connections.listener.accept())
+                return connections.make(try await connections.listener.accept(CallSite()))
             } catch let error as GuestError where error.code == .socketClosed {
                 return nil
             }

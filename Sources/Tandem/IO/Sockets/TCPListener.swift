@@ -20,7 +20,7 @@ public struct TCPListener: Sendable {
     ///
     /// - Parameters:
     ///   - address: Port 0 lets the kernel choose one; see ``localAddress``.
-    ///   - backlog: How many connections the kernel keeps for ``accept()``.
+    ///   - backlog: How many connections the kernel keeps for `accept()`.
     ///   - reusePort: See ``SocketOption/reusePort``.
     ///   - ipv6Only: See ``SocketOption/ipv6Only``.
     /// - Throws: `.socketFailed` with the address and what the kernel said (`EADDRINUSE`, say).
@@ -45,8 +45,10 @@ public struct TCPListener: Sendable {
     /// When descriptors have run out it tries again in growing pauses, and the log says so.
     ///
     /// - Throws: `.socketClosed`, `.alreadyRegistered` if another task is accepting, `CancellationError`. No connection is lost by these.
-    public func accept() async throws -> TCPStream { TCPStream(accepted: try await socket.accept()) }
+    public func accept(fileID: StaticString = #fileID, line: UInt = #line) async throws -> TCPStream {
+        TCPStream(accepted: try await socket.accept(CallSite(fileID: fileID, line: line)))
+    }
 
-    /// Stops listening. A task in ``accept()`` gets `.socketClosed`; connections that were accepted stay.
+    /// Stops listening. A task in `accept()` gets `.socketClosed`; connections that were accepted stay.
     public func close() { socket.close() }
 }

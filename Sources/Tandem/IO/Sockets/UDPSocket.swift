@@ -54,7 +54,7 @@ public struct UDPSocket: Sendable {
     /// This end's address, with the port that the kernel chose; `nil` once closed.
     public var localAddress: SocketAddress? { socket.localAddress }
 
-    /// Closes the socket. A task in ``receive(upTo:)`` gets `.socketClosed`. Any thread; harmless when repeated.
+    /// Closes the socket. A task in `receive(upTo:)` gets `.socketClosed`. Any thread; harmless when repeated.
     public func close() { socket.close() }
 }
 
@@ -87,18 +87,22 @@ extension UDPSocket {
     ///
     /// - Throws: `.socketFailed`, `.socketClosed`, `.alreadyRegistered` if another task is receiving, `CancellationError`: then no datagram was
     ///   taken.
-    public func receive(into buffer: inout MutableRawSpan) async throws -> Arrival {
+    public func receive(
+        into buffer: inout MutableRawSpan, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Arrival {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
             let arrival = try buffer.withUnsafeMutableBytes { bytes throws(GuestError) in try take(into: bytes) }
             if let arrival { return arrival }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
-    /// Waits for a datagram of up to `limit` bytes; a longer one is cut. Errors as ``receive(into:)``.
-    public func receive(upTo limit: Int = 65_535) async throws -> Datagram {
+    /// Waits for a datagram of up to `limit` bytes; a longer one is cut. Errors as `receive(into:)`.
+    public func receive(
+        upTo limit: Int = 65_535, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Datagram {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
@@ -112,7 +116,7 @@ extension UDPSocket {
             if let arrival {
                 return Datagram(bytes: bytes, sender: arrival.sender, isTruncated: arrival.isTruncated)
             }
-            try await socket.wait(.readable)
+            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
@@ -137,21 +141,27 @@ extension UDPSocket {
     /// - Parameter peer: Where to; `nil` for a socket that was made by ``connected(to:on:)``.
     /// - Throws: `.socketFailed` (`EMSGSIZE` for more than the way there allows, 65,507 bytes at the most), `.socketClosed`, `CancellationError`: then
     ///   nothing was sent.
-    public func send(_ bytes: RawSpan, to peer: SocketAddress? = nil) async throws {
+    public func send(
+        _ bytes: RawSpan, to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
         try await socket.takeBreath()
         while try bytes.withUnsafeBytes({ bytes throws(GuestError) in try push(bytes, to: peer) }) == nil {
-            try await socket.wait(.writable)
+            try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
         }
     }
 
-    /// Sends one datagram. As ``send(_:to:)-(RawSpan,_)``.
-    public func send(_ bytes: [UInt8], to peer: SocketAddress? = nil) async throws {
-        try await send(bytes.span.bytes, to: peer)
+    /// Sends one datagram. As `send(_:to:)`.
+    public func send(
+        _ bytes: [UInt8], to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await send(bytes.span.bytes, to: peer, fileID: fileID, line: line)
     }
 
-    /// Sends `text` as UTF-8 in one datagram. As ``send(_:to:)-(RawSpan,_)``.
-    public func send(_ text: String, to peer: SocketAddress? = nil) async throws {
-        try await send(text.utf8.span.bytes, to: peer)
+    /// Sends `text` as UTF-8 in one datagram. As `send(_:to:)`.
+    public func send(
+        _ text: String, to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
+        try await send(text.utf8.span.bytes, to: peer, fileID: fileID, line: line)
     }
 
     private func push(_ bytes: UnsafeRawBufferPointer, to peer: SocketAddress?) throws(GuestError) -> Int? {

@@ -88,10 +88,12 @@ public struct UnixListener: Sendable {
         return address.withRaw { Glibc.connect(fd, $0, $1) != 0 && errno == ECONNREFUSED }
     }
 
-    /// Waits for the next connection. As ``TCPListener/accept()``.
-    public func accept() async throws -> UnixStream { UnixStream(try await socket.accept()) }
+    /// Waits for the next connection. As `TCPListener.accept()`.
+    public func accept(fileID: StaticString = #fileID, line: UInt = #line) async throws -> UnixStream {
+        UnixStream(try await socket.accept(CallSite(fileID: fileID, line: line)))
+    }
 
-    /// Stops listening, and removes the file. A task in ``accept()`` gets `.socketClosed`.
+    /// Stops listening, and removes the file. A task in `accept()` gets `.socketClosed`.
     public func close() { socket.close() }
 }
 
