@@ -30,7 +30,9 @@ extension SDL {
                     guest.tick()
                     for count in 1...3 {
                         kill(getpid(), SIGINT)
-                        guard guest.work(event: { if $0.type == SDL_QUIT.rawValue { quits += 1 } }, until: { taken == count })
+                        guard
+                            guest.work(
+                                event: { if $0.type == SDL_QUIT.rawValue { quits += 1 } }, until: { taken == count })
                         else { exit(4) }
                     }
                     guard guest.work(until: { !isTaking }), quits == 0 else { exit(5) }
