@@ -4,6 +4,7 @@
 //         knows a test framework, so that both of Swift's can use it.
 // Owner:  the thread that calls `run`, which becomes the UI thread of each host made.
 
+import Dispatch
 import Foundation
 import Glibc
 public import Tandem
@@ -202,9 +203,98 @@ public enum HostConformance {
                 }
             }
         },
-        Behaviour("loops may follow each other on one thread, and leave no descriptor") { makeHost in
-            func descriptors() -> Int {
-                (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? 0
+        Behaviour("closing from a task and from the frame, twice, ends what waits") { makeHost in
+            for fromTask in [true, false] {
+                try with(makeHost) { host, loop in
+                    var outcome: Result<Void, any Error>?
+                    loop.run({ try await loop.sleep(for: .seconds(1000)) }) { outcome = $0 }
+                    if fromTask {
+                        loop.run({
+                            try await loop.sleep(for: .milliseconds(1))
+                            loop.close()
+                        })
+                    } else {
+                        var isReady = false
+                        loop.callLater(.milliseconds(1)) { isReady = true }
+                        _ = host.run(within: limit) { isReady }
+                        loop.close()
+                    }
+                    try expect(host.run(within: limit) { outcome != nil }, "the run was not ended, task: \(fromTask)")
+                    loop.close()
+                }
+            }
+        },
+        Behaviour("a close under eight posting threads runs every post that was accepted") { makeHost in
+            try with(makeHost) { host, loop in
+                let ran = Cell(0)
+                let accepted = Cell(0)
+                let lock = NSLock()
+                let done = DispatchGroup()
+                for _ in 0..<8 {
+                    done.enter()
+                    Thread.detachNewThread {
+                        var count = 0
+                        while (try? loop.post { ran.value += 1 }) != nil { count += 1 }
+                        lock.withLock { accepted.value += count }
+                        done.leave()
+                    }
+                }
+                _ = host.run(within: limit) { ran.value > 1000 }
+                loop.close()
+                try expect(done.wait(timeout: .now() + 20) == .success, "a thread goes on posting to a closed loop")
+                try expect(ran.value == accepted.value, "\(ran.value) of \(accepted.value) accepted posts ran")
+            }
+        },
+        Behaviour("a deadline that the frame moves is obeyed, earlier and later") { makeHost in
+            try with(makeHost) { host, loop in
+                for delay in [3, 60] {
+                    var fired: ContinuousClock.Instant?
+                    let first = loop.callLater(.milliseconds(30)) {}
+                    // The backend sleeps by the first deadline before it is moved.
+                    var isAsleep = false
+                    loop.callSoon { isAsleep = true }
+                    _ = host.run(within: limit) { isAsleep }
+                    first.cancel()
+                    let deadline = loop.now.advanced(by: .milliseconds(delay))
+                    loop.callAt(deadline) { fired = loop.now }
+                    try expect(host.run(within: limit) { fired != nil }, "the timer of \(delay) ms did not fire")
+                    try expect(fired! >= deadline, "the timer of \(delay) ms was early")
+                    try expect(loop.statistics.timers == 0, "\(loop.statistics.timers) timers are left")
+                }
+            }
+        },
+        Behaviour("waking a host for nothing runs nothing") { makeHost in
+            try with(makeHost) { host, loop in
+                for _ in 0..<100 { loop.callSoon {}.cancel() }
+                _ = host.run(within: .milliseconds(50)) { false }
+                let statistics = loop.statistics
+                try expect(statistics.callbacks == 0 && statistics.jobs == 0, "\(statistics.callbacks) callbacks ran")
+            }
+        },
+        Behaviour("a host that does not tick is asked once, and catches up") { makeHost in
+            try with(makeHost) { host, loop in
+                let ran = Cell(0)
+                let done = DispatchGroup()
+                let before = loop.statistics.hintsPosted
+                for _ in 0..<4 {
+                    done.enter()
+                    Thread.detachNewThread {
+                        for _ in 0..<10_000 { try? loop.post { ran.value += 1 } }
+                        done.leave()
+                    }
+                }
+                for number in 0..<1000 { loop.callLater(.microseconds(number)) { ran.value += 1 } }
+                // Nobody ticks meanwhile.
+                try expect(done.wait(timeout: .now() + 20) == .success, "a post waits for a tick")
+                let asked = loop.statistics.hintsPosted - before
+                try expect(asked <= 2, "the host was asked \(asked) times without having ticked")
+                try expect(
+                    host.run(within: limit) { ran.value == 41_000 }, "\(ran.value) of 41000 pieces of work ran")
+            }
+        },
+        Behaviour("loops may follow each other on one thread, and leave no descriptor and no thread") { makeHost in
+            func count(_ folder: String) -> Int {
+                (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/\(folder)"))?.count ?? 0
             }
             func round() throws {
                 try with(makeHost) { host, loop in
@@ -214,11 +304,12 @@ public enum HostConformance {
                 }
             }
             try round()
-            let before = descriptors()
-            for _ in 0..<50 { try round() }
-            // Other threads may open some of their own meanwhile; fifty loops would leave a hundred.
-            let after = descriptors()
-            try expect(after < before + 40, "\(before) descriptors before, \(after) after")
+            let before = (count("fd"), count("task"))
+            for _ in 0..<200 { try round() }
+            // Other threads may open some of their own meanwhile; two hundred loops would leave four hundred, and as many threads.
+            let after = (count("fd"), count("task"))
+            try expect(after.0 < before.0 + 100, "\(before.0) descriptors before, \(after.0) after")
+            try expect(after.1 < before.1 + 100, "\(before.1) threads before, \(after.1) after")
         },
     ]
 }
