@@ -128,6 +128,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "DocumentationTests", swiftSettings: settings),
+        .testTarget(name: "SimulationXCTests", dependencies: ["Tandem", "TandemTesting"], swiftSettings: settings),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

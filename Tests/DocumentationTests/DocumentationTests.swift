@@ -21,6 +21,18 @@ import Testing
         #expect(block == program.joined(separator: "\n"))
     }
 
+    @Test func theReadmesSimulationIsATest() throws {
+        let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        let section = try #require(readme.components(separatedBy: "## Testing\n").last)
+        let block = try #require(
+            section.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
+        let test = try String(
+            contentsOf: root.appendingPathComponent("Tests/TandemSDLTests/ReadmeTests.swift"), encoding: .utf8)
+        let marked = try #require(test.components(separatedBy: "            // README\n").dropFirst().first)
+        let lines = marked.split(separator: "\n", omittingEmptySubsequences: false).map { $0.dropFirst(12) }
+        #expect(block == lines.joined(separator: "\n"))
+    }
+
     @Test func everyExampleIsShortAndBeginsWithItsIdea() throws {
         let folder = root.appendingPathComponent("Examples")
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
