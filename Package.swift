@@ -121,7 +121,8 @@ let package = Package(
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [
-                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CSDLVideo", "MainActorProbe", "07-main-actor",
+                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CSDLVideo", "MainActorProbe",
+                "07-main-actor",
                 "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
