@@ -100,10 +100,17 @@ extension Simulation {
         return [script.next, deadline].compactMap { $0 }.min().map { $0 - start }
     }
 
+    /// What runs between ticks is simulated, too, and sees the simulation's time.
+    private func showingTime(_ body: () throws -> Void) rethrows {
+        clock.show()
+        defer { clock.hide() }
+        try body()
+    }
+
     private func jump(to time: Duration) throws {
         let distance = time - elapsed
         if distance > .zero { clock.advance(by: distance) }
-        while let input = script.popDue(at: clock.elapsed) { try input() }
+        while let input = script.popDue(at: clock.elapsed) { try showingTime { try input() } }
         try settle()
     }
 
@@ -142,12 +149,12 @@ extension Simulation {
                 for _ in 0..<plan.steps { loop.run(.fixedUpdate, of: part) }
             }
             loop.run(.update, of: frame)
-            try update(frame)
+            try showingTime { try update(frame) }
             loop.run(.lateUpdate, of: frame)
             loop.run(.draw, of: frame)
         case .other(let hostFrame):
             hostFrame(framePeriod)
-            try update(frame)
+            try showingTime { try update(frame) }
         }
         try settle()
     }

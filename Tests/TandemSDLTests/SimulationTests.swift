@@ -96,6 +96,22 @@ extension SDL {
             }
         }
 
+        @Test func inputsAndFramesSeeTheSimulationsTime() throws {
+            try Simulation.run { simulation in
+                var seen: [Duration] = []
+                let start = ContinuousClock.now
+                var virtualStart = start
+                simulation.at(.zero) { virtualStart = ContinuousClock.now }
+                simulation.at(.seconds(100)) { seen.append(virtualStart.duration(to: ContinuousClock.now)) }
+                try simulation.advance(to: .seconds(200))
+                simulation.framePeriod = .seconds(50)
+                try simulation.run(frames: 1) { _ in seen.append(virtualStart.duration(to: ContinuousClock.now)) }
+                #expect(seen == [.seconds(100), .seconds(250)])
+                // Between them the test has the machine's.
+                #expect(start.duration(to: ContinuousClock.now) < .seconds(50))
+            }
+        }
+
         @Test func framesAreAPeriodApart() throws {
             try Simulation.run { simulation in
                 let log = Log(simulation)
