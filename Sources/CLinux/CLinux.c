@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -29,16 +30,40 @@ int tandem_epoll_pwait2(int epoll, struct epoll_event *events, int capacity, con
     return (int)syscall(SYS_epoll_pwait2, epoll, events, capacity, timeout, NULL, (size_t)0);
 }
 
+struct thread_start {
+    void *(*body)(void *);
+    void *argument;
+    char name[16];
+};
+
+// Both name the thread: the creator so that it has its name when the call returns, and itself so that its body never runs under
+// the creator's.
+static void *start_thread(void *raw) {
+    struct thread_start start = *(struct thread_start *)raw;
+    free(raw);
+    pthread_setname_np(pthread_self(), start.name);
+    return start.body(start.argument);
+}
+
 int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void *), void *argument) {
+    struct thread_start *start = calloc(1, sizeof *start);
+    if (start == NULL) {
+        return ENOMEM;
+    }
+    start->body = body;
+    start->argument = argument;
+    strncpy(start->name, name, sizeof start->name - 1);
     // A new thread inherits its creator's mask: block everything around the creation, so that no signal
     // can reach the thread before it blocks them itself.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(thread, NULL, body, argument);
+    int failure = pthread_create(thread, NULL, start_thread, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure == 0) {
         pthread_setname_np(*thread, name);
+    } else {
+        free(start);
     }
     return failure;
 }
