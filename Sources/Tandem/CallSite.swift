@@ -3,8 +3,9 @@
 
 /// A place in the source: the file and line of the call that scheduled something.
 public struct CallSite: Sendable, Hashable, CustomStringConvertible {
-    // Safe: points into a string literal, which lives as long as the program does.
-    private nonisolated(unsafe) let start: UnsafePointer<UInt8>
+    /// The address of the file's name, in halves, as a pointer would be aligned to 8 bytes and cost 4 in what carries the site.
+    private let startLow: UInt32
+    private let startHigh: UInt32
     /// The line, and in the low 12 bits the length of the name.
     private let lineAndCount: UInt32
 
@@ -18,14 +19,18 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
     public init(fileID: StaticString = #fileID, line: UInt = #line) {
         // A literal that is a single scalar has no pointer; a file's name never is one.
         let literal = fileID.hasPointerRepresentation ? fileID : "?/?"
-        start = literal.utf8Start
+        let start = UInt64(UInt(bitPattern: literal.utf8Start))
+        startLow = UInt32(truncatingIfNeeded: start)
+        startHigh = UInt32(truncatingIfNeeded: start >> 32)
         lineAndCount =
             UInt32(min(line, Self.mostLines)) << 12 | UInt32(min(literal.utf8CodeUnitCount, Self.longestName))
     }
 
     /// The module and file, as in `#fileID`.
     public var fileID: String {
-        String(decoding: UnsafeBufferPointer(start: start, count: Int(lineAndCount & 0xFFF)), as: UTF8.self)
+        // Safe: points into a string literal, which lives as long as the program does.
+        let start = UnsafePointer<UInt8>(bitPattern: UInt(UInt64(startHigh) << 32 | UInt64(startLow)))
+        return String(decoding: UnsafeBufferPointer(start: start, count: Int(lineAndCount & 0xFFF)), as: UTF8.self)
     }
 
     /// `Module/File.swift:line`.

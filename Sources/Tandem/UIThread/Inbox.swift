@@ -118,7 +118,8 @@ final class Inbox: Sendable {
 
 /// Entries in the order in which they came, taken out from the front.
 private struct Batch {
-    private static let mostKept = 4096
+    /// A megabyte and a bit.
+    private static let mostKept = 32_768
 
     // Safe: allocated in `grow`; the entries from `moved` to `end` are initialised; freed in `free`.
     private var entries: UnsafeMutablePointer<ReadyWork>?

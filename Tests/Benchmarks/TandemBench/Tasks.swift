@@ -14,6 +14,9 @@ private let hops = 2000
 private let awaits = 10
 
 @MainActor func tasks(_ options: Options) throws {
+    guard options.word("driver", "dummy") != "none" else {
+        throw Unsupported("driver=none: the main actor lives on an SDL guest")
+    }
     let stage = try Stage(options)
     let loop = stage.loop
     try measureTasks(
