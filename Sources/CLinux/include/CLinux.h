@@ -82,6 +82,15 @@ static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanos
 static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
+/// Lets `cycles` pass without touching memory, so that another core has the bus to itself.
+static inline void tandem_pause(uint64_t cycles) {
+    for (uint64_t start = tandem_cycles(); tandem_cycles() - start < cycles;) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
 /// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
 int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 

@@ -86,6 +86,7 @@ extension GuestLoop {
     /// Moves what has become ready into the queues.
     private func lookAround(_ tick: inout TickUnderWay) {
         if tick.report.passes > 0 {
+            if backstage.announced.contains(.inbox) { tick.letFloodGather() }
             let wasSpent = tick.isSpent
             noteTime(&tick)
             if isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: true) }
@@ -106,8 +107,10 @@ extension GuestLoop {
         if news.contains(.failure) { backendFailed() }
         collectDueTimers()
         if news.contains(.inbox) { inbox.announce() }
+        tick.gulp = 0
         if inbox.hasLeftovers {
-            counters.inboxEntries += inbox.empty(into: ready, limit: 1024)
+            tick.gulp = inbox.empty(into: ready, limit: 1024)
+            counters.inboxEntries += tick.gulp
         }
     }
 
@@ -334,6 +337,8 @@ struct TickUnderWay {
     var longest: Nanoseconds = 0
     var latency = LatencyRun()
     let cyclesUntilLook = tandem_cycles_in_10us()
+    /// What the last look into the inbox found.
+    var gulp = 0
     /// The budget is used up, the pass under way ends early.
     private(set) var isSpent = false
 
@@ -345,6 +350,14 @@ struct TickUnderWay {
 
     /// One pass, whatever it takes.
     private var isOnePass: Bool { budget == 0 }
+
+    /// Another thread posts faster than it is worth to look: each look takes the lock's memory away from it, and a look at every post
+    /// would cost both more than the posts. A few microseconds later there is a gulp.
+    func letFloodGather() {
+        if Self.flood.contains(gulp) { tandem_pause(cyclesUntilLook / 2) }
+    }
+
+    private static let flood = 4..<512
 
     /// Is the budget spent by now?
     mutating func notes(_ now: Nanoseconds) {

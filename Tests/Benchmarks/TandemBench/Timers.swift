@@ -12,8 +12,7 @@ import Tandem
     let loop = stage.loop
     var random = XorShift(seed: 0x2545_F491_4F6C_DD1D)
     let delays = (0..<count).map { _ in Int64(random.below(span)) }
-    var late = Samples(capacity: count)
-    var early = 0
+    let seen = Seen(count)
     // In this order: what is measured can only be later than what was asked for.
     let startTime = now()
     let start = loop.now
@@ -21,18 +20,29 @@ import Tandem
     for delay in delays {
         let deadline = startTime + delay
         loop.callAt(start.advanced(by: .nanoseconds(delay))) {
-            let lateness = now() - deadline
-            if lateness < 0 { early += 1 }
-            late.add(lateness)
+            seen.add(now() - deadline)
         }
     }
     let armed = now()
-    stage.rest { late.count == count }
+    stage.rest { seen.late.count == count }
     stage.close()
     metric("insert", "ns", Double(armed - begin) / Double(count))
-    metric("late_p50", "us", late.percentile(0.5) / 1000)
-    metric("late_p99", "us", late.percentile(0.99) / 1000)
-    metric("early", "count", early)
+    metric("late_p50", "us", seen.late.percentile(0.5) / 1000)
+    metric("late_p99", "us", seen.late.percentile(0.99) / 1000)
+    metric("early", "count", seen.early)
+}
+
+/// What the timers saw. One object, so that a closure captures one reference and its deadline.
+@MainActor private final class Seen {
+    private(set) var late: Samples
+    private(set) var early = 0
+
+    init(_ count: Int) { late = Samples(capacity: count) }
+
+    func add(_ lateness: Int64) {
+        if lateness < 0 { early += 1 }
+        late.add(lateness)
+    }
 }
 
 @MainActor func cancel(_ options: Options) throws {
