@@ -106,6 +106,21 @@ import Tandem
         })
         while slept.value < count { stage.rest() }
     }
+
+    let waited = Count()
+    allocations("allocs_per_frame_wait") { count in
+        waited.value = 0
+        loop.run({
+            for _ in 0..<count {
+                try await loop.nextFrame()
+                waited.value += 1
+            }
+        })
+        while waited.value < count {
+            loop.tick()
+            loop.run(.update, of: Frame(number: 0, time: loop.now, delta: .zero))
+        }
+    }
     for watch in watches { watch.cancel() }
     for run in sleeping { run.cancel() }
     stage.close()
