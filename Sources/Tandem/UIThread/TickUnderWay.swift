@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// TickUnderWay: the budget of a tick, and its figures so far.
+// Owner:  the UI thread, for as long as the tick runs.
+
+import CLinux
+
+/// The budget of a tick, and its figures so far.
+struct TickUnderWay {
+    /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
+    private static let hotPolls = 64
+    /// In virtual time no budget passes; this many passes end an endless chain of callbacks.
+    private static let virtualPasses = 10_000
+
+    let began: Nanoseconds
+    private let budget: Nanoseconds
+    private let isVirtual: Bool
+    private var pollsLeft = hotPolls
+    var report = TickReport()
+    /// The longest stretch between two looks at the clock.
+    var longest: Nanoseconds = 0
+    var latency = LatencyRun()
+    let cyclesUntilLook = tandem_cycles_in_10us()
+    /// What the last look into the inbox found.
+    var gulp = 0
+    /// The budget is used up, the pass under way ends early.
+    private(set) var isSpent = false
+
+    init(budget: Nanoseconds, began: Nanoseconds, isVirtual: Bool) {
+        self.budget = budget
+        self.began = began
+        self.isVirtual = isVirtual
+    }
+
+    /// One pass, whatever it takes.
+    private var isOnePass: Bool { budget == 0 }
+
+    /// Another thread posts faster than it is worth to look: each look takes the lock's memory away from it, and a look at every post
+    /// would cost both more than the posts. A few microseconds later there is a gulp.
+    func letFloodGather() {
+        if Self.flood.contains(gulp) { tandem_pause(cyclesUntilLook / 2) }
+    }
+
+    private static let flood = 4..<512
+
+    /// Is the budget spent by now?
+    mutating func notes(_ now: Nanoseconds) {
+        if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
+    }
+
+    /// Ends it, as the recorded one ended here.
+    mutating func end() { isSpent = true }
+
+    /// After a pass: is there to be another?
+    var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }
+
+    /// May the tick, which keeps the turn, poll again? Not at its very start, and with work in the queue only now and then.
+    mutating func maySpinOnce(queueIsEmpty: Bool) -> Bool {
+        guard report.passes > 0, pollsLeft > 0, queueIsEmpty || report.passes % 8 == 0 else { return false }
+        pollsLeft -= 1
+        return true
+    }
+
+    func overrun(at now: Nanoseconds) -> Nanoseconds {
+        isOnePass || isVirtual ? 0 : max(0, now - began - budget)
+    }
+}
+
+/// Latencies in a row that are the same, as those of one batch are, so that they cost one entry together.
+struct LatencyRun {
+    private var value: Nanoseconds = 0
+    private var count = 0
+
+    @inline(__always) mutating func record(_ nanoseconds: Nanoseconds, into histogram: inout LatencyHistogram) {
+        if nanoseconds != value {
+            flush(into: &histogram)
+            value = nanoseconds
+        }
+        count += 1
+    }
+
+    mutating func flush(into histogram: inout LatencyHistogram) {
+        if count > 0 { histogram.record(value, times: count) }
+        count = 0
+    }
+}
