@@ -35,7 +35,7 @@ extension Core {
                 #expect(log.count == 1)
                 #expect(
                     log.first?.contains(
-                        "the task started at TandemTests/SceneTests.swift:\(line.value) did not end within 1.0 seconds")
+                        "the task started at TandemTests/SceneEndTests.swift:\(line.value) did not end within 1.0 seconds")
                         == true)
                 #expect(stage.loop.runs.isEmpty)
                 // It goes on, and its error is nobody's any more.
@@ -169,7 +169,7 @@ extension Core {
                 stage.pass(for: .seconds(5))
                 #expect(journal.value == [])
                 #expect(stage.log.lines.count == 7)
-                #expect(stage.log.lines.allSatisfy { $0.contains("TandemTests/SceneTests.swift:") })
+                #expect(stage.log.lines.allSatisfy { $0.contains("TandemTests/SceneEndTests.swift:") })
                 #expect(stage.errors.value == [])
                 stage.expectNothingLeft()
             }
@@ -228,7 +228,7 @@ extension Core {
             }
             let error = #expect(throws: GuestError.self) { try outcome.value?.get() }
             #expect(error?.code == .abandoned)
-            #expect(log.lines.contains { $0.contains("SceneTests.swift") && $0.contains("given up") })
+            #expect(log.lines.contains { $0.contains("SceneEndTests.swift") && $0.contains("given up") })
         }
 
         @Test func aBackendFailureEndsTheScene() throws {
