@@ -110,7 +110,7 @@ check("a cancelled wait for a descriptor", cancelled { try await guest.loop.read
 check("nothing is left behind", guest.loop.waiting.isEmpty && !guest.loop.hasFrameWaiters)
 
 var ended = 0
-let rounds = 20_000
+let rounds = 100_000
 let canceller = DispatchQueue(label: "canceller")
 for round in 0..<rounds {
     let task = Task { @MainActor in
