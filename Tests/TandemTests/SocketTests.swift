@@ -194,8 +194,12 @@ extension Core.SocketTests {
         }
     }
 
-    /// The same memory, however many messages went there and back.
-    @Test func anEchoKeepsNoMemory() throws {
+    /// The same memory, however many messages went there and back. In a process of its own, since the whole process is measured.
+    @Test func anEchoKeepsNoMemory() async {
+        await #expect(processExitsWith: .success) { try Self.measureAnEcho() }
+    }
+
+    private static func measureAnEcho() throws {
         try onLoop { loop in
             let (client, server) = try UnixStream.pair(on: loop)
             let echo = Task(executorPreference: loop) {
@@ -211,14 +215,21 @@ extension Core.SocketTests {
             func rounds(_ count: Int) async throws {
                 for _ in 0..<count {
                     try await client.write(message)
-                    #expect(try await client.read(into: buffer) == 64)
+                    guard try await client.read(into: buffer) == 64 else { exit(2) }
                 }
             }
             try await rounds(500)
-            let before = test_allocated_bytes()
-            try await rounds(5000)
-            let growth = test_allocated_bytes() - before
-            #expect(growth < 20_000, "\(growth) bytes more after 5,000 messages")
+            // Other threads may allocate meanwhile; an echo that kept something would do so each time.
+            var growths: [Int] = []
+            while growths.count < 10, (growths.min() ?? .max) >= 20_000 {
+                let before = test_allocated_bytes()
+                try await rounds(5000)
+                growths.append(test_allocated_bytes() - before)
+            }
+            if growths.min()! >= 20_000 {
+                print("bytes more after 5,000 messages each: \(growths)")
+                exit(3)
+            }
             client.close()
             try await echo.value
         }
