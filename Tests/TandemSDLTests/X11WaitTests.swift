@@ -21,7 +21,9 @@ extension SDL {
             defer { SDL_Quit() }
             let guest = try SDLGuest(handlesInterrupts: false)
             defer { guest.close() }
-            let window = try #require(SDL_CreateWindow("X11WaitTests", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue))
+            // Not within the macro, which lets a string's bytes go before the call that they are for.
+            let made = SDL_CreateWindow("X11WaitTests", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
+            let window = try #require(made)
             defer { SDL_DestroyWindow(window) }
             try #require(tandem_x11_connection() >= 0)
             try body(guest, window)

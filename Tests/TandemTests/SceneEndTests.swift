@@ -35,7 +35,8 @@ extension Core {
                 #expect(log.count == 1)
                 #expect(
                     log.first?.contains(
-                        "the task started at TandemTests/SceneEndTests.swift:\(line.value) did not end within 1.0 seconds")
+                        "the task started at TandemTests/SceneEndTests.swift:\(line.value) did not end within 1.0 seconds"
+                    )
                         == true)
                 #expect(stage.loop.runs.isEmpty)
                 // It goes on, and its error is nobody's any more.
