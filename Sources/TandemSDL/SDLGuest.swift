@@ -157,15 +157,19 @@ public import CSDL2
 extension SDLGuest {
     /// Keeps `frames` as the frame loop under way.
     func whileRunning<Result>(_ frames: RunningFrames, _ body: () -> Result) -> Result {
-        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
+        requireNoneRunning()
         running = frames
         defer { running = nil }
         return body()
     }
 
+    private func requireNoneRunning() {
+        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
+    }
+
     /// Has the main executor run `frames`, until they end.
     func hand(_ frames: RunningFrames) async throws {
-        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
+        requireNoneRunning()
         guard loop.isDriven else {
             throw GuestError(
                 .hostFailed,
@@ -181,7 +185,7 @@ extension SDLGuest {
     }
 
     /// Called by the main executor, again and again: one frame, or one idle wait where no frames are wanted.
-    fileprivate func drive() {
+    private func drive() {
         if let running {
             if running.step() { return }
             // The task that waits for the end goes on in the next tick, which is the next round's.

@@ -50,7 +50,8 @@ extension GuestLoop {
         Frames(loop: self, phase: phase, site: CallSite(fileID: fileID, line: line))
     }
 
-    private func frame(
+    /// One wait for a frame: what all the others are made of.
+    fileprivate func frame(
         _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isolation: isolated (any Actor)?
     ) async throws -> Frame {
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
@@ -67,13 +68,6 @@ extension GuestLoop {
                 return try await withUnsafeThrowingContinuation(isolation: isolation) { waiter.begin($0) }
             }, onCancel: { waiter.cancel(wait) }, isolation: isolation)
     }
-
-    /// What ``frames`` iterates with.
-    fileprivate func nextFrame(
-        _ phase: FramePhase, _ site: CallSite, isolation: isolated (any Actor)?
-    ) async throws -> Frame {
-        try await frame(phase, nil, site, isolation: isolation)
-    }
 }
 
 /// The frames of a loop's host, as a sequence that ends with its task or its loop.
@@ -88,7 +82,7 @@ public struct Frames: AsyncSequence, Sendable {
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.
         public mutating func next(isolation: isolated (any Actor)?) async -> Frame? {
-            try? await frames.loop.nextFrame(frames.phase, frames.site, isolation: isolation)
+            try? await frames.loop.frame(frames.phase, nil, frames.site, isolation: isolation)
         }
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.
