@@ -153,7 +153,7 @@ public final class GuestLoop: @unchecked Sendable {
             OpenLoops.leave(thread)
             throw error
         }
-        callbacks.loop = self
+        callbacks.loop = .passUnretained(self)
         registrations.onStale = { [unowned self] in descriptorWasClosed($0, $1) }
     }
 

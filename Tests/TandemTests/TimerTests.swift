@@ -136,16 +136,11 @@ extension Core.TimerTests {
         }
     }
 
-    @Test(arguments: [1, 2, 3, 5, 8, 13]) func theHeapKeepsItsInvariantsUnderRandomUse(seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3, 5, 8, 13], [50, 1_000_000]) func theHeapKeepsItsInvariantsUnderRandomUse(
+        seed: UInt64, span: Int64
+    ) throws {
         try withLoop { _, loop in
-            struct Random: RandomNumberGenerator {
-                var state: UInt64
-                mutating func next() -> UInt64 {
-                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                    return state ^ state >> 31
-                }
-            }
-            var random = Random(state: seed)
+            var random = SeededRandom(state: seed)
             let heap = TimerHeap(table: loop.callbacks)
             var model: [(deadline: Int64, order: Int, handle: CallbackHandle)] = []
             for order in 0..<3000 {
@@ -164,13 +159,52 @@ extension Core.TimerTests {
                     loop.callbacks.free(first.handle.slot)
                 default:
                     let handle = loop.callbacks.add(.call {}, .sleepers, CallSite())
-                    let deadline = Int64.random(in: 0..<50, using: &random)
+                    let deadline = Int64.random(in: 0..<span, using: &random)
                     heap.insert(handle.slot, deadline: deadline)
                     model.append((deadline, order, handle))
                 }
                 heap.checkInvariants()
                 #expect(heap.count == model.count)
             }
+        }
+    }
+
+    /// Deadlines as a game has them, and as the choice of a horizon likes them least.
+    @Test(arguments: ["spread", "rising", "falling", "equal", "one near", "one far", "hidden from the sample"])
+    func theHorizonMovesOnUntilAllHaveComeInOrder(shape: String) throws {
+        try withLoop { _, loop in
+            let heap = TimerHeap(table: loop.callbacks)
+            let count = 4000
+            var random = SeededRandom(state: 7)
+            let deadlines = (0..<count).map { index -> Int64 in
+                switch shape {
+                case "spread": .random(in: 0..<1_000_000_000, using: &random)
+                case "rising": Int64(index)
+                case "falling": Int64(count - index)
+                case "equal": 5
+                case "one near": index == count / 2 ? 1 : 1_000_000
+                case "one far": index == count / 2 ? .max : Int64(index % 10)
+                default: index % 125 == 0 ? Int64(index) : 1_000_000_000 + Int64(index)
+                }
+            }
+            let slots = deadlines.map { deadline in
+                let slot = loop.callbacks.add(.call {}, .sleepers, CallSite()).slot
+                heap.insert(slot, deadline: deadline)
+                return slot
+            }
+            heap.checkInvariants()
+            let expected = (0..<count).sorted { (deadlines[$0], $0) < (deadlines[$1], $1) }.filter {
+                deadlines[$0] != .max
+            }
+            var popped: [Int64] = []
+            while let due = heap.popDue(at: heap.firstDeadline) {
+                popped.append(due.deadline)
+                if popped.count % 100 == 0 { heap.checkInvariants() }
+                #expect(due.slot == slots[expected[popped.count - 1]])
+                _ = loop.callbacks.take(due.slot)
+                loop.callbacks.free(due.slot)
+            }
+            #expect(popped == expected.map { deadlines[$0] })
         }
     }
 
@@ -184,6 +218,15 @@ extension Core.TimerTests {
         #expect(BackendTimeout.nanoseconds(1_000_001).milliseconds == 2)
         #expect(BackendTimeout.nanoseconds(.max).milliseconds == .max)
         #expect(Duration(secondsComponent: 0, attosecondsComponent: 1).nanosecondsRoundedUp == 1)
+        var random = SystemRandomNumberGenerator()
+        for bits in 0..<126 {
+            let attoseconds = Int128.random(in: 0...(1 << bits), using: &random)
+            let exact = min((attoseconds + 999_999_999) / 1_000_000_000, Int128(Int64.max))
+            #expect(
+                Duration(attoseconds: attoseconds).nanosecondsRoundedUp == Int64(exact), "\(attoseconds) attoseconds")
+            let whole = Int64(truncatingIfNeeded: attoseconds) >> 2
+            #expect(Duration.nanoseconds(whole).nanosecondsRoundedUp == whole)
+        }
         #expect(Duration.seconds(Int64.max).nanosecondsRoundedUp == .max)
         #expect(Duration.seconds(Int64.min).nanosecondsRoundedUp == .min)
     }
@@ -253,5 +296,15 @@ extension Core.TimerTests {
             #expect(LatencyHistogram.upperBound(of: index) >= value)
             #expect(index == 0 || LatencyHistogram.upperBound(of: index - 1) < value)
         }
+    }
+}
+
+/// The same numbers in each run.
+private struct SeededRandom: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ state >> 31
     }
 }

@@ -61,15 +61,18 @@ extension Nanoseconds {
 extension Duration {
     /// Whole nanoseconds, rounded up so that no deadline is early; clamped to what 64 bits hold (292 years).
     package var nanosecondsRoundedUp: Int64 {
-        let (high, low) = (attoseconds >> 64, UInt64(truncatingIfNeeded: attoseconds))
-        // What fits is one division of the processor's; 128 bits are otherwise divided by a function.
-        guard high >= 0, high < 1_000_000_000 else {
-            if high > 0 { return .max }
+        guard attoseconds >= 0, attoseconds < Int128(Int64.max) * 1_000_000_000 else {
             // Rounding towards zero is rounding up here.
-            return Int64(clamping: attoseconds / 1_000_000_000)
+            return attoseconds > 0 ? .max : Int64(clamping: attoseconds / 1_000_000_000)
         }
-        let (quotient, remainder) = UInt64(1_000_000_000).dividingFullWidth((UInt64(high), low))
-        return Int64(clamping: quotient).addingClamped(remainder > 0 ? 1 : 0)
+        // 128 bits are divided by a function. With 10^9 = 2^9 * 5^9 what is left has 85 bits, two digits of 32 and more: divided on paper,
+        // each digit costs a multiplication.
+        let (left, divisor) = (attoseconds >> 9, UInt64(1_953_125))
+        let high = UInt64(truncatingIfNeeded: left >> 32).quotientAndRemainder(dividingBy: divisor)
+        let low = (high.remainder << 32 | UInt64(truncatingIfNeeded: left) & 0xFFFF_FFFF).quotientAndRemainder(
+            dividingBy: divisor)
+        let isExact = low.remainder == 0 && attoseconds & 511 == 0
+        return Int64(high.quotient << 32 | low.quotient) + (isExact ? 0 : 1)
     }
 
     /// So many nanoseconds; the standard library's way takes a call and a check for overflow, which cannot happen.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // TimerHeap: which timer is next.
-// Idea:   a 4-ary heap of 16 bytes for each timer: its deadline and the number of its record. For equal deadlines the record says
-//         which was armed first. A timer that is cancelled leaves a gravestone, which goes when it comes to the top or when
-//         half of the heap are gravestones: nothing has to know its place in the heap, so that moving an entry touches the
-//         heap's own memory only. The top is never a gravestone.
+// Idea:   16 bytes for each timer: its deadline and the number of its record. For equal deadlines the record says which was armed
+//         first. The timers up to a horizon are a 4-ary heap; behind them in the same array are the later ones, in no order.
+//         When the heap has run empty, the nearest eighth of the others moves into it. Arming a timer beyond the horizon is
+//         appending, and one that is cancelled before its time comes near never costs more.
+//         A timer that is cancelled leaves a gravestone, which goes when it comes to the top or when half of all are
+//         gravestones: nothing has to know its place, so that moving an entry touches the array only. The top is never a
+//         gravestone.
 // Owner:  the UI thread. The backend sees only the first deadline, as one published number.
 // Breaks: a record freed while its number stands here; only this type frees the records of its timers.
 //
@@ -19,6 +22,8 @@ final class TimerHeap {
     private static let leastCapacity = 60
     /// Below this many gravestones no heap is worth tidying.
     private static let leastGravestones = 64
+    /// How many deadlines are looked at to find a new horizon: an odd look at many timers, never a sort of them.
+    private static let sampleSize = 32
 
     private let table: CallbackTable
     // Safe: allocated in `grow`, filled up to `stored`, freed in deinit. The fourth entry of the block is the heap's first, so
@@ -26,6 +31,10 @@ final class TimerHeap {
     @exclusivity(unchecked) private var entries: UnsafeMutablePointer<Entry>
     @exclusivity(unchecked) private var capacity = 0
     @exclusivity(unchecked) private var stored = 0
+    /// The first so many entries are the heap: none only if nothing is stored.
+    @exclusivity(unchecked) private var near = 0
+    /// The heap's deadlines are not later, all others are.
+    @exclusivity(unchecked) private var horizon = Nanoseconds.min
     @exclusivity(unchecked) private var gravestones = 0
 
     init(table: CallbackTable) {
@@ -45,11 +54,20 @@ final class TimerHeap {
     /// Adds a record of the table's. O(log n), O(1) in the mean.
     func insert(_ slot: UInt32, deadline: Nanoseconds) {
         if stored == capacity { grow() }
+        let entry = Entry(deadline: deadline, slot: slot)
+        if stored == 0 { horizon = deadline }
+        if deadline > horizon {
+            entries[stored] = entry
+        } else {
+            // The first of the later ones makes room.
+            if near < stored { entries[stored] = entries[near] }
+            near += 1
+            siftUp(entry, from: near - 1)
+        }
         stored += 1
-        siftUp(Entry(deadline: deadline, slot: slot), from: stored - 1)
     }
 
-    /// Removes the first timer if its deadline has come; the caller holds its record from then on. O(log n).
+    /// Removes the first timer if its deadline has come; the caller holds its record from then on. O(log n) in the mean.
     func popDue(at now: Nanoseconds) -> (slot: UInt32, deadline: Nanoseconds)? {
         // `never` is not a time that comes.
         guard stored > 0, entries.pointee.deadline <= now, entries.pointee.deadline != .never else { return nil }
@@ -73,6 +91,7 @@ final class TimerHeap {
         let actions = sorted.map { table.take($0.slot) }
         for index in 0..<stored { table.free(entries[index].slot) }
         stored = 0
+        near = 0
         gravestones = 0
         return actions
     }
@@ -109,9 +128,42 @@ final class TimerHeap {
 extension TimerHeap {
     private func removeFirst() -> Entry {
         let first = entries.pointee
+        near -= 1
+        if near > 0 { siftDown(entries[near], from: 0) }
         stored -= 1
-        if stored > 0 { siftDown(entries[stored], from: 0) }
+        if near < stored { entries[near] = entries[stored] }
+        if near == 0 { moveHorizon() }
         return first
+    }
+
+    /// Fills the empty heap with about an eighth of what is stored. O(n), once in n/8 timers.
+    private func moveHorizon() {
+        guard stored > 0 else { return }
+        horizon = stored > Self.sampleSize ? sampledEighth() : .max
+        for index in 0..<stored where entries[index].deadline <= horizon {
+            let entry = entries[index]
+            entries[index] = entries[near]
+            entries[near] = entry
+            near += 1
+        }
+        if near < stored / 64 {
+            // The sample was not like the rest. Few must not be paid for with a look at all, again and again.
+            near = stored
+        }
+        if near == stored { horizon = (0..<stored).reduce(.min) { max($0, entries[$1].deadline) } }
+        makeHeap()
+    }
+
+    /// A deadline that about an eighth of what is stored does not exceed.
+    private func sampledEighth() -> Nanoseconds {
+        withUnsafeTemporaryAllocation(of: Nanoseconds.self, capacity: Self.sampleSize) { memory in
+            var sample = memory
+            for index in 0..<Self.sampleSize {
+                sample.initializeElement(at: index, to: entries[index * stored / Self.sampleSize].deadline)
+            }
+            sample.sort()
+            return sample[Self.sampleSize / 8]
+        }
     }
 
     private func removeGravestonesAtTop() {
@@ -123,7 +175,7 @@ extension TimerHeap {
 
     /// Throws the gravestones out and orders what is left. O(n), once in n/2 cancellations.
     private func tidy() {
-        var kept = 0
+        var (kept, keptNear) = (0, 0)
         for index in 0..<stored {
             let entry = entries[index]
             if isGravestone(entry) {
@@ -131,12 +183,19 @@ extension TimerHeap {
             } else {
                 entries[kept] = entry
                 kept += 1
+                if index < near { keptNear += 1 }
             }
         }
         stored = kept
+        near = keptNear
         gravestones = 0
-        guard stored > 1 else { return }
-        for index in stride(from: (stored - 2) / 4, through: 0, by: -1) { siftDown(entries[index], from: index) }
+        // The top is a timer, so that something is left of the heap.
+        makeHeap()
+    }
+
+    private func makeHeap() {
+        guard near > 1 else { return }
+        for index in stride(from: (near - 2) / 4, through: 0, by: -1) { siftDown(entries[index], from: index) }
     }
 
     private func siftUp(_ entry: Entry, from start: Int) {
@@ -152,14 +211,14 @@ extension TimerHeap {
     }
 
     private func siftDown(_ entry: Entry, from start: Int) {
-        let (entries, stored) = (entries, stored)
+        let (entries, near) = (entries, near)
         var index = start
         while true {
             let firstChild = 4 * index + 1
-            guard firstChild < stored else { break }
+            guard firstChild < near else { break }
             var least = firstChild
             var child = firstChild + 1
-            let end = min(firstChild + 4, stored)
+            let end = min(firstChild + 4, near)
             while child < end {
                 if isBefore(entries[child], entries[least]) { least = child }
                 child += 1
@@ -178,6 +237,11 @@ extension TimerHeap {
         Self.deallocate(entries)
         entries = larger
         capacity += capacity / 2
+        // The horizon of a few timers is not that of many.
+        if near > stored / 4 {
+            near = 0
+            moveHorizon()
+        }
     }
 
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Entry> {
@@ -192,12 +256,15 @@ extension TimerHeap {
 }
 
 extension TimerHeap {
-    /// Traps unless every entry is after its parent, the top is a timer and the gravestones are counted. O(n); for tests.
+    /// Traps unless every entry of the heap is after its parent, the others are later, the top is a timer and the gravestones are counted. O(n); for tests.
     func checkInvariants() {
         var found = 0
+        precondition(near > 0 || stored == 0, "\(stored) timers, and an empty heap")
         for index in 0..<stored {
             precondition(
-                index == 0 || !isBefore(entries[index], entries[(index - 1) / 4]),
+                (entries[index].deadline <= horizon) == (index < near), "the entry at \(index) of \(near) near ones")
+            precondition(
+                index == 0 || index >= near || !isBefore(entries[index], entries[(index - 1) / 4]),
                 "the entry at \(index) is before its parent")
             if isGravestone(entries[index]) { found += 1 }
         }

@@ -41,7 +41,7 @@ final class CallbackTable {
     @exclusivity(unchecked) private var lastSequence: UInt64 = 0
     private let thread: UIThread
     // Safe: the loop takes itself out before it goes.
-    unowned(unsafe) var loop: GuestLoop?
+    var loop: Unmanaged<GuestLoop>?
 
     init(thread: UIThread) {
         self.thread = thread
@@ -101,7 +101,9 @@ final class CallbackTable {
         thread.check("CallbackHandle.cancel")
         guard !isDone(handle) else { return }
         let released = take(handle.slot)
-        if record(handle.slot).pointee.place == .timers { loop?.timerWasCancelled(handle.slot) }
+        if record(handle.slot).pointee.place == .timers {
+            loop?._withUnsafeGuaranteedRef { $0.timerWasCancelled(handle.slot) }
+        }
         // What the callback captured goes here, when nothing of the loop is being changed.
         withExtendedLifetime(released) {}
     }

@@ -10,11 +10,11 @@ extension GuestLoop {
     /// On a closed loop nothing is scheduled: the handle is done from the start, and the log says so. O(1).
     @discardableResult
     public func callSoon(
-        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
         guard admit("GuestLoop.callSoon", site) else { return .done }
-        let handle = callbacks.add(.call(body), .queue, site)
+        let handle = callbacks.add(.call(consume body), .queue, site)
         appendReady(.callback(handle.slot))
         return handle
     }
@@ -22,11 +22,12 @@ extension GuestLoop {
     /// Runs `body` once `delay` has passed, never earlier. Zero and negative delays mean soon, not now. O(log n).
     @discardableResult
     public func callLater(
-        _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+        _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
         guard admit("GuestLoop.callLater", site) else { return .done }
-        return arm(.call(body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
+        return arm(.call(consume body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
     }
 
     /// Runs `body` once the loop's clock (``now``) has reached `deadline`, never earlier. Timers run in the order of their
@@ -34,11 +35,11 @@ extension GuestLoop {
     @discardableResult
     public func callAt(
         _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
-        _ body: @escaping () throws -> Void
+        _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
         guard admit("GuestLoop.callAt", site) else { return .done }
-        return arm(.call(body), time.nanoseconds(at: deadline), site)
+        return arm(.call(consume body), time.nanoseconds(at: deadline), site)
     }
 
     /// Runs `body` each time `fd` can be read, has hung up or failed, until the handle is cancelled.
