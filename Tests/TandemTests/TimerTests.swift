@@ -67,6 +67,16 @@ extension Core.TimerTests {
     }
 
     /// Conformance 27.
+    /// Handing the turn over would take longer.
+    @Test func aTimerThatIsNearlyDueRunsInTheSameTick() throws {
+        try withLoop { host, loop in
+            var ran = false
+            loop.callSoon { loop.callLater(.microseconds(10)) { ran = true } }
+            host.tick(budget: .seconds(20))
+            #expect(ran)
+        }
+    }
+
     @Test func hugeDelaysNeitherOverflowNorFire() throws {
         try withLoop { host, loop in
             var fired = 0

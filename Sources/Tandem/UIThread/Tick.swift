@@ -5,8 +5,8 @@
 //   1. takes the turn if the backend gave it back, or, having kept it, polls without waiting (the hot turn);
 //   2. moves due timers, found descriptors and the inbox into their queues;
 //   3. runs what stood in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs.
-// It goes on while there is work and budget. Whatever the budget, each queue gets one piece of work per tick, so that no
-// source starves another. At the end it publishes the nearest deadline and passes the turn.
+// It goes on while there is work and budget, and waits for a timer that is due within microseconds. Whatever the budget, each queue gets
+// one piece of work per tick, so that no source starves another. At the end it publishes the nearest deadline and passes the turn.
 //
 // Owner:  the UI thread.
 // Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
@@ -74,7 +74,10 @@ extension GuestLoop {
         while true {
             lookAround(&tick)
             let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
-            if counts.io + counts.timers + counts.ready == 0 { return }
+            if counts.io + counts.timers + counts.ready == 0 {
+                if waitForNearTimer(&tick) { continue }
+                return
+            }
             tick.report.passes += 1
             run(readyIO, counts.io, &tick) { runHandler($0.handle, since: $0.readyAt, &$1) }
             run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
@@ -132,6 +135,17 @@ extension GuestLoop {
             if isKnown { tick.report.ioEvents += 1 } else { counters.staleEvents += 1 }
         }
         backstage.found.store(0, ordering: .relaxed)
+    }
+
+    /// A timer that is due sooner than another thread could tell is waited for here, which costs less than to wake that thread and be woken.
+    /// Whether the tick is to look again.
+    private func waitForNearTimer(_ tick: inout TickUnderWay) -> Bool {
+        let nearest = timers.firstDeadline
+        guard nearest <= mark + TickUnderWay.handover, !time.hasSource, tick.mayWaitOnce() else { return false }
+        while backstage.announced.isEmpty, LoopClock.machine < nearest { tandem_pause(100) }
+        // The wait is no callback's time.
+        readClock()
+        return true
     }
 
     private func collectDueTimers() {

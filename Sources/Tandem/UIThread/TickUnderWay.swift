@@ -8,6 +8,10 @@ import CLinux
 struct TickUnderWay {
     /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
     private static let hotPolls = 64
+    /// So soon a timer has to be due to be waited for: about as long as it takes to hand the turn over and to get it back.
+    static let handover: Nanoseconds = 20_000
+    /// Such waits in one tick; what goes on like that must not hold a frame to the end of its budget.
+    private static let timerWaits = 32
     /// In virtual time no budget passes; this many passes end an endless chain of callbacks.
     private static let virtualPasses = 10_000
 
@@ -15,6 +19,7 @@ struct TickUnderWay {
     private let budget: Nanoseconds
     private let isVirtual: Bool
     private var pollsLeft = hotPolls
+    private var waitsLeft = timerWaits
     var report = TickReport()
     /// The longest stretch between two looks at the clock.
     var longest: Nanoseconds = 0
@@ -57,6 +62,13 @@ struct TickUnderWay {
     mutating func maySpinOnce(queueIsEmpty: Bool) -> Bool {
         guard report.passes > 0, pollsLeft > 0, queueIsEmpty || report.passes % 8 == 0 else { return false }
         pollsLeft -= 1
+        return true
+    }
+
+    /// May the tick wait for a timer that is nearly due? Not at its very start, and not all through its budget.
+    mutating func mayWaitOnce() -> Bool {
+        guard report.passes > 0, !isSpent, waitsLeft > 0 else { return false }
+        waitsLeft -= 1
         return true
     }
 

@@ -35,10 +35,13 @@ import Tandem
 }
 
 /// Arms a timer for each delay, out of the way of those that are measured, and calls them off in the order of arming.
-@MainActor private func warmUp(_ loop: GuestLoop, _ delays: [Int64], _ body: (Int64) -> () -> Void) {
+@discardableResult @MainActor private func warmUp(_ loop: GuestLoop, _ delays: [Int64], _ body: (Int64) -> () -> Void)
+    -> [CallbackHandle]
+{
     let start = loop.now.advanced(by: .seconds(1000))
     let handles = delays.map { loop.callAt(start.advanced(by: .nanoseconds($0)), body($0)) }
     for handle in handles { handle.cancel() }
+    return handles
 }
 
 /// What the timers saw. One object, so that a closure captures one reference and its deadline.
@@ -65,9 +68,8 @@ import Tandem
     var order = Array(0..<count)
     for index in stride(from: count - 1, to: 0, by: -1) { order.swapAt(index, random.below(index + 1)) }
     var fired = 0
-    var handles: [CallbackHandle] = []
-    handles.reserveCapacity(count)
-    warmUp(loop, delays) { _ in { fired += 1 } }
+    var handles = warmUp(loop, delays) { _ in { fired += 1 } }
+    handles.removeAll(keepingCapacity: true)
     let start = loop.now
     let begin = now()
     for delay in delays { handles.append(loop.callAt(start.advanced(by: .nanoseconds(delay))) { fired += 1 }) }
