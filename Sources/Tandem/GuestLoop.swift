@@ -144,7 +144,7 @@ public final class GuestLoop: @unchecked Sendable {
         tape = configuration.timeSource as? any RunTape
         callbacks = CallbackTable(thread: thread)
         timers = TimerHeap(table: callbacks)
-        try OpenLoops.enter(thread, site)
+        try OpenLoops.enter(thread, site, callbacks.number)
         do throws(GuestError) {
             backstage = try Backstage(host: host, configuration: configuration)
             registrations = RegistrationTable(poller: backstage.poller, thread: thread)
@@ -153,12 +153,11 @@ public final class GuestLoop: @unchecked Sendable {
             OpenLoops.leave(thread)
             throw error
         }
-        callbacks.loop = .passUnretained(self)
+        callbacks.open(self)
         registrations.onStale = { [unowned self] in descriptorWasClosed($0, $1) }
     }
 
     deinit {
-        defer { callbacks.loop = nil }
         guard state != .closed else { return }
         configuration.logger.warning("the loop made at \(site) was let go without close(); it is closed now")
         if thread.isCurrent, !thread.isForkedChild {
@@ -218,29 +217,7 @@ public final class GuestLoop: @unchecked Sendable {
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
         if mainActorPath != nil { ProgramExecutors.leave() }
         backstage.release()
+        callbacks.close()
         OpenLoops.leave(thread)
-    }
-}
-
-/// Which threads have an open loop.
-private enum OpenLoops {
-    private static let lock = Lock()
-    // Safe: touched with `lock` held.
-    private nonisolated(unsafe) static var sites: [UInt: CallSite] = [:]
-
-    static func enter(_ thread: UIThread, _ site: CallSite) throws(GuestError) {
-        lock.lock()
-        defer { lock.unlock() }
-        if let other = sites[thread.key] {
-            throw GuestError(
-                .loopAlreadyOnThread, "this thread has an open loop, made at \(other); close it first, or share it")
-        }
-        sites[thread.key] = site
-    }
-
-    static func leave(_ thread: UIThread) {
-        lock.lock()
-        defer { lock.unlock() }
-        sites[thread.key] = nil
     }
 }

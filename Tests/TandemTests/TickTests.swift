@@ -176,6 +176,58 @@ extension Core.TickTests {
         #expect(handle?.isDone == true)
     }
 
+    @Test func aHandleOfAFormerLoopCallsNothingOfTheNextOff() throws {
+        var former: CallbackHandle?
+        try withLoop { _, loop in former = loop.callLater(.seconds(10)) {} }
+        try withLoop { host, loop in
+            var ran = false
+            let timer = loop.callLater(.zero) { ran = true }
+            former?.cancel()
+            #expect(former?.isDone == true)
+            #expect(!timer.isDone)
+            #expect(host.run { ran })
+        }
+    }
+
+    @Test func aLoopLetGoOnAnotherThreadLeavesItsHandlesDone() throws {
+        // Safe: the thread is waited for.
+        final class Box: @unchecked Sendable { var loop: GuestLoop? }
+        let box = Box()
+        final class Quiet: GuestHost { func requestTick() -> Bool { true } }
+        box.loop = try GuestLoop(host: Quiet())
+        let handle = box.loop!.callLater(.seconds(10)) {}
+        #expect(!handle.isDone)
+        let done = DispatchSemaphore(value: 0)
+        Thread {
+            box.loop = nil
+            done.signal()
+        }.start()
+        done.wait()
+        handle.cancel()
+        #expect(handle.isDone)
+        try withLoop { host, loop in
+            var ran = false
+            loop.callLater(.zero) { ran = true }
+            #expect(host.run { ran })
+        }
+    }
+
+    @Test func aHandleOnTheWrongThreadTrapsAndNamesBoth() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            // Safe: written before the thread starts.
+            final class Box: @unchecked Sendable { var handle: CallbackHandle? }
+            let box = Box()
+            let loop = try ManualHost().makeLoop()
+            box.handle = loop.callLater(.seconds(10)) {}
+            Thread { box.handle?.cancel() }.start()
+            sleep(20)
+            loop.close()
+        }
+        let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(message.contains("CallbackHandle.cancel was called on thread"))
+        #expect(message.contains("belongs to thread"))
+    }
+
     /// Conformance 24.
     @Test func aTickOnTheWrongThreadTrapsAndNamesBoth() async throws {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {

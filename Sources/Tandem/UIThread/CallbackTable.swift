@@ -3,8 +3,11 @@
 // Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
 //         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
 //         Handles hold a second number, which no other callback of the loop ever has, so that a late one harms nobody.
-// Owner:  the UI thread.
+// Owner:  the UI thread, which knows the table of its open loop.
 // Breaks: freeing a record whose number still stands in a queue or heap would run somebody else's callback there.
+
+import Glibc
+import Synchronization
 
 final class CallbackTable {
     /// What is to happen. `none` once it has, or was called off.
@@ -40,11 +43,16 @@ final class CallbackTable {
     @exclusivity(unchecked) private var firstFree = none
     @exclusivity(unchecked) private var lastSequence: UInt64 = 0
     private let thread: UIThread
-    // Safe: the loop takes itself out before it goes.
-    var loop: Unmanaged<GuestLoop>?
+    /// What its handles know it by; no other table of the process has it, nor 0.
+    let number: UInt32
+    // Safe: the loop takes itself out when it closes, before it goes.
+    private var loop: Unmanaged<GuestLoop>?
+
+    private static let lastNumber = Atomic<UInt32>(0)
 
     init(thread: UIThread) {
         self.thread = thread
+        number = Self.lastNumber.add(1, ordering: .relaxed).newValue
     }
 
     deinit {
@@ -72,7 +80,7 @@ final class CallbackTable {
         // A free record has nothing to release.
         record(slot).initialize(
             to: Record(action: action, place: place, site: site, sequence: lastSequence))
-        return CallbackHandle(table: self, slot: slot, sequence: lastSequence)
+        return CallbackHandle(table: number, slot: slot, sequence: lastSequence)
     }
 
     /// Takes the action out, so that it happens once.
@@ -88,6 +96,49 @@ final class CallbackTable {
         record.pointee.place = .free
         record.pointee.sequence = UInt64(firstFree)
         firstFree = slot
+    }
+
+    /// The loop is open: handles find the table from now on.
+    func open(_ loop: GuestLoop) {
+        self.loop = .passUnretained(loop)
+        Self.keep(self)
+    }
+
+    /// Any thread, once the loop takes nothing any more: its handles are done.
+    func close() {
+        loop = nil
+        if thread.isCurrent { Self.keep(nil) }
+    }
+
+    /// The calling thread's table, until its loop closes. One that was closed from elsewhere stays until the thread ends or makes another.
+    private static func keep(_ table: CallbackTable?) {
+        let former = pthread_getspecific(key)
+        // Safe: what stands there is retained, and released by whatever comes next.
+        pthread_setspecific(key, table.map { Unmanaged.passRetained($0).toOpaque() })
+        if let former { Unmanaged<CallbackTable>.fromOpaque(former).release() }
+    }
+
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        let result = pthread_key_create(&key) { Unmanaged<CallbackTable>.fromOpaque($0!).release() }
+        precondition(result == 0, "pthread_key_create gave \(result); the process has used up its keys")
+        return key
+    }()
+
+    /// Runs `body` with the table of that number; `nil` without, if its loop has closed. Traps if the loop is another thread's.
+    @inline(__always) static func withOpen<Result>(
+        _ number: UInt32, _ call: StaticString, _ body: (CallbackTable) -> Result
+    ) -> Result? {
+        // Safe: the thread keeps the table; if `body` ends the loop, then as the last thing it does.
+        if let own = pthread_getspecific(key) {
+            let found: Result?? = Unmanaged<CallbackTable>.fromOpaque(own)._withUnsafeGuaranteedRef { table in
+                guard table.number == number else { return nil }
+                return .some(table.loop == nil ? nil : body(table))
+            }
+            if let found { return found }
+        }
+        OpenLoops.thread(of: number)?.check(call)
+        return nil
     }
 
     func isDone(_ handle: CallbackHandle) -> Bool {
