@@ -125,6 +125,8 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var cyclesAtMark: UInt64 = 0
     /// When due timers were looked for last.
     @exclusivity(unchecked) var lastLook: Nanoseconds = .min
+    /// Whether ticks nap while other threads post.
+    @exclusivity(unchecked) var moderation = Moderation()
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
     @exclusivity(unchecked) var counters = Statistics()

@@ -107,6 +107,7 @@ extension GuestLoop {
     @Suite struct RunTests {}
     @Suite struct TurnAndWakeTests {}
     @Suite struct TickTests {}
+    @Suite struct InboxTests {}
     @Suite struct TimerTests {}
     @Suite struct IOTests {}
     @Suite struct EndTests {}

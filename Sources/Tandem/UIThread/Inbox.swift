@@ -6,9 +6,6 @@
 // Owner:  filled on any thread, emptied on the UI thread.
 // Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
 
-import CLinux
-import Synchronization
-
 final class Inbox: Sendable {
     /// What the inbox still takes.
     private enum Door { case open, jobsOnly, closed }
@@ -34,7 +31,7 @@ final class Inbox: Sendable {
         var counts = Counts()
     }
 
-    private let lock = Lock()
+    private let lock = BriefLock()
     // Safe: touched with `lock` held, and nowhere else.
     @exclusivity(unchecked) private nonisolated(unsafe) var state = State()
     // Safe: UI thread only; what was swapped out last. Kept, so that a steady state allocates nothing.
@@ -75,6 +72,8 @@ final class Inbox: Sendable {
     /// UI thread: there is more than the last pass moved.
     var hasLeftovers: Bool { isAnnounced || !taken.isEmpty }
     var leftovers: Int { taken.count }
+    /// UI thread: when the first entry came of those that were taken out last.
+    var beganAt: Nanoseconds { taken.readyAt }
 
     /// UI thread: there is something to look at. Remembered, as a pass may have to finish with the last look first.
     func announce() { isAnnounced = true }
@@ -116,33 +115,49 @@ final class Inbox: Sendable {
     }
 }
 
-/// Entries in the order in which they came, taken out from the front.
+/// Entries in the order in which they came, taken out from the front. They stand in chunks that are used again: growing copies nothing.
 private struct Batch {
-    /// A megabyte and a bit.
-    private static let mostKept = 32_768
+    /// 20 KB.
+    private static let chunkSize = 512
+    /// A megabyte.
+    private static let mostChunksKept = 64
 
-    // Safe: allocated in `grow`; the entries from `moved` to `end` are initialised; freed in `free`.
-    private var entries: UnsafeMutablePointer<ReadyWork>?
-    private var capacity = 0
+    // Safe: each has room for `chunkSize` entries, of which those from `moved` to `end` are initialised; freed in `free`.
+    private var chunks: [UnsafeMutablePointer<ReadyWork>] = []
+    // Safe: the chunk in which `end` lies, unless a new one has to begin there.
+    private var last: UnsafeMutablePointer<ReadyWork>?
     private var moved = 0
     private var end = 0
-    private var readyAt: Nanoseconds = 0
+    /// When the first entry came.
+    private(set) var readyAt: Nanoseconds = 0
 
     var count: Int { end - moved }
     var isEmpty: Bool { end == moved }
 
     @inline(__always) mutating func append(_ work: consuming Work) {
-        if end == 0 { readyAt = LoopClock.machine }
-        if end == capacity { grow() }
-        (entries! + end).initialize(to: ReadyWork(work: work, readyAt: readyAt))
+        let offset = end % Self.chunkSize
+        if offset == 0 { beginChunk() }
+        (last! + offset).initialize(to: ReadyWork(work: work, readyAt: readyAt))
         end += 1
+    }
+
+    @inline(never) private mutating func beginChunk() {
+        if end == 0 { readyAt = LoopClock.machine }
+        let index = end / Self.chunkSize
+        if index == chunks.count { chunks.append(.allocate(capacity: Self.chunkSize)) }
+        last = chunks[index]
     }
 
     mutating func move(atMost limit: Int, into queue: TaskQueue<ReadyWork>) -> Int {
         let number = min(limit, count)
-        guard number > 0 else { return 0 }
-        queue.append(moving: entries! + moved, number)
-        moved += number
+        var left = number
+        while left > 0 {
+            let (chunk, offset) = moved.quotientAndRemainder(dividingBy: Self.chunkSize)
+            let count = min(left, Self.chunkSize - offset)
+            queue.append(moving: chunks[chunk] + offset, count)
+            moved += count
+            left -= count
+        }
         return number
     }
 
@@ -150,42 +165,12 @@ private struct Batch {
     mutating func reuse() {
         moved = 0
         end = 0
-        if capacity > Self.mostKept { free() }
+        while chunks.count > Self.mostChunksKept { chunks.removeLast().deallocate() }
     }
 
     mutating func free() {
-        guard let entries else { return }
-        (entries + moved).deinitialize(count: count)
-        entries.deallocate()
+        for index in moved..<end { (chunks[index / Self.chunkSize] + index % Self.chunkSize).deinitialize(count: 1) }
+        for chunk in chunks { chunk.deallocate() }
         self = Batch()
     }
-
-    private mutating func grow() {
-        let larger = UnsafeMutablePointer<ReadyWork>.allocate(capacity: max(64, 2 * capacity))
-        if let entries {
-            larger.moveInitialize(from: entries, count: end)
-            entries.deallocate()
-        }
-        entries = larger
-        capacity = max(64, 2 * capacity)
-    }
-}
-
-/// A lock that the thread sanitizer sees; see the facts about `Mutex` under contention.
-final class Lock: Sendable {
-    // Safe: allocated once at a stable address, freed in deinit.
-    private nonisolated(unsafe) let raw: UnsafeMutablePointer<pthread_mutex_t>
-
-    init() {
-        raw = .allocate(capacity: 1)
-        pthread_mutex_init(raw, nil)
-    }
-
-    deinit {
-        pthread_mutex_destroy(raw)
-        raw.deallocate()
-    }
-
-    func lock() { pthread_mutex_lock(raw) }
-    func unlock() { pthread_mutex_unlock(raw) }
 }

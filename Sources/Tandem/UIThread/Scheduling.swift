@@ -67,10 +67,10 @@ extension GuestLoop {
     /// - Throws: `.closed` when it is too late, `.forked` in a forked child. A post that was accepted runs, also if the loop
     ///   closes meanwhile.
     public func post(
-        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping @Sendable () throws -> Void
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
         if thread.isForkedChild { throw UIThread.forkedError }
-        let work = Work.posted(body, CallSite(fileID: fileID, line: line))
+        let work = Work.posted(consume body, CallSite(fileID: fileID, line: line))
         guard backstage.deliver(work, to: inbox, isPost: true) else { throw .closed }
     }
 }

@@ -12,6 +12,7 @@
 // Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
 
 import CLinux
+import Glibc
 import Logging
 
 extension GuestLoop {
@@ -44,8 +45,10 @@ extension GuestLoop {
         isTicking = true
         onWork?(true)
         backstage.trace?(.tick)
+        let endOfLast = mark
         readClock()
-        var tick = TickUnderWay(budget: max(0, budget), began: mark, isVirtual: time.isVirtual)
+        var tick = TickUnderWay(
+            budget: max(0, budget), began: mark, endOfLast: endOfLast, isVirtual: time.isVirtual)
         runPasses(&tick)
         endTick(&tick)
         onWork?(false)
@@ -75,7 +78,7 @@ extension GuestLoop {
             lookAround(&tick)
             let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
             if counts.io + counts.timers + counts.ready == 0 {
-                if waitForNearTimer(&tick) { continue }
+                if waitForNearTimer(&tick) || napIfItPays(&tick) { continue }
                 return
             }
             tick.report.passes += 1
@@ -114,7 +117,22 @@ extension GuestLoop {
         if inbox.hasLeftovers {
             tick.gulp = inbox.empty(into: ready, limit: 1024)
             counters.inboxEntries += tick.gulp
+            if tick.report.passes == 0 { moderation.tickFound(tick.gulp, after: inbox.beganAt - tick.endOfLast) }
         }
+        if tick.hasNapped { moderation.napBrought(tick.gulp) }
+        tick.hasNapped = false
+    }
+
+    /// Lets other threads' work gather, if it has come all the time; see `Moderation`.
+    private func napIfItPays(_ tick: inout TickUnderWay) -> Bool {
+        guard tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
+            timers.firstDeadline > mark.addingClamped(Moderation.nap), moderation.wantsNap()
+        else { return false }
+        usleep(UInt32(Moderation.nap / 1000))
+        tick.hasNapped = true
+        // It is no callback's time.
+        readClock()
+        return true
     }
 
     private func harvest(_ count: Int, _ tick: inout TickUnderWay) {
@@ -280,7 +298,7 @@ extension GuestLoop {
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
     func runClosingPass() {
         readClock()
-        var tick = TickUnderWay(budget: 0, began: mark, isVirtual: time.isVirtual)
+        var tick = TickUnderWay(budget: 0, began: mark, endOfLast: mark, isVirtual: time.isVirtual)
         repeat { _ = inbox.empty(into: ready) } while inbox.hasLeftovers
         if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
@@ -307,7 +325,7 @@ extension GuestLoop {
 
     /// What the phase of a frame has to run, in passes; see `FrameLine`.
     func runPhaseWork(budget: Nanoseconds) {
-        var tick = TickUnderWay(budget: budget, began: mark, isVirtual: time.isVirtual)
+        var tick = TickUnderWay(budget: budget, began: mark, endOfLast: mark, isVirtual: time.isVirtual)
         while !phaseWork.isEmpty {
             tick.report.passes += 1
             run(phaseWork, phaseWork.count, &tick) { run($0, &$1) }

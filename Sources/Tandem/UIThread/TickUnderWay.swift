@@ -16,6 +16,8 @@ struct TickUnderWay {
     private static let virtualPasses = 10_000
 
     let began: Nanoseconds
+    /// When the tick before this one ended.
+    let endOfLast: Nanoseconds
     private let budget: Nanoseconds
     private let isVirtual: Bool
     private var pollsLeft = hotPolls
@@ -25,14 +27,17 @@ struct TickUnderWay {
     var longest: Nanoseconds = 0
     var latency = LatencyRun()
     let cyclesUntilLook = tandem_cycles_in_10us()
+    /// The next look follows a nap.
+    var hasNapped = false
     /// What the last look into the inbox found.
     var gulp = 0
     /// The budget is used up, the pass under way ends early.
     private(set) var isSpent = false
 
-    init(budget: Nanoseconds, began: Nanoseconds, isVirtual: Bool) {
+    init(budget: Nanoseconds, began: Nanoseconds, endOfLast: Nanoseconds, isVirtual: Bool) {
         self.budget = budget
         self.began = began
+        self.endOfLast = endOfLast
         self.isVirtual = isVirtual
     }
 
@@ -46,6 +51,10 @@ struct TickUnderWay {
     }
 
     private static let flood = 4..<512
+
+    func hasTimeToNap(at now: Nanoseconds) -> Bool {
+        !isOnePass && !isVirtual && now - began + 2 * Moderation.nap < budget
+    }
 
     /// Is the budget spent by now?
     mutating func notes(_ now: Nanoseconds) {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// InboxTests: what other threads leave, how it is guarded, and when a tick naps to let it gather.
+
+import Foundation
+import Testing
+
+@testable import Tandem
+
+extension Core.InboxTests {
+    @Test func postsOfManyChunksRunInOrderAndOnceWhateverTheBudget() throws {
+        try withLoop { host, loop in
+            let ran = Box([Int]())
+            var posted = 0
+            // Batches that end within a chunk, at its end, and far beyond the chunks that are kept.
+            for size in [1, 511, 512, 513, 3000, 40_000, 7] {
+                for _ in 0..<size {
+                    let number = posted
+                    try loop.post { ran.value.append(number) }
+                    posted += 1
+                }
+                while loop.hasWork { loop.tick(budget: .microseconds(50)) }
+                #expect(ran.value.count == posted)
+            }
+            #expect(ran.value == Array(0..<posted))
+        }
+    }
+
+    @Test func postsOfPostsStandBehindWhatIsThere() throws {
+        try withLoop { host, loop in
+            let ran = Box([Int]())
+            for number in 0..<2000 {
+                try loop.post {
+                    ran.value.append(number)
+                    try loop.post { ran.value.append(2000 + number) }
+                }
+            }
+            while loop.hasWork { host.tick() }
+            #expect(ran.value == Array(0..<4000))
+        }
+    }
+
+    @Test func whatStandsInTheInboxOfALoopThatGoesAwayIsReleased() throws {
+        final class Witness: Sendable {}
+        weak var seen: Witness?
+        do {
+            let inbox = Inbox()
+            let witness = Witness()
+            seen = witness
+            for _ in 0..<1500 {
+                let answer = inbox.append(.posted({ _ = witness }, CallSite()), isPost: true) { true }
+                #expect(answer == .known)
+            }
+            #expect(inbox.empty(into: TaskQueue(), limit: 700) == 700)
+        }
+        #expect(seen == nil)
+    }
+
+    @Test func aBriefLockLetsOneThreadInAtATime() {
+        final class Shared: @unchecked Sendable {
+            let lock = BriefLock()
+            // Safe: changed with `lock` held.
+            var count = 0
+        }
+        let shared = Shared()
+        let rounds = 20_000
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+            for round in 0..<rounds {
+                shared.lock.lock()
+                let before = shared.count
+                // A holder that loses its core.
+                if round % 5000 == 0 { usleep(200) }
+                shared.count = before + 1
+                shared.lock.unlock()
+            }
+        }
+        #expect(shared.count == 8 * rounds)
+    }
+
+    @Test func aTickNapsOnlyIfPostsFollowTheLastOneAtOnce() {
+        var moderation = Moderation()
+        var wishes = [moderation.wantsNap()]
+        for (count, delay) in [(1, 1_000_000), (0, 0), (1, 5000)] as [(Int, Nanoseconds)] {
+            moderation.tickFound(count, after: delay)
+            wishes.append(moderation.wantsNap())
+        }
+        #expect(wishes == [false, false, false, true])
+        moderation.napBrought(100)
+        let goesOn = moderation.wantsNap()
+        #expect(goesOn)
+    }
+
+    @Test func napsInVainBecomeRare() {
+        var moderation = Moderation()
+        var naps = 0
+        for _ in 0..<10_000 {
+            moderation.tickFound(1, after: 5000)
+            guard moderation.wantsNap() else { continue }
+            naps += 1
+            moderation.napBrought(1)
+        }
+        #expect(naps >= 10_000 / 300)
+        #expect(naps < 10_000 / 200)
+    }
+
+    @Test func aNapThatPaysForgivesThoseInVain() {
+        var moderation = Moderation()
+        func ticksUntilNap() -> Int {
+            for tick in 0..<1000 {
+                moderation.tickFound(1, after: 5000)
+                if moderation.wantsNap() { return tick }
+            }
+            return 1000
+        }
+        for _ in 0..<20 {
+            _ = ticksUntilNap()
+            moderation.napBrought(0)
+        }
+        var waits = [ticksUntilNap()]
+        for brought in [1000, 0] {
+            moderation.napBrought(brought)
+            waits.append(ticksUntilNap())
+        }
+        #expect(waits == [256, 0, 4])
+    }
+}
