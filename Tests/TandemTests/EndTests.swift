@@ -230,5 +230,7 @@ extension Core.EndTests {
         )
         #expect("\(GuestError.closed)".hasPrefix("closed: the loop has closed"))
         #expect(CallSite(fileID: "A/B.swift", line: 7).description == "A/B.swift:7")
+        #expect(CallSite(fileID: "A/B.swift", line: 100_000).line == 65_535)
+        #expect(MemoryLayout<CallSite>.stride == 8 && MemoryLayout<CallbackTable.Record>.stride == 32)
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 40 bytes.
+// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 32 bytes, half a cache line.
 // Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
 //         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
 //         Handles hold a second number, which no other callback of the loop ever has, so that a late one harms nobody.
@@ -27,10 +27,24 @@ final class CallbackTable {
     struct Record {
         var action: Action
         var place: Place
+        // In this order and these halves nothing is lost to alignment.
+        private var sequenceHigh: UInt16
         let site: CallSite
+        private var sequenceLow: UInt32
+
+        init(_ action: consuming Action, _ place: Place, _ site: CallSite, _ sequence: UInt64) {
+            self.action = action
+            self.place = place
+            self.site = site
+            (sequenceHigh, sequenceLow) = (UInt16(sequence >> 32), UInt32(truncatingIfNeeded: sequence))
+        }
+
         /// Which callback of the loop's this is, counted from 1: the order of arming, and what makes a handle its own. In a free record,
-        /// whose action is `none`, the next free one's number.
-        var sequence: UInt64
+        /// whose action is `none`, the next free one's number. 48 bits: a million a second for nine years.
+        var sequence: UInt64 {
+            get { UInt64(sequenceHigh) << 32 | UInt64(sequenceLow) }
+            set { (sequenceHigh, sequenceLow) = (UInt16(newValue >> 32), UInt32(truncatingIfNeeded: newValue)) }
+        }
     }
 
     private static let chunkBits: UInt32 = 9
@@ -74,13 +88,19 @@ final class CallbackTable {
             firstFree = UInt32(record(slot).pointee.sequence)
         } else {
             slot = used
-            if Int(slot >> Self.chunkBits) == chunks.count { chunks.append(.allocate(capacity: Self.chunkSize)) }
+            if Int(slot >> Self.chunkBits) == chunks.count { chunks.append(Self.makeChunk()) }
             used += 1
         }
         // A free record has nothing to release.
-        record(slot).initialize(
-            to: Record(action: action, place: place, site: site, sequence: lastSequence))
+        record(slot).initialize(to: Record(action, place, site, lastSequence))
         return CallbackHandle(table: number, slot: slot, sequence: lastSequence)
+    }
+
+    private static func makeChunk() -> UnsafeMutablePointer<Record> {
+        let size = chunkSize * MemoryLayout<Record>.stride
+        // So that no record lies across two cache lines.
+        return UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+            .bindMemory(to: Record.self, capacity: chunkSize)
     }
 
     /// Takes the action out, so that it happens once.
