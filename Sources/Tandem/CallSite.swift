@@ -13,7 +13,7 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
     public var line: UInt32 { UInt32(shortLine) }
 
     /// Made by default arguments: `fileID` and `line` are the caller's.
-    public init(fileID: StaticString = #fileID, line: UInt = #line) {
+    @inline(__always) public init(fileID: StaticString = #fileID, line: UInt = #line) {
         // A literal that is a single scalar has no pointer; a file's name never is one.
         var start: UInt64 = fileID.hasPointerRepresentation ? UInt64(UInt(bitPattern: fileID.utf8Start)) : 0
         if start >> 48 != 0 { start = 0 }

@@ -17,9 +17,13 @@ public struct TickReport: Sendable, Hashable {
     /// Pieces of work that were ready and did not fit; the next tick begins with them.
     public internal(set) var carriedOver = 0
     /// How far past its budget the tick went; zero if it kept it.
-    public internal(set) var overrun: Duration = .zero
+    public var overrun: Duration { Duration(exactly: overrunNanoseconds) }
     /// How long the tick took.
-    public internal(set) var elapsed: Duration = .zero
+    public var elapsed: Duration { Duration(exactly: elapsedNanoseconds) }
+
+    // Not durations: `Duration.zero` is a call, and an idle tick would make two of them.
+    var overrunNanoseconds: Nanoseconds = 0
+    var elapsedNanoseconds: Nanoseconds = 0
 
     /// True if nothing was run.
     public var isEmpty: Bool { callbacks == 0 && jobs == 0 }

@@ -119,7 +119,7 @@ final class Inbox: Sendable {
 private struct Batch {
     /// 20 KB.
     private static let chunkSize = 512
-    /// A megabyte.
+    /// A megabyte and a bit.
     private static let mostChunksKept = 64
 
     // Safe: each has room for `chunkSize` entries, of which those from `moved` to `end` are initialised; freed in `free`.
@@ -161,11 +161,12 @@ private struct Batch {
         return number
     }
 
-    /// Begins anew, empty. A rare flood does not keep its memory.
+    /// Begins anew, empty. A flood keeps its memory for as long as it lasts.
     mutating func reuse() {
+        let kept = max(Self.mostChunksKept, end / Self.chunkSize)
+        while chunks.count > kept { chunks.removeLast().deallocate() }
         moved = 0
         end = 0
-        while chunks.count > Self.mostChunksKept { chunks.removeLast().deallocate() }
     }
 
     mutating func free() {

@@ -27,6 +27,18 @@ extension GuestLoop {
     @discardableResult
     public func tick(budget: Duration? = nil) -> TickReport {
         thread.check("GuestLoop.tick")
+        guard hasNothingAtAGlance else { return tickAfterLook(budget) }
+        counters.ticks += 1
+        counters.emptyTicks += 1
+        return TickReport()
+    }
+
+    /// What an idle tick looks at: nothing is announced, and the loop is none of those that have to look further.
+    private var hasNothingAtAGlance: Bool {
+        backstage.announced.isEmpty && !isTicking && !looksAtClock && !isTaped && state == .open
+    }
+
+    @inline(never) private func tickAfterLook(_ budget: Duration?) -> TickReport {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
@@ -39,7 +51,7 @@ extension GuestLoop {
         return runTick((budget ?? configuration.budget).nanosecondsRoundedUp)
     }
 
-    @inline(never) private func runTick(_ budget: Nanoseconds) -> TickReport {
+    private func runTick(_ budget: Nanoseconds) -> TickReport {
         // Cleared before the queues are read: what comes later asks again.
         _ = backstage.take([.hint, .ready])
         isTicking = true
@@ -312,14 +324,14 @@ extension GuestLoop {
         noteTime(&tick)
         tick.latency.flush(into: &counters.latency)
         tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count + inbox.leftovers
-        tick.report.elapsed = Duration(exactly: mark - tick.began)
-        tick.report.overrun = Duration(exactly: tick.overrun(at: mark))
+        tick.report.elapsedNanoseconds = mark - tick.began
+        tick.report.overrunNanoseconds = tick.overrun(at: mark)
         counters.callbacks += tick.report.callbacks
         counters.ioEvents += tick.report.ioEvents
         counters.jobs += tick.report.jobs
         counters.timersFired += tick.report.timersFired
         counters.timeInTicks += tick.report.elapsed
-        if tick.report.overrun > .zero { counters.budgetOverruns += 1 }
+        if tick.report.overrunNanoseconds > 0 { counters.budgetOverruns += 1 }
         counters.longestCallback = max(counters.longestCallback, Duration(exactly: tick.longest))
     }
 
