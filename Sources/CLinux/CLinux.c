@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #ifndef SYS_epoll_pwait2
@@ -98,13 +99,20 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until) 
     return sem_clockwait(semaphore, CLOCK_MONOTONIC, until);
 }
 
-int tandem_poll_two(struct pollfd *first, struct pollfd *second, const struct timespec *timeout) {
-    struct pollfd both[2] = {*first, *second};
-    int count = ppoll(both, 2, timeout, NULL);
-    // After a signal the fields are what they were, which is empty.
-    first->revents = both[0].revents;
-    second->revents = both[1].revents;
-    return count;
+int tandem_wait_readable(int first, int second, int third, int64_t nanoseconds) {
+    struct pollfd all[3] = {{first, POLLIN, 0}, {second, POLLIN, 0}, {third, POLLIN, 0}};
+    struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    if (ppoll(all, third < 0 ? 2 : 3, nanoseconds < 0 ? NULL : &time, NULL) < 0) {
+        return -1;
+    }
+    return (all[0].revents != 0) | (all[1].revents != 0) << 1 | (all[2].revents != 0) << 2;
+}
+
+int tandem_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+void tandem_timer_set(int timer, int64_t nanoseconds) {
+    struct itimerspec when = {.it_value = {nanoseconds / 1000000000, nanoseconds % 1000000000}};
+    timerfd_settime(timer, 0, &when, NULL);
 }
 
 int tandem_unread_bytes(int descriptor) {

@@ -19,23 +19,46 @@ static SDL_Window *some_window(void) {
     return window;
 }
 
-int tandem_x11_connection(void) {
+static Display *display(void) {
     const char *driver = SDL_GetCurrentVideoDriver();
     if (driver == NULL || SDL_strcmp(driver, "x11") != 0) {
-        return -1;
+        return NULL;
     }
     SDL_Window *window = some_window();
     SDL_SysWMinfo information;
     SDL_VERSION(&information.version);
     if (window == NULL || !SDL_GetWindowWMInfo(window, &information) || information.subsystem != SDL_SYSWM_X11) {
-        return -1;
+        return NULL;
     }
-    // A macro of Xlib's that reads a field: SDL loads the library by itself, and nothing has to be linked.
-    return ConnectionNumber(information.info.x11.display);
+    return information.info.x11.display;
+}
+
+// Macros of Xlib's that read a field: SDL loads the library by itself, and nothing has to be linked.
+
+int tandem_x11_connection(void) {
+    Display *present = display();
+    return present == NULL ? -1 : ConnectionNumber(present);
+}
+
+static Display *pumped;
+static unsigned long next_request;
+
+void tandem_x11_note_pump(void) {
+    pumped = display();
+    next_request = pumped == NULL ? 0 : NextRequest(pumped);
+}
+
+bool tandem_x11_is_still(void) {
+    Display *present = display();
+    return present != NULL && present == pumped && QLength(present) == 0 && NextRequest(present) == next_request;
 }
 
 #else
 
 int tandem_x11_connection(void) { return -1; }
+
+void tandem_x11_note_pump(void) {}
+
+bool tandem_x11_is_still(void) { return false; }
 
 #endif

@@ -25,6 +25,9 @@ public struct Configuration: Sendable {
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
+    /// How long the backend leaves alone a turn that the UI thread has put down, in nanoseconds; see `Turn`. More than the distance of the
+    /// kernel's own ticks, which makes its timer cheap to set, and less than anybody notices who has gone to sleep elsewhere.
+    package var turnLease: Int64 = 5_000_000
     /// Told of each step of the two threads' dance, on the thread that takes it. For tests of the order of steps.
     package var trace: (@Sendable (TraceStep) -> Void)?
 

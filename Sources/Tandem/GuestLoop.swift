@@ -92,8 +92,16 @@ public final class GuestLoop: @unchecked Sendable {
     var closesAfterTick = false
     /// For hosts, whose own loops cannot run inside a tick.
     package var isInTick: Bool { isTicking }
-    /// Whether the UI thread has the turn. The backend has it otherwise.
+    /// Whether the UI thread has the turn, or has put it down, and then the backend may have taken it. See `OwnWait`.
     @exclusivity(unchecked) var holdsTurn = false
+    /// The host sleeps in a wait of ours, or looks whether it should.
+    var isWaiting = false
+    /// It did so since the last tick.
+    var hasWaited = false
+    /// Whether it ticks without sleeping.
+    var spin = Spin()
+    /// A sleep ended since the epoll set has something.
+    var hasReadiness = false
     /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it tells.
     @exclusivity(unchecked) var looksAtClock: Bool
     /// The time source, if it records or replays; see `RunTape`.
@@ -186,7 +194,8 @@ public final class GuestLoop: @unchecked Sendable {
         thread.check("GuestLoop.hasWork")
         guard state == .open else { return false }
         if let known = activeTape?.hasTick { return known }
-        return !backstage.announced.isEmpty || hasReadyWork || (timers.count > 0 && timers.firstDeadline <= time.live)
+        return !backstage.announced.isEmpty || hasReadyWork || hasReadiness
+            || (timers.count > 0 && timers.firstDeadline <= time.live)
     }
 
     /// Whether the loop takes work: it has neither closed nor begun to.

@@ -11,8 +11,9 @@
 //  - A pump reads all that the X connection has, into Xlib's memory and from there into SDL's queue; as long as only the main
 //    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
 // Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events ring, and on x11 on the X connection
-// as well. SDL waits on wayland, whose reading is a protocol of several steps, and on x11 as long as no window tells
-// the connection. The backend's request is what ends a wait at a deadline. Where something has to be pumped, it ends at that pace.
+// as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. SDL waits on wayland, whose
+// reading is a protocol of several steps, and on x11 as long as no window tells the connection. Where something has to be pumped,
+// the sleep ends at that pace.
 //
 // Owner:  the main thread.
 
@@ -47,17 +48,21 @@ extension SDLGuest {
     func nextEvent(_ event: inout SDL_Event, timeout: Duration?) -> Bool {
         let end = timeout.map { loop.hostNow.advanced(by: min($0, Self.century)) }
         while true {
-            if nextGameEvent(&event) { return true }
+            pump.runIfDue()
+            if nextGameEvent(&event, pumping: false) { return true }
             if loop.skipsTime(until: end) { return false }
+            let sleeper = SDLDriver.sleeper(forcesSDL: forcesSDLWait)
+            if case .bell = sleeper { loop.noteWait() }
             guard let left = timeToSleep(until: end) else { return false }
-            switch SDLDriver.sleeper(forcesSDL: forcesSDLWait) {
+            switch sleeper {
             case .sdl:
+                loop.passKeptTurn()
                 if sleepThroughSDL(&event, left) {
                     if isOwn(event) { return false }
                     record(event)
                     return true
                 }
-            case .bell(let connection): host.whileWaiting { sleep(left, connection) }
+            case .bell(let connection): loop.whileWaiting(on: host.bell) { sleep(left, connection) }
             }
             // The game's events are looked at by whoever calls next, after the work.
             if loop.hasWork { return false }
@@ -67,22 +72,22 @@ extension SDLGuest {
     /// Runs the loop's work until `end`, sleeping in between. SDL's events are left for later: no driver can announce them
     /// without pumping, and whoever calls this is about to.
     func runWork(until end: ContinuousClock.Instant) {
-        host.whileWaiting {
+        loop.whileWaiting(on: host.bell) {
             while true {
                 let left = loop.hostNow.duration(to: end)
                 if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1))).isEmpty { wantsFrame = true }
                 guard left > .zero, !stopsFrames else { return }
                 if loop.skipsTime(until: end) { continue }
                 // Looked at after the tick, which may have set a timer.
-                if let left = timeToSleep(until: end) { _ = host.sleep(left) }
+                if let left = timeToSleep(until: end) { _ = loop.sleep(on: host.bell, for: left) }
             }
         }
     }
 
     /// The next event that is not Tandem's own: SDL's, or the recorded run's.
-    func nextGameEvent(_ event: inout SDL_Event) -> Bool {
+    func nextGameEvent(_ event: inout SDL_Event, pumping: Bool = true) -> Bool {
         if let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
-        while SDL_PollEvent(&event) != 0 {
+        while pumping ? SDL_PollEvent(&event) != 0 : takeEvent(&event) {
             if !isOwn(event) {
                 record(event)
                 return true
@@ -91,15 +96,20 @@ extension SDLGuest {
         return false
     }
 
+    /// What stands in SDL's queue.
+    private func takeEvent(_ event: inout SDL_Event) -> Bool {
+        let (first, last) = (SDL_FIRSTEVENT.rawValue, SDL_LASTEVENT.rawValue)
+        while SDL_PeepEvents(&event, 1, SDL_GETEVENT, first, last) > 0 {
+            // SDL's mark of how far its own poll goes.
+            if event.type != SDL_POLLSENTINEL.rawValue { return true }
+        }
+        return false
+    }
+
     /// How long nothing is expected to happen; `nil` if there is something to do now.
     private func timeToSleep(until end: ContinuousClock.Instant?) -> Duration? {
         if loop.hasWork { return nil }
-        var left = end.map { loop.hostNow.duration(to: $0) } ?? Self.century
-        // The backend asks for a tick when a timer is due. A wait of the same length would wake this thread twice for each timer;
-        // the reserve is for a backend that has died.
-        if let deadline = loop.nextDeadline {
-            left = min(left, loop.hostNow.duration(to: deadline) + .milliseconds(100))
-        }
+        let left = end.map { loop.hostNow.duration(to: $0) } ?? Self.century
         return left > .zero ? left : nil
     }
 
@@ -114,8 +124,6 @@ extension SDLGuest {
         // The watch stands only while somebody sleeps: SDL_Quit would forget it, and frames should not pay for it.
         let watch = PushWatch(host)
         defer { watch.end() }
-        // SDL's look at its queue need not have been a pump.
-        if connection >= 0 { SDL_PumpEvents() }
         // Whatever came before the watch stood is in the queue, or in the loop's queues.
         var pause = Duration.microseconds(20)
         while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
@@ -123,10 +131,12 @@ extension SDLGuest {
             // An event that a watch has announced comes into the queue a moment later: look again, a little later each time.
             let isComing = watch.hasHeard
             let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
-            guard host.sleep(min(left, longest), watching: connection) || (isComing && left > pause) else { return }
+            let wake = loop.sleep(on: host.bell, for: min(left, longest), watching: connection)
+            pump.note(wake)
+            guard !wake.isEmpty || (isComing && left > pause) else { return }
             if isComing { pause = pause * 2 }
             if loop.hasWork { return }
-            SDL_PumpEvents()
+            pump.runIfDue()
         }
     }
 
@@ -157,7 +167,7 @@ private struct PushWatch {
         @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { host, _ in
             let host = Unmanaged<SDLHost>.fromOpaque(host!).takeUnretainedValue()
             host.hearsEvent.store(true, ordering: .releasing)
-            host.ring()
+            host.bell.ring()
             return 0
         }
 }

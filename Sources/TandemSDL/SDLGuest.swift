@@ -41,6 +41,7 @@ public import CSDL2
     }()
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
+    var pump = Pump()
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
     var forcesSDLWait = false
     /// Set by ``FrameLoop/stop()`` and by a quit event.

@@ -8,6 +8,8 @@ import Testing
 @testable import Tandem
 @testable import TandemSDL
 
+@MainActor private final class Counter { var value = 0 }
+
 extension SDL {
     @Suite @MainActor struct IdleWaitTests {
         /// Conformance 54, 15: asleep for a second and a half on the dummy driver, where SDL's own wait would wake 1,400 times.
@@ -42,6 +44,34 @@ extension SDL {
                         guest.tick()
                     }
                     #expect(event.type == user)
+                }
+            }
+        }
+
+        /// The wait of ours has kept the turn; SDL's own, afterwards, is ended by the event all the same.
+        @Test func whoWaitsThroughSDLAfterAWaitOfOursIsAskedForATick() throws {
+            try withGuest { guest in
+                let pipe = Pipe()
+                let count = Counter()
+                let descriptor = pipe.fileHandleForReading.fileDescriptor
+                _ = try guest.loop.whenReadable(.init(rawValue: descriptor)) {
+                    var byte: UInt8 = 0
+                    count.value += read(descriptor, &byte, 1)
+                }
+                var event = SDL_Event()
+                for round in 1...20 {
+                    pipe.fileHandleForWriting.write(Data([1]))
+                    while count.value < 2 * round - 1 {
+                        _ = guest.waitEvent(&event, timeout: .seconds(20))
+                        guest.tick()
+                    }
+                    #expect(guest.loop.holdsTurn)
+                    pipe.fileHandleForWriting.write(Data([1]))
+                    while count.value < 2 * round {
+                        #expect(SDL_WaitEventTimeout(&event, 20_000) != 0)
+                        #expect(guest.handle(event))
+                        guest.tick()
+                    }
                 }
             }
         }

@@ -106,6 +106,7 @@ extension GuestLoop {
 @Suite(.serialized) struct Core {
     @Suite struct RunTests {}
     @Suite struct TurnAndWakeTests {}
+    @Suite struct KeptTurnTests {}
     @Suite struct TickTests {}
     @Suite struct InboxTests {}
     @Suite struct TimerTests {}

@@ -94,8 +94,13 @@ static inline void tandem_pause(uint64_t cycles) {
 /// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
 int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 
-/// ppoll, with nanoseconds, on two descriptors; a negative one is left out. Gives back how many are ready, -1 upon a signal.
-int tandem_poll_two(struct pollfd *first, struct pollfd *second, const struct timespec *timeout);
+/// ppoll: waits until one of three descriptors can be read, or has failed; negative ones are left out. A negative time is for ever.
+/// Gives back a bit for each (1, 2, 4), 0 if the time passed, -1 upon a signal.
+int tandem_wait_readable(int first, int second, int third, int64_t nanoseconds);
+
+/// A timerfd, on CLOCK_MONOTONIC; and setting it, once, from now on: 0 stops it.
+int tandem_timer_create(void);
+void tandem_timer_set(int timer, int64_t nanoseconds);
 
 /// ioctl is variadic, which Swift cannot call. -1 where the descriptor does not answer.
 int tandem_unread_bytes(int descriptor);

@@ -53,11 +53,13 @@ struct BackendThread: ~Copyable {
             } catch {
                 // Nothing to retry: whatever took our descriptor will not give it back. The UI thread tells the owners.
                 backstage.failure.store(error.rawValue, ordering: .releasing)
+                backstage.turn.giveBack()
                 backstage.raise([.failure, .turn])
                 break
             }
             if backstage.closes { break }
             backstage.trace?(.turnReturned)
+            backstage.turn.giveBack()
             backstage.raise(.turn)
         }
         backstage.trace?(.backendEnded)

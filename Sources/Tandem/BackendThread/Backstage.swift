@@ -10,7 +10,7 @@ final class Backstage: Sendable {
     private let hostLock = Lock()
     // Safe: touched with `hostLock` held. Kept from the loop's making to its closing: a host often owns its loop.
     private nonisolated(unsafe) var host: (any GuestHost)?
-    let turn = Turn()
+    let turn: Turn
     let poller: Poller
     let trace: (@Sendable (TraceStep) -> Void)?
 
@@ -35,6 +35,7 @@ final class Backstage: Sendable {
     init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
         self.host = host
         trace = configuration.trace
+        turn = try Turn(lease: configuration.turnLease)
         poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
     }
 }
@@ -118,6 +119,7 @@ extension Backstage {
     /// UI thread, after the backend was joined.
     func release() {
         poller.close()
+        turn.close()
         hostLock.lock()
         let released = host
         host = nil

@@ -5,7 +5,7 @@
 
 import Synchronization
 
-/// A host for programs without a frame loop: its thread waits on a semaphore and ticks when there is work.
+/// A host for programs without a frame loop: its thread sleeps by itself and ticks when there is work.
 ///
 /// ```swift
 /// let server = try HeadlessHost()
@@ -19,18 +19,20 @@ public final class HeadlessHost: @unchecked Sendable {
     // Safe to send: the loop checks its thread, and what other threads touch is atomic or a semaphore.
 
     /// What the loop sees of the host, so that neither owns the other.
-    private final class Bell: GuestHost {
-        let semaphore = Semaphore()
+    private final class Listener: GuestHost {
+        let bell: Bell
+
+        init() throws(GuestError) { bell = try Bell() }
 
         func requestTick() -> Bool {
-            semaphore.signal()
+            bell.ring()
             return true
         }
     }
 
     /// The loop, made on the thread that made the host.
     public let loop: GuestLoop
-    private let bell = Bell()
+    private let listener: Listener
     private let isStopped = Atomic<Bool>(false)
 
     /// Makes the host and its loop on the calling thread.
@@ -39,7 +41,8 @@ public final class HeadlessHost: @unchecked Sendable {
     public init(
         configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
-        loop = try GuestLoop(host: bell, configuration: configuration, fileID: fileID, line: line)
+        listener = try Listener()
+        loop = try GuestLoop(host: listener, configuration: configuration, fileID: fileID, line: line)
     }
 
     /// Sleeps and ticks until ``stop()``. Returns at once if it was called before.
@@ -51,26 +54,27 @@ public final class HeadlessHost: @unchecked Sendable {
     /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed first.
     public func run(within limit: Duration?, until condition: () -> Bool) -> Bool {
         let end = limit.map { loop.now.advanced(by: $0) }
-        while !condition() {
-            if let end, loop.now >= end { return false }
-            // The look before the sleep: a request may have been answered by an earlier tick, and its signal taken.
-            if !loop.hasWork, !loop.skipsTime(until: end) { sleep(until: end) }
-            loop.tick()
+        return loop.whileWaiting(on: listener.bell) {
+            while !condition() {
+                if let end, loop.now >= end { return false }
+                // The look before the sleep: a request may have been answered by an earlier tick, and its ring heard.
+                if !loop.hasWork, !loop.skipsTime(until: end) { sleep(until: end) }
+                loop.tick()
+            }
+            return true
         }
-        return true
     }
 
     /// Ends ``run()``. Any thread.
     public func stop() {
         isStopped.store(true, ordering: .releasing)
-        _ = bell.requestTick()
+        _ = listener.requestTick()
     }
 
     /// Ends the loop. Idempotent.
     public func close() { loop.close() }
 
     private func sleep(until end: ContinuousClock.Instant?) {
-        guard let end else { return bell.semaphore.wait() }
-        _ = bell.semaphore.wait(for: loop.now.duration(to: end))
+        _ = loop.sleep(on: listener.bell, for: end.map { loop.now.duration(to: $0) } ?? .seconds(3_155_760_000))
     }
 }

@@ -137,7 +137,8 @@ extension GuestLoop {
         }
         let isEarlier = backstage.publish(deadline)
         // With the turn here, or on its way here, the backend will read the deadline when it gets it back.
-        if isEarlier, !holdsTurn, !backstage.announced.contains(.turn), failure == nil { backstage.wakeBackend() }
+        let isHere = (holdsTurn && backstage.turn.isHere) || backstage.announced.contains(.turn)
+        if isEarlier, !isHere, failure == nil { backstage.wakeBackend() }
     }
 
     func watch(

@@ -14,6 +14,7 @@
 import CLinux
 import Glibc
 import Logging
+import SystemPackage
 
 extension GuestLoop {
     /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
@@ -42,7 +43,8 @@ extension GuestLoop {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
-        var isEmpty = backstage.announced.isEmpty && (!looksAtClock || timers.firstDeadline > time.now)
+        var isEmpty =
+            backstage.announced.isEmpty && !holdsTurn && (!looksAtClock || timers.firstDeadline > time.now)
         if isTaped, let tape = activeTape { isEmpty = !tape.tickBegins(hasWork: !isEmpty) }
         if isEmpty {
             counters.emptyTicks += 1
@@ -55,6 +57,8 @@ extension GuestLoop {
         // Cleared before the queues are read: what comes later asks again.
         _ = backstage.take([.hint, .ready])
         isTicking = true
+        hasReadiness = false
+        if holdsTurn { pickUpTurn() }
         onWork?(true)
         backstage.trace?(.tick)
         let endOfLast = mark
@@ -112,15 +116,10 @@ extension GuestLoop {
         let news = backstage.announced.isEmpty ? [] : backstage.take([.inbox, .turn, .failure])
         if news.contains(.turn) {
             holdsTurn = true
+            backstage.turn.receive()
             harvest(backstage.found.load(ordering: .relaxed), &tick)
-        } else if holdsTurn, tick.maySpinOnce(queueIsEmpty: ready.isEmpty), registrations.count > 0 {
-            counters.hotPolls += 1
-            // A failure shows again in the backend's own poll, which reports it.
-            let count = (try? backstage.poller.wait(.nanoseconds(0))) ?? 0
-            // The poll is no callback's time.
-            readClock()
-            backstage.foundAt.store(mark, ordering: .relaxed)
-            harvest(count, &tick)
+        } else if holdsTurn, tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark) {
+            harvest(poll(&tick), &tick)
         }
         if news.contains(.failure) { backendFailed() }
         collectDueTimers()
@@ -145,6 +144,23 @@ extension GuestLoop {
         // It is no callback's time.
         readClock()
         return true
+    }
+
+    private func poll(_ tick: inout TickUnderWay) -> Int {
+        counters.hotPolls += 1
+        let count: Int
+        do throws(Errno) {
+            count = try backstage.poller.wait(.nanoseconds(0))
+        } catch {
+            // It will show again in the backend's own poll, which reports it.
+            tick.pollFailed = true
+            return 0
+        }
+        // The poll is no callback's time.
+        readClock()
+        tick.notePoll(count, now: mark)
+        backstage.foundAt.store(mark, ordering: .relaxed)
+        return count
     }
 
     private func harvest(_ count: Int, _ tick: inout TickUnderWay) {
@@ -355,12 +371,7 @@ extension GuestLoop {
     private func endTick(_ tick: inout TickUnderWay) {
         account(&tick)
         publishDeadline()
-        if holdsTurn {
-            holdsTurn = false
-            counters.turnsPassed += 1
-            backstage.trace?(.turnPassed)
-            backstage.turn.pass()
-        }
+        passOrKeepTurn(tick)
         if tick.report.carriedOver > 0 || inbox.hasLeftovers { backstage.raise(.ready) }
     }
 }

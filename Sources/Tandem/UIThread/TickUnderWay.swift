@@ -12,6 +12,8 @@ struct TickUnderWay {
     static let handover: Nanoseconds = 20_000
     /// Such waits in one tick; what goes on like that must not hold a frame to the end of its budget.
     private static let timerWaits = 32
+    /// Nanoseconds; a few dozen polls.
+    private static let restAfterEmptyPoll: Nanoseconds = 20_000
     /// In virtual time no budget passes; this many passes end an endless chain of callbacks.
     private static let virtualPasses = 10_000
 
@@ -22,6 +24,7 @@ struct TickUnderWay {
     private let isVirtual: Bool
     private var pollsLeft = hotPolls
     private var waitsLeft = timerWaits
+    private var nextPoll: Nanoseconds = 0
     var report = TickReport()
     /// The longest stretch between two looks at the clock.
     var longest: Nanoseconds = 0
@@ -29,6 +32,8 @@ struct TickUnderWay {
     let cyclesUntilLook = tandem_cycles_in_10us()
     /// The next look follows a nap.
     var hasNapped = false
+    /// The kernel refused a poll.
+    var pollFailed = false
     /// What the last look into the inbox found.
     var gulp = 0
     /// The budget is used up, the pass under way ends early.
@@ -67,9 +72,13 @@ struct TickUnderWay {
     /// After a pass: is there to be another?
     var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }
 
-    /// May the tick, which keeps the turn, poll again? Not at its very start, and with work in the queue only now and then.
-    mutating func maySpinOnce(queueIsEmpty: Bool) -> Bool {
-        guard report.passes > 0, pollsLeft > 0, queueIsEmpty || report.passes % 8 == 0 else { return false }
+    /// May the tick, which has the turn, poll? At its very start, if the turn was kept; afterwards with work in the queue only now and then, and
+    /// not at once after a poll that has found nothing.
+    mutating func mayPoll(queueIsEmpty: Bool, descriptors: Int, now: Nanoseconds) -> Bool {
+        guard pollsLeft > 0 else { return false }
+        if report.passes > 0 {
+            guard descriptors > 0, queueIsEmpty || report.passes % 8 == 0, now >= nextPoll else { return false }
+        }
         pollsLeft -= 1
         return true
     }
@@ -79,6 +88,11 @@ struct TickUnderWay {
         guard report.passes > 0, !isSpent, waitsLeft > 0 else { return false }
         waitsLeft -= 1
         return true
+    }
+
+    /// The poll has found so much.
+    mutating func notePoll(_ count: Int, now: Nanoseconds) {
+        nextPoll = count > 0 ? now : now + Self.restAfterEmptyPoll
     }
 
     func overrun(at now: Nanoseconds) -> Nanoseconds {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pump: when SDL has to look for input.
+// Idea:   on x11 a pump asks the server's connection four times, also if nothing has come, which takes longer than all else that a wait does.
+//         Between two sleeps that watched the connection and found nothing there it is left out: what an X event would have passed
+//         by is the connection, and what other calls have read from it stands in Xlib's memory, which can be looked at.
+// Owner:  the main thread.
+
+import CLinux
+import CSDL2
+import CSDLVideo
+import Tandem
+
+@MainActor
+struct Pump {
+    /// However busy the loop is, input is looked for within this time, in nanoseconds.
+    private static let longestRest: Int64 = 1_000_000
+
+    /// Nothing has come by way of the connection since the last pump, as far as the last sleep saw.
+    private var isQuiet = false
+    private var lastLook: Int64 = 0
+
+    /// Takes what the driver has into SDL's queue.
+    mutating func run() {
+        SDL_PumpEvents()
+        tandem_x11_note_pump()
+        isQuiet = true
+        lastLook = tandem_clock_nanoseconds()
+    }
+
+    /// Does so unless nothing can have come.
+    mutating func runIfDue() {
+        let mayRest = isQuiet && SDLDriver.pumpPace == nil && tandem_x11_is_still()
+        if !mayRest || tandem_clock_nanoseconds() - lastLook > Self.longestRest { run() }
+    }
+
+    /// A sleep that watched the connection has ended.
+    mutating func note(_ wake: Wake) {
+        if wake.contains(.descriptor) { isQuiet = false }
+        lastLook = tandem_clock_nanoseconds()
+    }
+}

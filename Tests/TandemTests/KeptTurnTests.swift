@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// KeptTurnTests: a UI thread that sleeps by itself keeps the turn; one that goes elsewhere loses it, and nothing else.
+
+import Foundation
+import Glibc
+import TandemTesting
+import Testing
+
+@testable import Tandem
+
+/// A host whose thread sleeps on its bell when the test says so.
+private final class BellHost: GuestHost {
+    let bell: Bell
+    private let requests = DispatchSemaphore(value: 0)
+
+    init() throws { bell = try Bell() }
+
+    func requestTick() -> Bool {
+        bell.ring()
+        requests.signal()
+        return true
+    }
+
+    /// Sleeps elsewhere, where only a request ends it.
+    func sleepElsewhere() -> Bool { requests.wait(timeout: .now() + 20) == .success }
+    /// Requests that were answered.
+    func forget() { while requests.wait(timeout: .now()) == .success {} }
+}
+
+extension Core.KeptTurnTests {
+    /// A loop whose UI thread has slept by itself and has the turn, and a pipe whose reader counts.
+    private func withKeptTurn(
+        lease: Int64 = 5_000_000, _ body: (BellHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+    ) throws {
+        var configuration = Configuration()
+        configuration.turnLease = lease
+        let host = try BellHost()
+        let loop = try GuestLoop(host: host, configuration: configuration)
+        defer { loop.close() }
+        let pipe = try Pipe()
+        let count = Box(0)
+        _ = try loop.whenReadable(pipe.reader) { count.value += pipe.read() }
+        try pipe.write()
+        #expect(host.sleepElsewhere())
+        loop.whileWaiting(on: host.bell) {}
+        loop.tick()
+        #expect(count.value == 1)
+        host.forget()
+        try body(host, loop, pipe, count)
+    }
+
+    @Test func aHostThatSleepsByItselfKeepsTheTurnAndPollsByItself() throws {
+        let host = try HeadlessHost()
+        defer { host.close() }
+        let pipe = try Pipe()
+        var count = 0
+        _ = try host.loop.whenReadable(pipe.reader) {
+            count += pipe.read()
+            if count < 50 { try pipe.write() }
+        }
+        try pipe.write()
+        #expect(host.run(within: .seconds(20)) { count == 50 })
+        // The backend had it at the beginning, and never again.
+        #expect(host.loop.statistics.turnsPassed == 0)
+        #expect(host.loop.statistics.hotPolls >= 1)
+    }
+
+    @Test func itsTimersNeedNoOtherThread() throws {
+        let host = try HeadlessHost()
+        defer { host.close() }
+        host.loop.callSoon {}
+        let pipe = try Pipe()
+        let watch = try host.loop.whenReadable(pipe.reader) { _ = pipe.read() }
+        try pipe.write()
+        #expect(host.run(within: .seconds(20)) { host.loop.statistics.ioEvents == 1 })
+        watch.cancel()
+        let before = host.loop.statistics
+        var late: [Duration] = []
+        for _ in 0..<20 {
+            let deadline = host.loop.now + .milliseconds(2)
+            host.loop.callAt(deadline) { late.append(deadline.duration(to: host.loop.now)) }
+            let target = late.count + 1
+            #expect(host.run(within: .seconds(20)) { late.count == target })
+        }
+        #expect(late.allSatisfy { $0 >= .zero })
+        #expect(host.loop.statistics.turnsPassed == before.turnsPassed)
+        #expect(host.loop.statistics.wakePipeWrites == before.wakePipeWrites)
+    }
+
+    @Test func whoSleepsElsewhereAfterwardsIsToldOfReadyDescriptors() throws {
+        try withKeptTurn { host, loop, pipe, count in
+            let passed = loop.statistics.turnsPassed
+            try pipe.write()
+            #expect(host.sleepElsewhere())
+            loop.tick()
+            #expect(count.value == 2)
+            // Once by lying down for too long, and once by a tick without a sleep before.
+            #expect(loop.statistics.turnsPassed == passed + 2)
+        }
+    }
+
+    @Test func whoSleepsElsewhereAfterwardsIsToldOfTimers() throws {
+        try withKeptTurn { host, loop, _, _ in
+            var fired = false
+            loop.callLater(.milliseconds(20)) { fired = true }
+            while !fired {
+                #expect(host.sleepElsewhere())
+                loop.tick()
+            }
+            // The backend took the turn long before the deadline, and needed no wake: it read the deadline afterwards.
+            #expect(loop.statistics.wakePipeWrites == 0)
+        }
+    }
+
+    @Test func anEarlierDeadlineWakesTheBackendThatTookTheTurn() throws {
+        try withKeptTurn(lease: 1) { host, loop, _, _ in
+            while loop.backstage.turn.isHere { usleep(100) }
+            var fired = false
+            loop.callLater(.milliseconds(2)) { fired = true }
+            #expect(loop.statistics.wakePipeWrites == 1)
+            while !fired {
+                #expect(host.sleepElsewhere())
+                loop.tick()
+            }
+        }
+    }
+
+    @Test func aTickWithoutASleepBeforePassesTheTurn() throws {
+        try withKeptTurn { _, loop, _, _ in
+            let before = loop.statistics
+            // The tick after the sleep kept it; this one polls once, and has no reason to.
+            loop.tick()
+            #expect(loop.statistics.turnsPassed == before.turnsPassed + 1)
+            #expect(loop.statistics.hotPolls == before.hotPolls + 1)
+            // From here on an idle tick looks at nothing.
+            loop.tick()
+            #expect(loop.statistics.hotPolls == before.hotPolls + 1)
+        }
+    }
+
+    @Test func aPollThatFailsIsReportedAlsoWhereTheHostSleepsByItself() throws {
+        let host = try HeadlessHost()
+        defer { host.close() }
+        let pipe = try Pipe()
+        _ = try host.loop.whenReadable(pipe.reader) { _ = pipe.read() }
+        try pipe.write()
+        #expect(host.run(within: .seconds(20)) { host.loop.statistics.ioEvents == 1 })
+        var outcome: Result<Void, any Error>?
+        host.loop.run({ [loop = host.loop] in try await loop.sleep(for: .seconds(1000)) }) { outcome = $0 }
+        let spare = open("/dev/null", O_RDONLY)
+        defer { close(spare) }
+        dup2(spare, host.loop.backstage.poller.rawValue)
+        #expect(host.run(within: .seconds(20)) { outcome != nil })
+        let error = #expect(throws: GuestError.self) { try outcome?.get() }
+        #expect(error?.code == .backendFailed)
+        // And the host still sleeps.
+        let ticks = host.loop.statistics.ticks
+        _ = host.run(within: .milliseconds(30)) { false }
+        #expect(host.loop.statistics.ticks < ticks + 10)
+    }
+
+    @Test func closingEndsTheBackendWhereverTheTurnIs() throws {
+        for lease: Int64 in [1, 50_000, 5_000_000] {
+            for pause: UInt32 in [0, 100] {
+                try withKeptTurn(lease: lease) { _, _, _, _ in usleep(pause) }
+            }
+        }
+        let host = try HeadlessHost()
+        host.loop.callSoon { host.close() }
+        #expect(host.run(within: .seconds(20)) { host.loop.hasClosed })
+    }
+
+    /// The backend takes what lies down at every moment that there is; each byte is read once all the same, and nobody is forgotten.
+    @Test func theTurnGoesToAndFroAtAnyMoment() throws {
+        for lease: Int64 in [1, 2000, 20_000, 60_000] {
+            try withKeptTurn(lease: lease) { host, loop, pipe, count in
+                let total = 1500
+                var fired = 0
+                let writer = pipe.writer
+                Thread.detachNewThread {
+                    for number in 1..<total {
+                        _ = try? writer.writeAll([1])
+                        if number % 4 == 0 { usleep(UInt32(number % 7) * 10) }
+                    }
+                }
+                let end = ContinuousClock.now + .seconds(60)
+                var number = 0
+                while count.value < total {
+                    guard ContinuousClock.now < end else {
+                        Issue.record("\(count.value) of \(total) bytes with a lease of \(lease) ns")
+                        return
+                    }
+                    number += 1
+                    switch number % 4 {
+                    case 0:
+                        loop.whileWaiting(on: host.bell) {
+                            if !loop.hasWork { _ = loop.sleep(on: host.bell, for: .milliseconds(10)) }
+                        }
+                    case 1: usleep(UInt32(number % 5) * 10)
+                    case 2: loop.callLater(.microseconds(number % 50)) { fired += 1 }
+                    default: break
+                    }
+                    loop.tick()
+                }
+                #expect(count.value == total)
+                // No report of a byte that had been read already.
+                #expect(loop.statistics.ioEvents <= total)
+                #expect(loop.statistics.staleEvents == 0)
+                while loop.nextDeadline != nil {
+                    loop.whileWaiting(on: host.bell) {
+                        if !loop.hasWork { _ = loop.sleep(on: host.bell, for: .milliseconds(10)) }
+                    }
+                    loop.tick()
+                }
+                #expect(loop.statistics.timersFired == fired)
+            }
+        }
+    }
+}
+
+@Suite struct SpinTests {
+    /// A loop's ticks, as `Spin` sees them.
+    private struct Ticks {
+        private var spin = Spin()
+
+        mutating func isHot(at began: Nanoseconds, number: Int, events: Int = 0) -> Bool {
+            var tick = TickUnderWay(budget: 1, began: began, endOfLast: began, isVirtual: false)
+            tick.report.ioEvents = events
+            return spin.isHot(tick, ticks: number)
+        }
+    }
+
+    @Test func manyIdleTicksAndThenAMessageMakeAHotTurn() {
+        var ticks = Ticks()
+        let answers = [
+            ticks.isHot(at: 0, number: 1, events: 1), ticks.isHot(at: 1_000_000, number: 1000, events: 1),
+            // It polls in each tick now, and goes on for a while without messages.
+            ticks.isHot(at: 1_001_000, number: 1001), ticks.isHot(at: 2_999_000, number: 2900, events: 1),
+            ticks.isHot(at: 4_000_000, number: 3000), ticks.isHot(at: 5_000_000, number: 3100),
+        ]
+        #expect(answers == [false, true, true, true, true, false])
+    }
+
+    @Test func ticksThatAnswerRequestsAreNotSpinning() {
+        var ticks = Ticks()
+        let isHot = (1...100).map { ticks.isHot(at: Int64($0) * 20_000, number: $0, events: 1) }
+        #expect(!isHot.contains(true))
+    }
+
+    @Test func framesAreNotSpinning() {
+        var ticks = Ticks()
+        let answers = [
+            ticks.isHot(at: 0, number: 0), ticks.isHot(at: 1_600_000_000, number: 100, events: 1),
+            // Nor is a hot loop whose frames have begun to wait for the display.
+            ticks.isHot(at: 1_601_000_000, number: 1100, events: 1),
+            ticks.isHot(at: 1_617_000_000, number: 1101, events: 1),
+        ]
+        #expect(answers == [false, false, true, false])
+    }
+}
