@@ -36,7 +36,7 @@ extension GuestLoop {
 
     /// What an idle tick looks at: nothing is announced, and the loop is none of those that have to look further.
     private var hasNothingAtAGlance: Bool {
-        backstage.announced.isEmpty && !isTicking && !looksAtClock && !isTaped && state == .open
+        backstage.announced.isEmpty && !holdsTurn && !isTicking && !looksAtClock && !isTaped && state == .open
     }
 
     @inline(never) private func tickAfterLook(_ budget: Duration?) -> TickReport {
