@@ -38,6 +38,9 @@ final class Inbox: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var taken = Batch()
     // Safe: UI thread only; the inbox has been announced, and not looked into since.
     @exclusivity(unchecked) private nonisolated(unsafe) var isAnnounced = false
+    // Safe, both: UI thread only; how many posts there had been at the last two looks.
+    @exclusivity(unchecked) private nonisolated(unsafe) var postsAtLook = 0
+    @exclusivity(unchecked) private nonisolated(unsafe) var postsAtLookBefore = 0
     /// Signalled for each entry once somebody waits for them (a loop that closes).
     let arrivals = Semaphore()
 
@@ -74,6 +77,8 @@ final class Inbox: Sendable {
     var leftovers: Int { taken.count }
     /// UI thread: when the first entry came of those that were taken out last.
     var beganAt: Nanoseconds { taken.readyAt }
+    /// UI thread: how many of those were posts. A Swift job is none: somebody waits for it, as a rule.
+    var newPosts: Int { postsAtLook - postsAtLookBefore }
 
     /// UI thread: there is something to look at. Remembered, as a pass may have to finish with the last look first.
     func announce() { isAnnounced = true }
@@ -81,8 +86,10 @@ final class Inbox: Sendable {
     private func swapOut() {
         isAnnounced = false
         taken.reuse()
+        postsAtLookBefore = postsAtLook
         lock.lock()
         swap(&state.entries, &taken)
+        postsAtLook = state.counts.posts
         lock.unlock()
     }
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moderation: how often another thread's work wakes the UI thread.
+// Moderation: how often another thread's posts wake the UI thread.
 // Idea:   a thread that posts one thing after the other finds the UI thread, which is quicker, asleep each time. Waking it costs both
 //         a thousand times what the post costs, and where the kernel wakes it on the same core the posts come one by one for
-//         milliseconds. As a network driver does with interrupts, a tick whose work came moments after the end of the last one
-//         naps before it ends, for as long as naps bring much.
+//         milliseconds. As a network driver does with interrupts, a tick whose posts came moments after the end of the last one
+//         naps before it ends, for as long as naps bring much. Swift jobs do not count: somebody waits for them.
 // Owner:  the UI thread.
 
 struct Moderation {
     /// About what it takes to go to sleep and be woken.
     private static let moments: Nanoseconds = 20_000
     static let nap: Nanoseconds = 50_000
-    /// Two threads that answer each other bring one piece of work in a nap, and lose time by it.
+    /// Two threads that answer each other bring one post in a nap, and lose time by it.
     private static let much = 8
     private static let mostRefused = 256
 
@@ -19,7 +19,7 @@ struct Moderation {
     private var refused = 0
     private var penalty = 4
 
-    /// A tick's first look into the inbox found `count`, which began to come `delay` after the end of the last tick.
+    /// A tick's first look into the inbox found so many posts, which began to come `delay` after the end of the last tick.
     mutating func tickFound(_ count: Int, after delay: Nanoseconds) {
         isFollowed = count > 0 && delay < Self.moments
     }

@@ -128,9 +128,9 @@ extension GuestLoop {
         if inbox.hasLeftovers {
             tick.gulp = inbox.empty(into: ready, limit: 1024)
             counters.inboxEntries += tick.gulp
-            if tick.report.passes == 0 { moderation.tickFound(tick.gulp, after: inbox.beganAt - tick.endOfLast) }
+            if tick.report.passes == 0 { moderation.tickFound(inbox.newPosts, after: inbox.beganAt - tick.endOfLast) }
         }
-        if tick.hasNapped { moderation.napBrought(tick.gulp) }
+        if tick.hasNapped { moderation.napBrought(tick.gulp > 0 ? inbox.newPosts : 0) }
         tick.hasNapped = false
     }
 
