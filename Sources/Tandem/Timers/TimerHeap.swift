@@ -22,6 +22,8 @@ final class TimerHeap {
     private static let leastCapacity = 60
     /// Below this many gravestones no heap is worth tidying.
     private static let leastGravestones = 64
+    /// So many timers are a heap that stays in the nearest cache, and need no horizon.
+    private static let smallHeap = 512
     /// How many deadlines are looked at to find a new horizon: an odd look at many timers, never a sort of them.
     private static let sampleSize = 32
 
@@ -139,7 +141,7 @@ extension TimerHeap {
     /// Fills the empty heap with about an eighth of what is stored. O(n), once in n/8 timers.
     private func moveHorizon() {
         guard stored > 0 else { return }
-        horizon = stored > Self.sampleSize ? sampledEighth() : .max
+        horizon = stored > Self.smallHeap ? sampledEighth() : .max
         for index in 0..<stored where entries[index].deadline <= horizon {
             let entry = entries[index]
             entries[index] = entries[near]
