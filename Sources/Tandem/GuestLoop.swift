@@ -117,12 +117,11 @@ public final class GuestLoop: @unchecked Sendable {
     package var takesGlobalJobs = false
     /// Told before a tick or a phase begins to run user code, and after it has: a simulation shows that code its own time meanwhile.
     package var onWork: ((_ begins: Bool) -> Void)?
-    private let keepsOthersOut = Atomic<Bool>(false)
     /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests; they go where
     /// they would go without a loop. Any thread.
     package var admitsOthers: Bool {
-        get { !keepsOthersOut.load(ordering: .relaxed) }
-        set { keepsOthersOut.store(!newValue, ordering: .relaxed) }
+        get { !backstage.keepsOthersOut.load(ordering: .relaxed) }
+        set { backstage.keepsOthersOut.store(!newValue, ordering: .relaxed) }
     }
     /// Kept jobs that sleep.
     var keptSleeps: [Int: UnownedJob] = [:]

@@ -26,6 +26,9 @@ final class Backstage: Sendable {
     /// What broke the backend. Written by it before it raises `.failure`.
     let failure = Atomic<Int32>(0)
 
+    /// Main-actor jobs of other threads are refused; see `GuestLoop.admitsOthers`. Any thread.
+    let keepsOthersOut = Atomic<Bool>(false)
+
     // Counted on any thread.
     let hintsPosted = Atomic<Int>(0)
     let hintsCoalesced = Atomic<Int>(0)

@@ -168,6 +168,12 @@ final class RunExecutor: TaskExecutor {
         runLate(job)
     }
 
+    /// Another thread: leaves a main-actor job in the loop's inbox. `false`: the loop has closed, or keeps such jobs out.
+    func takeMainActorJob(_ job: UnownedJob) -> Bool {
+        !backstage.keepsOthersOut.load(ordering: .relaxed)
+            && backstage.deliver(.job(job, .mainActor(nil)), to: inbox)
+    }
+
     func runLate(_ job: UnownedJob) {
         LateJobs.run(job, logger: configuration.logger) { job in
             job.runSynchronously(on: self.asUnownedTaskExecutor())

@@ -10,6 +10,7 @@
 // The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
 // condition.
 
+import CLinux
 import Dispatch
 import Glibc
 import Synchronization
@@ -44,31 +45,36 @@ import Synchronization
     /// The loop that has adopted the main actor, as both executors see it.
     private final class Adopter: Sendable {
         static let shared = Adopter()
-        private let lock = Lock()
-        // Safe: written on the adopting thread with `lock` held; read there without it, elsewhere with it.
+        private let lock = BriefLock()
+        // Safe: written with `lock` held; read on the adopting thread.
         private nonisolated(unsafe) weak var loop: GuestLoop?
-        /// Which thread may read `loop` without the lock; 0 for none.
+        // Safe: touched with `lock` held.
+        private nonisolated(unsafe) var open: RunExecutor?
+        /// Which thread may read `loop`; 0 for none.
         private let thread = Atomic<UInt>(0)
 
         func attach(_ loop: GuestLoop?) {
+            let new = loop?.runExecutor
             lock.lock()
             self.loop = loop
-            thread.store(loop?.thread.key ?? 0, ordering: .releasing)
+            let old = open
+            open = new
+            thread.store(loop?.thread.ownKey ?? 0, ordering: .releasing)
             lock.unlock()
+            withExtendedLifetime(old) {}
         }
 
         /// Whether the calling thread is the adopting one.
-        var isHere: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+        var isHere: Bool { thread.load(ordering: .relaxed) == tandem_thread_key() }
 
         /// The loop, if the calling thread is the adopting one.
         var loopHere: GuestLoop? { isHere ? loop : nil }
 
-        /// The loop, from any thread.
-        var loopAnywhere: GuestLoop? {
-            if isHere { return loop }
+        /// The way into the loop from other threads, which need not keep the loop itself for it.
+        var entrance: RunExecutor? {
             lock.lock()
             defer { lock.unlock() }
-            return loop
+            return open
         }
     }
 
@@ -78,9 +84,12 @@ import Synchronization
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            if let loop = Adopter.shared.loopAnywhere, Adopter.shared.isHere || loop.admitsOthers {
-                let preferred = Adopter.shared.isHere ? loop.preferredExecutor : nil
-                if loop.accept(.job(job, .mainActor(preferred))) { return }
+            if Adopter.shared.isHere {
+                if let loop = Adopter.shared.loopHere, loop.accept(.job(job, .mainActor(loop.preferredExecutor))) {
+                    return
+                }
+            } else if let entrance = Adopter.shared.entrance, entrance.takeMainActorJob(job) {
+                return
             }
             GuestLoop.runMainActorJobWithoutLoop(job)
         }

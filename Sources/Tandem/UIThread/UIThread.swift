@@ -7,7 +7,7 @@ import Glibc
 /// The thread that a loop was made on. Comparing with it costs no system call.
 struct UIThread: Sendable {
     private let thread: pthread_t
-    private let ownKey: UInt
+    let ownKey: UInt
     private let kernelID: Int32
     private let forkDepth: Int32
 
