@@ -18,15 +18,6 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-void tandem_epoll_event_set(struct epoll_event *event, uint32_t events, uint64_t data) {
-    event->events = events;
-    event->data.u64 = data;
-}
-
-uint64_t tandem_epoll_event_data(const struct epoll_event *event) { return event->data.u64; }
-
-uint32_t tandem_epoll_event_events(const struct epoll_event *event) { return event->events; }
-
 int tandem_epoll_pwait2(int epoll, struct epoll_event *events, int capacity, const struct timespec *timeout) {
     return (int)syscall(SYS_epoll_pwait2, epoll, events, capacity, timeout, NULL, (size_t)0);
 }

@@ -36,6 +36,7 @@ SUBJECTS = {
     "raw-wheel": Subject(RAW, {"impl": "wheel"}),
     "raw-guest-1": Subject(RAW, {"impl": "guest", "polls": 1}),
     "raw-guest-64": Subject(RAW, {"impl": "guest", "polls": 64}),
+    "raw-guest-asks": Subject(RAW, {"impl": "guest", "polls": 64, "asks": 1}),
 }
 
 
@@ -59,7 +60,8 @@ class Case:
 
 
 GUESTS = ("tandem", "libuv-guest", "asio-thread", "trio-guest", "aioguest", "raw")
-ECHO = ("tandem", "libuv-poll", "libuv-streams", "asio-thread", "trio-guest", "raw", "raw-guest-1", "raw-guest-64")
+ECHO = ("tandem", "libuv-poll", "libuv-streams", "asio-thread", "trio-guest", "raw", "raw-guest-1", "raw-guest-64",
+        "raw-guest-asks")
 SLOW = ("trio-guest", "aioguest")
 
 

@@ -6,6 +6,7 @@
 
 #include "CLinuxSockets.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,10 +17,14 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-/// The 64 bits of user data are set through functions: Swift sees packed C unions poorly.
-void tandem_epoll_event_set(struct epoll_event *event, uint32_t events, uint64_t data);
-uint64_t tandem_epoll_event_data(const struct epoll_event *event);
-uint32_t tandem_epoll_event_events(const struct epoll_event *event);
+/// The 64 bits of user data are read and set through functions: Swift sees packed C unions poorly.
+static inline uint64_t tandem_epoll_event_data(const struct epoll_event *event) { return event->data.u64; }
+
+/// epoll_ctl: 0, or what errno said.
+static inline int tandem_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(epoll, operation, descriptor, &event) == 0 ? 0 : errno;
+}
 
 /// epoll_pwait2 through its system call number, so that an older C library does not matter.
 /// `timeout` NULL waits for ever. Returns -1 with errno, ENOSYS where the kernel has no such call.

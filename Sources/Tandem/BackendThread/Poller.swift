@@ -65,9 +65,8 @@ final class Poller: Sendable {
 
     /// Adds, changes or removes an entry; `nil` if the kernel did it.
     func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
-        var event = epoll_event()
-        tandem_epoll_event_set(&event, events, data)
-        return epoll_ctl(rawValue, operation, fd, &event) == 0 ? nil : Errno(rawValue: Glibc.errno)
+        let failure = tandem_epoll_control(rawValue, operation, fd, events, data)
+        return failure == 0 ? nil : Errno(rawValue: failure)
     }
 
     /// Holder of the turn: waits, and returns how many entries of the buffer were filled.
@@ -101,6 +100,6 @@ final class Poller: Sendable {
     subscript(index: Int) -> Event {
         precondition(index < Self.capacity)
         return Event(
-            data: tandem_epoll_event_data(buffer + index), events: tandem_epoll_event_events(buffer + index))
+            data: tandem_epoll_event_data(buffer + index), events: buffer[index].events)
     }
 }

@@ -160,13 +160,11 @@ final class RegistrationTable {
         if registration.pointee.isPaused { return fcntl(fd, F_GETFD) >= 0 }
         // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
         // already, and nothing is changed.
-        switch control(EPOLL_CTL_ADD, fd, .once) {
-        case .some(.fileExists): return true
+        let once = Interest.once.events
+        let answer = tandem_epoll_control(poller.rawValue, EPOLL_CTL_ADD, fd, once, registration.pointee.data(fd))
         // Another file has the number, and was not watched.
-        case nil: silence(fd)
-        case .some: break
-        }
-        return false
+        if answer == 0 { silence(fd) }
+        return answer == EEXIST
     }
 
     /// Forgets a registration whose descriptor was closed, and tells.

@@ -64,11 +64,14 @@ extension GuestLoop {
         backstage.turn.pass()
     }
 
+    /// Whether the tick is one between two sleeps, not one that a frame waits for.
+    var sleepsByItself: Bool { isWaiting || hasWaited }
+
     /// At the end of a tick: the turn goes to the backend, unless this thread is going to sleep with it or will be back at once.
     func passOrKeepTurn(_ tick: TickUnderWay) {
         let isHot = spin.isHot(tick, ticks: counters.ticks)
         guard holdsTurn else { return }
-        guard isWaiting || hasWaited || isHot, failure == nil, !tick.pollFailed else { return passTurn() }
+        guard sleepsByItself || isHot, failure == nil, !tick.pollFailed else { return passTurn() }
         hasWaited = false
         if !isWaiting { backstage.turn.putDown(at: mark) }
     }

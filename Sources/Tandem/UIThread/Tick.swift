@@ -6,7 +6,8 @@
 //   2. moves due timers, found descriptors and the inbox into their queues;
 //   3. runs what stood in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs.
 // It goes on while there is work and budget, and waits for a timer that is due within microseconds. Whatever the budget, each queue gets
-// one piece of work per tick, so that no source starves another. At the end it publishes the nearest deadline and passes the turn.
+// one piece of work per tick, so that no source starves another. At the end it publishes the nearest deadline and passes the turn,
+// or keeps it; see `OwnWait`.
 //
 // Owner:  the UI thread.
 // Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
@@ -20,7 +21,7 @@ extension GuestLoop {
     /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
     ///
     /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs one atomic load and allocates nothing:
-    /// the backend announces due timers, some microseconds after their time.
+    /// the backend announces due timers, some microseconds after their time. After a sleep of the host's own the next one polls, too.
     ///
     /// - Parameter budget: How long user code may run; what does not fit is carried over, in order, and a tick is asked for.
     ///   `nil`: the configuration's. `.zero`: one pass over all that is ready now, however long that takes.
@@ -134,9 +135,9 @@ extension GuestLoop {
         tick.hasNapped = false
     }
 
-    /// Lets other threads' work gather, if it has come all the time; see `Moderation`.
+    /// Lets other threads' work gather, if it has come all the time and the thread would sleep anyway; see `Moderation`.
     private func napIfItPays(_ tick: inout TickUnderWay) -> Bool {
-        guard tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
+        guard sleepsByItself, tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
             timers.firstDeadline > mark.addingClamped(Moderation.nap), moderation.wantsNap()
         else { return false }
         usleep(UInt32(Moderation.nap / 1000))
@@ -183,11 +184,10 @@ extension GuestLoop {
         backstage.found.store(0, ordering: .relaxed)
     }
 
-    /// A timer that is due sooner than another thread could tell is waited for here, which costs less than to wake that thread and be woken.
-    /// Whether the tick is to look again.
+    /// A timer that is due sooner than this thread could fall asleep and be woken is waited for here. Whether the tick is to look again.
     private func waitForNearTimer(_ tick: inout TickUnderWay) -> Bool {
         let nearest = timers.firstDeadline
-        guard nearest <= mark + TickUnderWay.handover, !time.hasSource, tick.mayWaitOnce() else { return false }
+        guard sleepsByItself, nearest <= mark + TickUnderWay.wakeUp, !time.hasSource, tick.mayWaitOnce() else { return false }
         while backstage.announced.isEmpty, LoopClock.machine < nearest { tandem_pause(100) }
         // The wait is no callback's time.
         readClock()

@@ -8,8 +8,8 @@ import CLinux
 struct TickUnderWay {
     /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
     private static let hotPolls = 64
-    /// So soon a timer has to be due to be waited for: about as long as it takes to hand the turn over and to get it back.
-    static let handover: Nanoseconds = 20_000
+    /// So soon a timer has to be due to be waited for: about as long as it takes to fall asleep and to be woken.
+    static let wakeUp: Nanoseconds = 20_000
     /// Such waits in one tick; what goes on like that must not hold a frame to the end of its budget.
     private static let timerWaits = 32
     /// Nanoseconds; a few dozen polls.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // echo: impl=single: one thread in epoll. impl=guest: a second thread polls, the UI thread handles, a semaphore each way; with
-// polls=64 the UI thread polls again by itself, without sleeping, up to so often before it hands the turn over.
+// polls=64 the UI thread polls again by itself, without sleeping, up to so often before it hands the turn over. asks=1: before each
+// descriptor but the first of a batch the kernel is asked whether it is still the one that was polled, as Tandem does.
 // game: epoll without sleeping, and a heap, in each frame.
 
 #define _GNU_SOURCE
 #include "raw.h"
 #include "heap.h"
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -19,11 +21,19 @@ struct end {
 };
 
 static int64_t round_trips;
+static int poller;
+static bool asks;
+
+static void ask(int descriptor) {
+    struct epoll_event event = {.events = EPOLLONESHOT};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 || errno != EEXIST) fail("a descriptor went away");
+}
 
 static void handle(struct epoll_event *events, int count) {
     char buffer[message_size];
     for (int i = 0; i < count; i++) {
         struct end *end = events[i].data.ptr;
+        if (asks && i > 0) ask(end->descriptor);
         if (read(end->descriptor, buffer, message_size) != message_size) fail("read");
         round_trips += end->sends;
         if (write(end->descriptor, buffer, message_size) != message_size) fail("write");
@@ -32,7 +42,6 @@ static void handle(struct epoll_event *events, int count) {
 
 // echo
 
-static int poller;
 static sem_t turn, ready;
 // Whoever has the turn owns them.
 static struct epoll_event found[batch];
@@ -66,6 +75,7 @@ void echo(void) {
     size_t pairs = (size_t)option_number("pairs", 100);
     double seconds = option_decimal("seconds", 0.3);
     int64_t polls = option_number("polls", 1);
+    asks = option_number("asks", 0) == 1;
     allow_descriptors(pairs * 2);
     poller = new_poller();
     struct end *ends = calloc(pairs * 2, sizeof *ends);
