@@ -23,7 +23,7 @@ final class Interrupts {
         }
         descriptor = FileDescriptor(rawValue: raw)
         do throws(GuestError) {
-            watch = try loop.whenReadable(descriptor) { [descriptor] in Self.answer(descriptor) }
+            watch = try loop.serve(descriptor) { [descriptor] in Self.answer(descriptor) }
         } catch {
             Glibc.close(raw)
             throw error

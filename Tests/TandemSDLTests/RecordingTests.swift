@@ -66,6 +66,8 @@ extension SDL {
                 for number in 0..<40 where !isOver.value {
                     key.key.keysym.sym = Int32(number)
                     SDL_PushEvent(&key)
+                    // What the main queue runs is nobody's on the loop, and no part of the run.
+                    if number % 8 == 0 { DispatchQueue.main.async {} }
                     usleep(UInt32(3000 + number % 7 * 1311))
                 }
             }

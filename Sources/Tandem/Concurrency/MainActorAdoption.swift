@@ -36,7 +36,7 @@ extension GuestLoop {
                 .adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
         }
         if tandem_is_main_thread() {
-            _ = try whenReadable(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
+            _ = try serve(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
                 Self.drainMainQueue()
             }
             drainsMainQueue = true

@@ -23,13 +23,17 @@ public final class IOHandle {
     @exclusivity(unchecked) var isQueued = false
     /// Reports in a row, to find handlers that do nothing; see `UnattendedReadiness`.
     @exclusivity(unchecked) var streak = Streak()
+    /// The loop's or its host's: what it brings is told to a recorded run by itself, if at all.
+    let isOurs: Bool
     let fd: Int32
     let site: CallSite
     private let table: RegistrationTable
 
     init(
-        _ descriptor: FileDescriptor, _ direction: Direction, _ action: Action, site: CallSite, table: RegistrationTable
+        _ descriptor: FileDescriptor, _ direction: Direction, _ action: Action, site: CallSite, isOurs: Bool = false,
+        table: RegistrationTable
     ) {
+        self.isOurs = isOurs
         fd = descriptor.rawValue
         self.direction = direction
         self.action = action

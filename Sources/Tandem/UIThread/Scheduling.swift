@@ -84,6 +84,13 @@ extension GuestLoop {
         backstage.deliver(.posted(body, CallSite()), to: inbox)
     }
 
+    /// For hosts: a watch of their own, of which a recorded run does not hear.
+    package func serve(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () -> Void
+    ) throws(GuestError) -> IOHandle {
+        try watch(fd, .readable, .call(body), CallSite(fileID: fileID, line: line), isOurs: true)
+    }
+
     /// The ready time of what is scheduled now; within a tick the last reading is near enough.
     var readyTime: Nanoseconds { isTicking ? mark : LoopClock.machine }
 
@@ -142,13 +149,14 @@ extension GuestLoop {
     }
 
     func watch(
-        _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite
+        _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite,
+        isOurs: Bool = false
     ) throws(GuestError) -> IOHandle {
         if isClosed.load(ordering: .acquiring) { throw .closed }
         thread.check("GuestLoop.whenReadable or whenWritable")
         if state != .open { throw .closed }
         if let failure { throw failure }
-        let handle = IOHandle(fd, direction, action, site: site, table: registrations)
+        let handle = IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: registrations)
         try registrations.add(handle)
         return handle
     }

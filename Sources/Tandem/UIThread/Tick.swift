@@ -187,7 +187,9 @@ extension GuestLoop {
     /// A timer that is due sooner than this thread could fall asleep and be woken is waited for here. Whether the tick is to look again.
     private func waitForNearTimer(_ tick: inout TickUnderWay) -> Bool {
         let nearest = timers.firstDeadline
-        guard sleepsByItself, nearest <= mark + TickUnderWay.wakeUp, !time.hasSource, tick.mayWaitOnce() else { return false }
+        guard sleepsByItself, nearest <= mark + TickUnderWay.wakeUp, !time.hasSource, tick.mayWaitOnce() else {
+            return false
+        }
         while backstage.announced.isEmpty, LoopClock.machine < nearest { tandem_pause(100) }
         // The wait is no callback's time.
         readClock()
@@ -300,7 +302,7 @@ extension GuestLoop {
                 return
             }
             handlersSincePoll += 1
-            if isTaped { note(.descriptor, handle.site) }
+            if isTaped, !handle.isOurs { note(.descriptor, handle.site) }
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             let before = handle.streak.begin(fd, handle.direction)
