@@ -134,8 +134,11 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var lastLook: Nanoseconds = .min
     /// Whether ticks nap while other threads post.
     @exclusivity(unchecked) var moderation = Moderation()
+    @exclusivity(unchecked) var patience = Patience()
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
+    /// The configuration's.
+    let checksDescriptors: Bool
     @exclusivity(unchecked) var counters = Statistics()
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
@@ -150,6 +153,7 @@ public final class GuestLoop: @unchecked Sendable {
         self.configuration = configuration
         time = LoopClock(source: configuration.timeSource)
         looksAtClock = time.isVirtual
+        checksDescriptors = configuration.checksDescriptors
         tape = configuration.timeSource as? any RunTape
         callbacks = CallbackTable(thread: thread)
         timers = TimerHeap(table: callbacks)

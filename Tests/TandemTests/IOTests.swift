@@ -77,6 +77,30 @@ extension Core.IOTests {
         }
     }
 
+    /// Conformance 33, where the loop is told not to ask: who cancels before closing is as safe.
+    @Test func withoutTheQuestionACancelledWatchGetsNoHandlerEither() throws {
+        var configuration = Configuration()
+        configuration.checksDescriptors = false
+        try withLoop(configuration: configuration) { host, loop in
+            let pipes = [try Pipe(), try Pipe()]
+            var ran: [Int] = []
+            var watches: [IOHandle] = []
+            for (index, pipe) in pipes.enumerated() {
+                try pipe.write()
+                watches.append(
+                    try loop.whenReadable(pipe.reader) {
+                        ran.append(index)
+                        _ = pipe.read()
+                        watches[1 - index].cancel()
+                        try pipes[1 - index].closeReader()
+                    })
+            }
+            #expect(host.run { !ran.isEmpty })
+            for _ in 0..<5 { host.tick() }
+            #expect(ran.count == 1)
+        }
+    }
+
     /// Conformance 33, without cancelling first: another file takes the number within the batch, and nobody watches that.
     @Test func aNumberThatAnEarlierHandlerGaveToAnotherFileGetsNoHandler() throws {
         try withLoop { host, loop in

@@ -122,4 +122,39 @@ extension Core.InboxTests {
         }
         #expect(waits == [256, 0, 4])
     }
+
+    @Test func aThreadThatIsAnsweredAtOnceWaitsAwakeForAsLongAsAnswersCome() {
+        var patience = Patience()
+        var wishes = [patience.isWorthIt()]
+        for delay in [1_000_000, 5000] as [Nanoseconds] {
+            patience.noteArrival(after: delay)
+            wishes.append(patience.isWorthIt())
+        }
+        #expect(wishes == [false, false, true])
+        patience.note(wasAnswered: false)
+        wishes = (0..<6).map { _ in patience.isWorthIt() }
+        #expect(wishes == [false, false, false, false, true, true])
+    }
+
+    /// Each post but the first is an answer to the one before, at moments around the end of the wait: none may be slept over.
+    @Test func whoAnswersWhileTheHostGoesToSleepIsHeard() throws {
+        let host = try HeadlessHost()
+        defer { host.close() }
+        let loop = host.loop
+        let rounds = 5000
+        let asks = DispatchSemaphore(value: 0)
+        let answered = Box(0)
+        Thread.detachNewThread {
+            for round in 0..<rounds {
+                asks.wait()
+                if round % 3 == 0 { usleep(UInt32(round % 60)) }
+                try? loop.post {
+                    answered.value += 1
+                    asks.signal()
+                }
+            }
+        }
+        asks.signal()
+        #expect(host.run(within: .seconds(20)) { answered.value == rounds })
+    }
 }

@@ -47,6 +47,10 @@ package final class Bell: Sendable {
         return wake
     }
 
+    /// The UI thread is awake, and looks: nobody has to ring. After `unmute` it looks once more before it sleeps.
+    func mute() { isRung.store(true, ordering: .sequentiallyConsistent) }
+    func unmute() { isRung.store(false, ordering: .sequentiallyConsistent) }
+
     private func silence() {
         isRung.store(false, ordering: .sequentiallyConsistent)
         var count: eventfd_t = 0

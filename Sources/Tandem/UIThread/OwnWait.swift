@@ -5,6 +5,8 @@
 // Owner:  the UI thread.
 // Breaks: the turn kept by a tick without a wait before or after it would leave descriptors and timers unannounced; see `Turn`.
 
+import CLinux
+
 extension GuestLoop {
     /// For hosts that sleep by themselves: `body` looks at the loop and sleeps, by ``sleep(on:for:watching:)``, and may tick. The turn stays
     /// here meanwhile, if it is.
@@ -37,10 +39,22 @@ extension GuestLoop {
             let reserve: Nanoseconds = polls && !time.isVirtual ? 0 : 100_000_000
             nanoseconds = min(nanoseconds, (timers.firstDeadline - time.live).addingClamped(reserve))
         }
+        if patience.isWorthIt(), waitAwake(on: bell, for: min(nanoseconds, Patience.longest)) { return .bell }
         if polls { backstage.turn.stopTimer() }
         let wake = bell.sleep(nanoseconds, or: polls ? backstage.poller.rawValue : -1, descriptor)
         if wake.contains(.readiness) { hasReadiness = true }
         return wake
+    }
+
+    /// Looks for news all the time, so that nobody has to ring. Whether there are any.
+    private func waitAwake(on bell: Bell, for duration: Nanoseconds) -> Bool {
+        bell.mute()
+        let end = LoopClock.machine.addingClamped(duration)
+        while backstage.announced.isEmpty, LoopClock.machine < end { tandem_pause(100) }
+        patience.note(wasAnswered: !backstage.announced.isEmpty)
+        bell.unmute()
+        // Who came before this has not rung; who comes later does.
+        return !backstage.announced.isEmpty
     }
 
     /// For hosts that are about to sleep elsewhere: gives the backend the turn that an earlier wait has kept.

@@ -129,7 +129,10 @@ extension GuestLoop {
         if inbox.hasLeftovers {
             tick.gulp = inbox.empty(into: ready, limit: 1024)
             counters.inboxEntries += tick.gulp
-            if tick.report.passes == 0 { moderation.tickFound(inbox.newPosts, after: inbox.beganAt - tick.endOfLast) }
+            if tick.report.passes == 0, tick.gulp > 0 {
+                moderation.tickFound(inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
+                patience.noteArrival(after: inbox.beganAt - tick.endOfLast)
+            }
         }
         if tick.hasNapped { moderation.napBrought(tick.gulp > 0 ? inbox.newPosts : 0) }
         tick.hasNapped = false
@@ -297,7 +300,7 @@ extension GuestLoop {
         case .call(let body):
             let fd = handle.fd
             // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-            if handlersSincePoll > 0, !registrations.isAlive(fd) {
+            if handlersSincePoll > 0, checksDescriptors, !registrations.isAlive(fd) {
                 registrations.evict(fd)
                 return
             }

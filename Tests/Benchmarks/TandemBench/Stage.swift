@@ -18,6 +18,8 @@ final class Stage {
 
     init(_ options: Options, configuration: Configuration = .init(), standard: String = "dummy") throws {
         raiseDescriptorLimit()
+        var configuration = configuration
+        configuration.checksDescriptors = options.word("checks", "yes") == "yes"
         let driver = options.word("driver", standard)
         switch driver {
         case "none":

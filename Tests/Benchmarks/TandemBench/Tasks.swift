@@ -10,7 +10,7 @@ import Tandem
 private let standardJobs = 1_000_000
 private let waiting = 100
 private let sleeps = 300
-private let hops = 2000
+private let hops = 20_000
 private let awaits = 10
 
 @MainActor func tasks(_ options: Options) throws {
@@ -60,7 +60,7 @@ private let awaits = 10
     let jobs = try options.number("n", standardJobs)
     let notes = Notes()
 
-    // A continuation that the UI thread resumes is a job put into the main actor's queue there, and run from it.
+    // A continuation that the UI thread resumes is a job that goes by way of the pool into the main actor's queue, and is run from it.
     // (`Task.yield` would go by way of the global pool.)
     for _ in 0..<waiting {
         Task { @MainActor in
