@@ -85,7 +85,7 @@ public final class GuestLoop: @unchecked Sendable {
     /// Whether the main executor runs this loop's host at the moment.
     package internal(set) var isDriven = false
     /// Told, on the UI thread, when the loop closes: what else lives on it.
-    var onClose: [() -> Void] = []
+    package var onClose: [() -> Void] = []
 
     // The tick under way; see `Tick.swift`.
     @exclusivity(unchecked) var isTicking = false

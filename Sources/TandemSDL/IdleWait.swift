@@ -4,13 +4,12 @@
 // Facts about SDL2 that this code rests on:
 //  - SDL_WaitEvent really blocks on the x11 and wayland drivers only; elsewhere it polls every millisecond.
 //  - From 2.32.8 on, a push between SDL's look at its queue and its going to sleep wakes nobody: a wait through SDL is bounded there.
-//  - Event watches are called on the pushing thread, before the event is in the queue, and are forgotten by SDL_Quit.
 //  - Joysticks and sensors are read by pumping; nothing announces them.
 //  - A wait through SDL counts in milliseconds. A deadline in between is the backend's, whose event ends the wait.
 //  - On x11 a push ends SDL's wait by way of the X server, which takes five times as long as waking a thread.
 //  - A pump reads all that the X connection has, into Xlib's memory and from there into SDL's queue; as long as only the main
 //    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
-// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events ring, and on x11 on the X connection
+// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events (`PushWatch`) ring, and on x11 on the X connection
 // as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. SDL waits on wayland, whose
 // reading is a protocol of several steps, and on x11 as long as no window tells the connection. Where something has to be pumped,
 // the sleep ends at that pace.
@@ -88,6 +87,7 @@ extension SDLGuest {
     func nextGameEvent(_ event: inout SDL_Event, pumping: Bool = true) -> Bool {
         if let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
         while pumping ? SDL_PollEvent(&event) != 0 : takeEvent(&event) {
+            watch.saw(event)
             if !isOwn(event) {
                 record(event)
                 return true
@@ -121,15 +121,13 @@ extension SDLGuest {
     }
 
     private func sleep(_ left: Duration, _ connection: Int32) {
-        // The watch stands only while somebody sleeps: SDL_Quit would forget it, and frames should not pay for it.
-        let watch = PushWatch(host)
-        defer { watch.end() }
-        // Whatever came before the watch stood is in the queue, or in the loop's queues.
+        watch.renew()
         var pause = Duration.microseconds(20)
         while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
             let pace = SDLDriver.pumpPace
-            // An event that a watch has announced comes into the queue a moment later: look again, a little later each time.
-            let isComing = watch.hasHeard
+            // An event that the watch has heard of comes into the queue a moment later: look again, a little later each time.
+            if pause > .seconds(1) { watch.giveUp() }
+            let isComing = watch.isComing
             let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
             let wake = loop.sleep(on: host.bell, for: min(left, longest), watching: connection)
             pump.note(wake)
@@ -141,35 +139,6 @@ extension SDLGuest {
     }
 
     private static let century = Duration.seconds(3_155_760_000)
-}
-
-/// Hears of each event that is pushed while it stands.
-@MainActor
-private struct PushWatch {
-    private let host: SDLHost
-
-    /// Has anything been pushed?
-    var hasHeard: Bool { host.hearsEvent.load(ordering: .acquiring) }
-
-    init(_ host: SDLHost) {
-        self.host = host
-        host.hearsEvent.store(false, ordering: .relaxed)
-        SDL_AddEventWatch(Self.ring, Unmanaged.passUnretained(host).toOpaque())
-    }
-
-    /// Called before the wait returns; SDL holds its lock around the watch, so that none is running afterwards.
-    func end() {
-        SDL_DelEventWatch(Self.ring, Unmanaged.passUnretained(host).toOpaque())
-    }
-
-    // Safe: the guest keeps `host`, and `end` takes the watch away before the guest's wait returns.
-    private nonisolated static let ring:
-        @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 = { host, _ in
-            let host = Unmanaged<SDLHost>.fromOpaque(host!).takeUnretainedValue()
-            host.hearsEvent.store(true, ordering: .releasing)
-            host.bell.ring()
-            return 0
-        }
 }
 
 /// What the video driver in use can do.

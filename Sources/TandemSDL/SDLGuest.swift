@@ -42,6 +42,7 @@ public import CSDL2
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
     var pump = Pump()
+    let watch: PushWatch
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
     var forcesSDLWait = false
     /// Set by ``FrameLoop/stop()`` and by a quit event.
@@ -66,10 +67,12 @@ public import CSDL2
         }
         eventType = try AsyncioMessage.type()
         host = try SDLHost(eventType: eventType)
+        watch = PushWatch(bell: host.bell, own: eventType)
         loop = try GuestLoop(host: host, configuration: configuration, fileID: fileID, line: line)
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)
             interrupts = handlesInterrupts ? try Interrupts(loop) : nil
+            loop.onClose.append { [watch] in MainActor.assumeIsolated { watch.end() } }
             loop.drive = { [weak self] in
                 guard let self else { return false }
                 drive()

@@ -4,14 +4,11 @@
 //         and any loop that takes SDL's events.
 // Owner:  `requestTick` runs on any thread.
 
-import Synchronization
 import Tandem
 
 final class SDLHost: GuestHost {
     private let eventType: UInt32
     let bell: Bell
-    /// Has an event been pushed while the UI thread slept? Set on any thread, cleared on the UI thread.
-    let hearsEvent = Atomic<Bool>(false)
 
     /// Main thread.
     init(eventType: UInt32) throws(GuestError) {
@@ -21,7 +18,7 @@ final class SDLHost: GuestHost {
 
     func requestTick() -> Bool {
         guard bell.isListenedTo else { return AsyncioMessage.push(eventType) }
-        bell.ring()
+        bell.ringForLoop()
         return true
     }
 }

@@ -48,6 +48,29 @@ extension SDL {
             }
         }
 
+        /// A thread that was answered at once looks for the next answer, and must hear of SDL's events, too.
+        @Test func anEventPushedWhileTheHostWaitsAwakeEndsTheWait() throws {
+            try withGuest { guest in
+                let user = SDL_RegisteredUser.type
+                let loop = guest.loop
+                for round in 0..<300 {
+                    Thread.detachNewThread {
+                        for _ in 0..<4 { try? loop.post {} }
+                        usleep(UInt32(round % 120))
+                        var event = SDL_Event()
+                        event.type = user
+                        SDL_PushEvent(&event)
+                    }
+                    var event = SDL_Event()
+                    let end = ContinuousClock.now + .seconds(20)
+                    while !guest.waitEvent(&event, timeout: .seconds(20)), ContinuousClock.now < end { guest.tick() }
+                    #expect(event.type == user)
+                    guard event.type == user else { return }
+                    while loop.hasWork { guest.tick() }
+                }
+            }
+        }
+
         /// The wait of ours has kept the turn; SDL's own, afterwards, is ended by the event all the same.
         @Test func whoWaitsThroughSDLAfterAWaitOfOursIsAskedForATick() throws {
             try withGuest { guest in

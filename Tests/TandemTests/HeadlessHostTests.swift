@@ -35,6 +35,29 @@ extension Core {
             host.run()  // Returns at once.
         }
 
+        /// A host that was answered at once looks for the next answer, and must hear all else, too.
+        @Test func aStopWhileTheHostWaitsAwakeIsHeard() throws {
+            let host = try HeadlessHost()
+            defer { host.close() }
+            let loop = host.loop
+            var wasForgotten = false
+            for round in 0..<300 {
+                let spare = loop.callLater(.seconds(20)) {
+                    wasForgotten = true
+                    host.stop()
+                }
+                Thread.detachNewThread {
+                    for _ in 0..<4 { try? loop.post {} }
+                    usleep(UInt32(round % 120))
+                    host.stop()
+                }
+                host.run()
+                spare.cancel()
+                guard !wasForgotten else { break }
+            }
+            #expect(!wasForgotten)
+        }
+
         @Test func inVirtualTimeItJumpsToTheNextDeadline() throws {
             let (configuration, clock) = virtualConfiguration()
             let host = try HeadlessHost(configuration: configuration)

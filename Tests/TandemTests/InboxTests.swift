@@ -155,6 +155,6 @@ extension Core.InboxTests {
             }
         }
         asks.signal()
-        #expect(host.run(within: .seconds(20)) { answered.value == rounds })
+        #expect(host.run(within: .seconds(20)) { answered.value == rounds }, "\(answered.value) of \(rounds)")
     }
 }

@@ -14,6 +14,8 @@ package final class Bell: Sendable {
     private let isHeeded = Atomic<Bool>(false)
     /// Rung, and not heard since: one write for any number of rings.
     private let isRung = Atomic<Bool>(false)
+    /// The UI thread looks at the loop again and again, and need not be told of it. Set and cleared there.
+    private let isMuted = Atomic<Bool>(false)
 
     /// On the UI thread, whose sleeps are ended within a nanosecond of their time from now on, instead of 50 microseconds.
     package init() throws(GuestError) {
@@ -28,6 +30,11 @@ package final class Bell: Sendable {
     package func ring() {
         guard !isRung.exchange(true, ordering: .sequentiallyConsistent) else { return }
         eventfd_write(descriptor.rawValue, 1)
+    }
+
+    /// Any thread: as ``ring()``, for the loop's requests: not while the UI thread looks there anyway.
+    package func ringForLoop() {
+        if !isMuted.load(ordering: .sequentiallyConsistent) { ring() }
     }
 
     func beginListening() {
@@ -47,14 +54,16 @@ package final class Bell: Sendable {
         return wake
     }
 
-    /// The UI thread is awake, and looks: nobody has to ring. After `unmute` it looks once more before it sleeps.
-    func mute() { isRung.store(true, ordering: .sequentiallyConsistent) }
-    func unmute() { isRung.store(false, ordering: .sequentiallyConsistent) }
+    /// The UI thread looks at the loop all the time. After `unmute` it looks once more before it sleeps.
+    func mute() { isMuted.store(true, ordering: .sequentiallyConsistent) }
+    func unmute() { isMuted.store(false, ordering: .sequentiallyConsistent) }
 
+    /// Empties the bell, then lets it be rung again; what was announced in between is found by the look that follows. The other way round a
+    /// ring in between would be emptied, and its flag kept everybody from ringing again.
     private func silence() {
-        isRung.store(false, ordering: .sequentiallyConsistent)
         var count: eventfd_t = 0
         eventfd_read(descriptor.rawValue, &count)
+        isRung.store(false, ordering: .sequentiallyConsistent)
     }
 }
 

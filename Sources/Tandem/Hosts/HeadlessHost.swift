@@ -25,7 +25,7 @@ public final class HeadlessHost: @unchecked Sendable {
         init() throws(GuestError) { bell = try Bell() }
 
         func requestTick() -> Bool {
-            bell.ring()
+            bell.ringForLoop()
             return true
         }
     }
@@ -68,7 +68,7 @@ public final class HeadlessHost: @unchecked Sendable {
     /// Ends ``run()``. Any thread.
     public func stop() {
         isStopped.store(true, ordering: .releasing)
-        _ = listener.requestTick()
+        listener.bell.ring()
     }
 
     /// Ends the loop. Idempotent.
