@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AsyncioMessage: the source design's window message: the one SDL user event by which a loop asks for a tick.
-// Idea:   SDL hands out 32,767 event types and takes none back, so that one is registered for the process, not one per loop.
+// Idea:   SDL hands out 32,767 event types and takes none back, so that one is registered for the process, not one per loop,
+//         and another beside it for what the host has to remember in SDL.
 // Owner:  registered on the main thread, pushed on any.
 
 import CSDL2
@@ -16,15 +17,18 @@ enum AsyncioMessage {
     static func type() throws(GuestError) -> UInt32 {
         let present = registered.load(ordering: .acquiring)
         if present != 0 { return present }
-        var type = SDL_RegisterEvents(1)
+        var type = SDL_RegisterEvents(2)
         // The first one handed out is SDL_USEREVENT itself, which many games use without asking.
-        if type == SDL_USEREVENT.rawValue { type = SDL_RegisterEvents(1) }
+        if type == SDL_USEREVENT.rawValue { type = SDL_RegisterEvents(2) }
         guard type != UInt32.max else {
             throw GuestError(.hostFailed, "SDL has no user event type left; something registers them without end")
         }
         registered.store(type, ordering: .releasing)
         return type
     }
+
+    /// A type that belongs to it and is never pushed; see `PushWatch`.
+    static func mark(of type: UInt32) -> UInt32 { type + 1 }
 
     /// Any thread: puts the event into SDL's queue, unless it is there already. `false` if SDL filtered (0) or refused (-1) it.
     static func push(_ type: UInt32) -> Bool {

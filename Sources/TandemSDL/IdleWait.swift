@@ -121,7 +121,7 @@ extension SDLGuest {
     }
 
     private func sleep(_ left: Duration, _ connection: Int32) {
-        watch.renew()
+        watch.stand()
         var pause = Duration.microseconds(20)
         while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
             let pace = SDLDriver.pumpPace
@@ -132,7 +132,7 @@ extension SDLGuest {
             let wake = loop.sleep(on: host.bell, for: min(left, longest), watching: connection)
             pump.note(wake)
             guard !wake.isEmpty || (isComing && left > pause) else { return }
-            if isComing { pause = pause * 2 }
+            if isComing { pause = pause * 4 }
             if loop.hasWork { return }
             pump.runIfDue()
         }

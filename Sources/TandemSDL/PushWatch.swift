@@ -3,10 +3,10 @@
 //
 // Facts about SDL2 that this code rests on:
 //  - Event watches are called on the pushing thread, before the event is in the queue, with its time in it.
-//  - SDL_Quit forgets them.
+//  - SDL forgets them when its events end (SDL_Quit), and at the same moment which kinds of event are to be ignored.
 // Idea:   what was heard of and has not been seen is on its way, however long its thread may be kept from going on: until then nobody
-//         sleeps long. The watch stands from the first wait on; each wait puts a new one in the place of the last, the new one first, so
-//         that nothing is pushed unheard.
+//         sleeps long. The watch stands from the first wait on, so that nothing is pushed unheard; a kind of event that is ignored, and
+//         that nobody pushes, tells whether it still does.
 // Owner:  the main thread, but for what `Ears` holds.
 
 import CLinux
@@ -17,21 +17,26 @@ import Tandem
 @MainActor
 final class PushWatch {
     private let ears: Ears
-    private var isFirst = false
-    /// SDL refers to the ears.
-    private var isStanding = false
+    private let mark: UInt32
+    /// SDL refers to the ears, or did before its events ended.
+    private var isKept = false
 
-    init(bell: Bell, own type: UInt32) { ears = Ears(bell: bell, own: type) }
+    init(bell: Bell, own type: UInt32) {
+        ears = Ears(bell: bell, own: type)
+        mark = AsyncioMessage.mark(of: type)
+    }
 
-    /// Before a sleep.
-    func renew() {
-        if !isStanding {
-            isStanding = true
+    /// Before a sleep: sees to it that the watch stands.
+    func stand() {
+        guard SDL_EventState(mark, SDL_QUERY) != SDL_IGNORE else { return }
+        if !isKept {
+            isKept = true
             _ = Unmanaged.passRetained(ears)  // Safe: balanced in `end`.
         }
-        isFirst.toggle()
-        SDL_AddEventWatch(isFirst ? Ears.first : Ears.second, Unmanaged.passUnretained(ears).toOpaque())
-        SDL_DelEventWatch(isFirst ? Ears.second : Ears.first, Unmanaged.passUnretained(ears).toOpaque())
+        SDL_AddEventWatch(Ears.listen, Unmanaged.passUnretained(ears).toOpaque())
+        SDL_EventState(mark, SDL_IGNORE)
+        // Something may have been pushed before, and be on its way.
+        ears.coming.store(1, ordering: .sequentiallyConsistent)
     }
 
     /// Is an event on its way into the queue?
@@ -47,11 +52,11 @@ final class PushWatch {
 
     /// SDL holds its lock around watches, so that none is running afterwards.
     func end() {
-        guard isStanding else { return }
-        isStanding = false
+        guard isKept else { return }
+        isKept = false
         let pointer = Unmanaged.passUnretained(ears)
-        SDL_DelEventWatch(Ears.first, pointer.toOpaque())
-        SDL_DelEventWatch(Ears.second, pointer.toOpaque())
+        SDL_DelEventWatch(Ears.listen, pointer.toOpaque())
+        SDL_EventState(mark, SDL_ENABLE)
         pointer.release()
     }
 }
@@ -78,15 +83,11 @@ private final class Ears: Sendable {
         if bell.isListenedTo { bell.ring() }
     }
 
-    // Two, which SDL can tell apart. Safe: whoever adds them holds a reference to the ears until they are taken away.
-    static let first: Watch = { ears, event in
-        Unmanaged<Ears>.fromOpaque(ears!).takeUnretainedValue().hear(event!.pointee)
-        return 0
-    }
-    static let second: Watch = { ears, event in
-        Unmanaged<Ears>.fromOpaque(ears!).takeUnretainedValue().hear(event!.pointee)
-        return 1
-    }
-    typealias Watch =
-        @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32
+    // Safe: whoever adds it holds a reference to the ears until it is taken away.
+    static let listen: @convention(c) @Sendable (UnsafeMutableRawPointer?, UnsafeMutablePointer<SDL_Event>?) -> Int32 =
+        {
+            ears, event in
+            Unmanaged<Ears>.fromOpaque(ears!).takeUnretainedValue().hear(event!.pointee)
+            return 0
+        }
 }

@@ -71,6 +71,32 @@ extension SDL {
             }
         }
 
+        /// Conformance 50: SDL forgets its watches when it ends.
+        @Test func anEventPushedAfterSDLWasEndedAndBegunAgainEndsTheWait() throws {
+            try withGuest { guest in
+                var event = SDL_Event()
+                #expect(!guest.waitEvent(&event, timeout: .milliseconds(1)))
+                SDL_Quit()
+                #expect(SDL_InitSubSystem(UInt32(SDL_INIT_VIDEO)) == 0)
+                while guest.waitEvent(&event, timeout: .milliseconds(1)) {}
+                let user = SDL_RegisteredUser.type
+                Thread.detachNewThread {
+                    // Longer than the first wait looks out for what it cannot have heard.
+                    usleep(1_200_000)
+                    var event = SDL_Event()
+                    event.type = user
+                    SDL_PushEvent(&event)
+                }
+                let start = ContinuousClock.now
+                while event.type != user, ContinuousClock.now < start + .seconds(20) {
+                    if !guest.waitEvent(&event, timeout: .seconds(20)) { guest.tick() }
+                }
+                #expect(event.type == user)
+                // Slept over, it would have been found at the end of the time only.
+                #expect(ContinuousClock.now < start + .seconds(15))
+            }
+        }
+
         /// The wait of ours has kept the turn; SDL's own, afterwards, is ended by the event all the same.
         @Test func whoWaitsThroughSDLAfterAWaitOfOursIsAskedForATick() throws {
             try withGuest { guest in

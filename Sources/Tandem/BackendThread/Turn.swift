@@ -100,8 +100,10 @@ final class Turn: Sendable {
 
     /// The UI thread has picked it up and is going to sleep: the backend need not wake for the lease.
     func stopTimer() {
-        guard isTimed.exchange(false, ordering: .sequentiallyConsistent) else { return }
+        guard isTimed.load(ordering: .sequentiallyConsistent) else { return }
         tandem_timer_set(timer?.rawValue ?? -1, 0)
+        // In this order: a timer that runs for nothing is stopped later; one that is only thought to run would end no lease.
+        isTimed.store(false, ordering: .sequentiallyConsistent)
     }
 
     private func setTimer(_ nanoseconds: Nanoseconds) {

@@ -84,9 +84,10 @@ extension GuestLoop {
     /// At the end of a tick: the turn goes to the backend, unless this thread is going to sleep with it or will be back at once.
     func passOrKeepTurn(_ tick: TickUnderWay) {
         let isHot = spin.isHot(tick, ticks: counters.ticks)
-        guard holdsTurn else { return }
-        guard sleepsByItself || isHot, failure == nil, !tick.pollFailed else { return passTurn() }
+        let isBackSoon = sleepsByItself || isHot
         hasWaited = false
+        guard holdsTurn else { return }
+        guard isBackSoon, failure == nil, !tick.pollFailed else { return passTurn() }
         if !isWaiting { backstage.turn.putDown(at: mark) }
     }
 }
