@@ -20,6 +20,8 @@ final class PushWatch {
     private let mark: UInt32
     /// SDL refers to the ears, or did before its events ended.
     private var isKept = false
+    /// Whose watch the mark speaks of.
+    private static var standing: ObjectIdentifier?
 
     init(bell: Bell, own type: UInt32) {
         ears = Ears(bell: bell, own: type)
@@ -28,7 +30,9 @@ final class PushWatch {
 
     /// Before a sleep: sees to it that the watch stands.
     func stand() {
-        guard SDL_EventState(mark, SDL_QUERY) != SDL_IGNORE else { return }
+        let me = ObjectIdentifier(ears)
+        guard Self.standing != me || SDL_EventState(mark, SDL_QUERY) != SDL_IGNORE else { return }
+        Self.standing = me
         if !isKept {
             isKept = true
             _ = Unmanaged.passRetained(ears)  // Safe: balanced in `end`.
@@ -54,6 +58,7 @@ final class PushWatch {
     func end() {
         guard isKept else { return }
         isKept = false
+        if Self.standing == ObjectIdentifier(ears) { Self.standing = nil }
         let pointer = Unmanaged.passUnretained(ears)
         SDL_DelEventWatch(Ears.listen, pointer.toOpaque())
         SDL_EventState(mark, SDL_ENABLE)
