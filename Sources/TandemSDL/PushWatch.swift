@@ -37,7 +37,7 @@ final class PushWatch {
             isKept = true
             _ = Unmanaged.passRetained(ears)  // Safe: balanced in `end`.
         }
-        SDL_AddEventWatch(Ears.listen, Unmanaged.passUnretained(ears).toOpaque())
+        SDL_AddEventWatch(Ears.listen, Unmanaged.passUnretained(ears).toOpaque())  // Safe: retained above.
         SDL_EventState(mark, SDL_IGNORE)
         // Something may have been pushed before, and be on its way.
         ears.coming.store(1, ordering: .sequentiallyConsistent)
@@ -59,6 +59,7 @@ final class PushWatch {
         guard isKept else { return }
         isKept = false
         if Self.standing == ObjectIdentifier(ears) { Self.standing = nil }
+        // Safe: gives back what `stand` retained, once SDL has forgotten it.
         let pointer = Unmanaged.passUnretained(ears)
         SDL_DelEventWatch(Ears.listen, pointer.toOpaque())
         SDL_EventState(mark, SDL_ENABLE)

@@ -147,9 +147,7 @@ extension Core.KeptTurnTests {
         #expect(host.run(within: .seconds(20)) { host.loop.statistics.ioEvents == 1 })
         var outcome: Result<Void, any Error>?
         host.loop.run({ [loop = host.loop] in try await loop.sleep(for: .seconds(1000)) }) { outcome = $0 }
-        let spare = open("/dev/null", O_RDONLY)
-        defer { close(spare) }
-        dup2(spare, host.loop.backstage.poller.rawValue)
+        host.loop.breakPolling()
         #expect(host.run(within: .seconds(20)) { outcome != nil })
         let error = #expect(throws: GuestError.self) { try outcome?.get() }
         #expect(error?.code == .backendFailed)

@@ -99,6 +99,13 @@ func backends() -> Int {
 }
 
 extension GuestLoop {
+    /// The epoll set's number becomes another file's, which cannot be waited on. A wait that is under way goes on.
+    func breakPolling() {
+        let spare = open("/dev/null", O_RDONLY)
+        dup2(spare, backstage.poller.rawValue)
+        Glibc.close(spare)
+    }
+
     var hasClosed: Bool { isClosed.load(ordering: .acquiring) }
 }
 

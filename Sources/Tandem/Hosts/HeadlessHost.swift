@@ -75,6 +75,6 @@ public final class HeadlessHost: @unchecked Sendable {
     public func close() { loop.close() }
 
     private func sleep(until end: ContinuousClock.Instant?) {
-        _ = loop.sleep(on: listener.bell, for: end.map { loop.now.duration(to: $0) } ?? .seconds(3_155_760_000))
+        _ = loop.sleep(on: listener.bell, for: end.map { loop.now.duration(to: $0) })
     }
 }

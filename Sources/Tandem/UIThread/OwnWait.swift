@@ -28,10 +28,10 @@ extension GuestLoop {
     /// For hosts that sleep by themselves, and have found work instead: the turn that a tick keeps is safe with them all the same.
     package func noteWait() { hasWaited = true }
 
-    /// Sleeps until the bell rings, `descriptor` can be read, the loop has something, or `duration` has passed. Inside of
-    /// ``whileWaiting(on:_:)``, after a look at ``hasWork``.
-    package func sleep(on bell: Bell, for duration: Duration, watching descriptor: Int32 = -1) -> Wake {
-        var nanoseconds = duration.nanosecondsRoundedUp
+    /// Sleeps until the bell rings, `descriptor` can be read, the loop has something, or `duration` (`nil`: for ever) has passed. Inside
+    /// of ``whileWaiting(on:_:)``, after a look at ``hasWork``.
+    package func sleep(on bell: Bell, for duration: Duration?, watching descriptor: Int32 = -1) -> Wake {
+        var nanoseconds = duration?.nanosecondsRoundedUp ?? .never
         let polls = isWaiting && holdsTurn
         if timers.count > 0 {
             // Without the turn here, the backend asks for a tick when a timer is due. A sleep of the same length would wake this thread twice

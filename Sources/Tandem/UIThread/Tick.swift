@@ -35,17 +35,19 @@ extension GuestLoop {
         return TickReport()
     }
 
+    /// Nothing is announced, and somebody else would announce it.
+    private var isUnannounced: Bool { backstage.announced.isEmpty && !holdsTurn }
+
     /// What an idle tick looks at: nothing is announced, and the loop is none of those that have to look further.
     private var hasNothingAtAGlance: Bool {
-        backstage.announced.isEmpty && !holdsTurn && !isTicking && !looksAtClock && !isTaped && state == .open
+        isUnannounced && !isTicking && !looksAtClock && !isTaped && state == .open
     }
 
     @inline(never) private func tickAfterLook(_ budget: Duration?) -> TickReport {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
-        var isEmpty =
-            backstage.announced.isEmpty && !holdsTurn && (!looksAtClock || timers.firstDeadline > time.now)
+        var isEmpty = isUnannounced && (!looksAtClock || timers.firstDeadline > time.now)
         if isTaped, let tape = activeTape { isEmpty = !tape.tickBegins(hasWork: !isEmpty) }
         if isEmpty {
             counters.emptyTicks += 1
