@@ -39,7 +39,7 @@ public struct Recording: Sendable {
         /// A `Task.sleep` began, for so many nanoseconds.
         case sleep(Int64)
         case work(Int)
-        /// The budget of a tick was found to be spent, after a piece of work or at the look between two passes.
+        /// The budget of a tick was found to be spent, after a piece of work or at the look before a pass.
         case spent(isLook: Bool)
     }
 

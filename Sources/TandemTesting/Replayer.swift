@@ -110,15 +110,10 @@ extension Replayer {
     }
 
     package var hasTick: Bool? {
-        skipEndOfBudget()
-        return if case .tick = next { true } else { false }
+        if case .tick = next { true } else { false }
     }
 
-    /// A tick whose budget was spent by what is no part of the run (the main queue's work, say) has ended already.
-    private func skipEndOfBudget() { while case .spent = next { position += 1 } }
-
     package func frameBegins() {
-        skipEndOfBudget()
         guard divergence == nil, position < recording.steps.count else { return }
         guard case .frame(let time) = recording.steps[position] else { return differ("a frame began") }
         position += 1
@@ -129,7 +124,6 @@ extension Replayer {
     package func frameEnds() {}
 
     package func tickBegins(hasWork: Bool) -> Bool {
-        skipEndOfBudget()
         guard case .tick(let time) = next else {
             if next == .emptyTick { position += 1 }
             return false

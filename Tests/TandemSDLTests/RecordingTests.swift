@@ -3,6 +3,7 @@
 
 import CSDL2
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import Tandem
@@ -94,6 +95,72 @@ extension SDL {
                 try replayer.finish()
                 #expect(again == live)
             }
+        }
+
+        /// Two timers, then two chains of callbacks; `hinder` is called after so many of the first chain. Returns what ran, and when.
+        private func chains(
+            _ loop: GuestLoop, _ frame: (() -> Void) -> Void, hinderedAfter hindered: Int,
+            _ hinder: @escaping () -> Void
+        ) -> [String] {
+            var journal: [String] = []
+            let start = loop.now
+            func note(_ line: String) { journal.append("\(start.duration(to: loop.now)) \(line)") }
+            func call(_ chain: String, _ number: Int) {
+                loop.callSoon {
+                    note("\(chain)\(number)")
+                    if chain == "a", number == hindered { hinder() }
+                    if number < 20 { call(chain, number + 1) }
+                }
+            }
+            for _ in 0..<5 {
+                frame {
+                    for chain in ["a", "b"] {
+                        loop.callLater(.zero) { note("timer \(chain)") }
+                        call(chain, 1)
+                    }
+                    if hindered == 0 { hinder() }
+                }
+            }
+            return journal
+        }
+
+        /// The hindrance: a handler that is no part of the run, and takes longer than a tick may. It comes in a tick's first pass or a later one.
+        @Test(arguments: [0, 3]) func whatIsNoPartOfTheRunMayUseUpATicksBudget(hinderedAfter hindered: Int) throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            let recorder = try Recorder(file: file)
+            let host = ManualHost()
+            let loop = try host.makeLoop(configuration: Configuration(budget: .milliseconds(10), timeSource: recorder))
+            defer { loop.close() }
+            let pipe = Pipe()
+            func write(_ byte: UInt8) { pipe.fileHandleForWriting.write(Data([byte])) }
+            _ = try loop.serve(FileDescriptor(rawValue: pipe.fileHandleForReading.fileDescriptor)) {
+                if pipe.fileHandleForReading.availableData.contains(1) { usleep(20_000) }
+            }
+            recorder.begin(on: loop)
+            let live = chains(
+                loop,
+                { body in
+                    recorder.frame(body)
+                    // A tick with the turn polls also in its later passes.
+                    write(0)
+                    for _ in 0..<200_000 where !loop.backstage.announced.contains(.turn) { usleep(100) }
+                    while host.tick().carriedOver > 0 {}
+                }, hinderedAfter: hindered
+            ) { write(1) }
+            try recorder.finish()
+            loop.close()
+            let recording = try Recording(contentsOf: file)
+            #expect(recording.steps.count { if case .spent = $0 { true } else { false } } >= 5)
+
+            let replayer = Replayer(recording)
+            let again = ManualHost()
+            let replayed = try again.makeLoop(
+                configuration: Configuration(budget: .milliseconds(10), timeSource: replayer))
+            defer { replayed.close() }
+            replayer.begin(on: replayed)
+            let journal = chains(replayed, { _ = replayer.frame(of: replayed, $0) }, hinderedAfter: hindered) {}
+            try replayer.finish()
+            #expect(journal == live)
         }
 
         @Test func aProgramThatDiffersIsToldWhereAndInWhat() throws {

@@ -34,7 +34,7 @@ package protocol RunTape: TimeSource {
     var hasTick: Bool? { get }
     /// A piece of work is about to run.
     func runs(_ work: RecordedWork)
-    /// After a piece of work, or at the look between two passes: whether the tick's budget is spent by now. The answer is what counts.
+    /// After a piece of work, or at the look before a pass: whether the tick's budget is spent by now. The answer is what counts.
     func budgetEnds(_ isSpent: Bool, isLook: Bool) -> Bool
 
     /// A `Task.sleep` begins that has so many nanoseconds left by the machine's clock. The answer is how long it lasts.

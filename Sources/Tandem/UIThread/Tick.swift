@@ -110,12 +110,12 @@ extension GuestLoop {
 
     /// Moves what has become ready into the queues.
     private func lookAround(_ tick: inout TickUnderWay) {
+        let wasSpent = tick.isSpent
         if tick.report.passes > 0 {
             if backstage.announced.contains(.inbox) { tick.letFloodGather() }
-            let wasSpent = tick.isSpent
             noteTime(&tick)
-            if isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: true) }
         }
+        if isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: true) }
         let news = backstage.announced.isEmpty ? [] : backstage.take([.inbox, .turn, .failure])
         if news.contains(.turn) {
             holdsTurn = true
@@ -238,6 +238,9 @@ extension GuestLoop {
 
     /// A recorded tick's budget ends where it was found spent; a replayed one's at the same place.
     private func noteEnd(_ tick: inout TickUnderWay, wasSpent: Bool, isLook: Bool) {
+        // What is no part of the run has used up the budget before the pass, as far as the run can tell.
+        let isLook = isLook || tick.ranUnrecorded
+        tick.ranUnrecorded = false
         guard let tape = activeTape, !wasSpent else { return }
         if tape.budgetEnds(tick.isSpent, isLook: isLook) { tick.end() }
     }
@@ -307,7 +310,9 @@ extension GuestLoop {
                 return
             }
             handlersSincePoll += 1
-            if isTaped, !handle.isOurs { note(.descriptor, handle.site) }
+            if isTaped {
+                if handle.isOurs { tick.ranUnrecorded = true } else { note(.descriptor, handle.site) }
+            }
             tick.report.callbacks += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             let before = handle.streak.begin(fd, handle.direction)

@@ -36,6 +36,8 @@ struct TickUnderWay {
     var pollFailed = false
     /// What the last look into the inbox found.
     var gulp = 0
+    /// What has just run is no part of a recorded run.
+    var ranUnrecorded = false
     /// The budget is used up, the pass under way ends early.
     private(set) var isSpent = false
 
