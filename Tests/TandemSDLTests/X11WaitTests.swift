@@ -76,7 +76,8 @@ extension SDL {
                 #expect(guest.work { fired })
                 var after = rusage()
                 getrusage(1, &after)
-                #expect(after.ru_nvcsw - before.ru_nvcsw < 12)
+                // A wait that polled each millisecond would make 1,200. The server's last messages about the window make a few.
+                #expect(after.ru_nvcsw - before.ru_nvcsw < 100)
             }
         }
     }
