@@ -22,11 +22,6 @@ public struct Configuration: Sendable {
     public var closeGrace: Duration = .milliseconds(250)
     /// How long the end of a scene waits for its cancelled tasks before it gives them up; on the loop's clock.
     public var sceneGrace: Duration = .seconds(1)
-    /// Whether the loop asks the kernel, before each descriptor handler but the first after a poll, if the descriptor is still the one that
-    /// was polled: an earlier handler may have closed it, and another file may have its number. Costs a system call for each.
-    ///
-    /// `false` leaves that to you, as libuv and asyncio do: every watch has to be cancelled before its descriptor is closed.
-    public var checksDescriptors = true
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false

@@ -137,8 +137,6 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var patience = Patience()
     /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
     var handlersSincePoll = 0
-    /// The configuration's.
-    let checksDescriptors: Bool
     @exclusivity(unchecked) var counters = Statistics()
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
@@ -153,7 +151,6 @@ public final class GuestLoop: @unchecked Sendable {
         self.configuration = configuration
         time = LoopClock(source: configuration.timeSource)
         looksAtClock = time.isVirtual
-        checksDescriptors = configuration.checksDescriptors
         tape = configuration.timeSource as? any RunTape
         callbacks = CallbackTable(thread: thread)
         timers = TimerHeap(table: callbacks)

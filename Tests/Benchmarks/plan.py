@@ -23,7 +23,7 @@ class Subject:
 
 SUBJECTS = {
     "tandem": Subject(TANDEM),
-    "tandem-trusting": Subject(TANDEM, {"checks": "no"}),
+    "tandem-foreign": Subject(TANDEM, {"owned": "no"}),
     "libuv-guest": Subject(LIBUV, {"design": "guest"}),
     "libuv-frame": Subject(LIBUV, {"design": "frame"}),
     "libuv-streams": Subject(LIBUV, {"design": "guest", "impl": "streams"}),
@@ -61,7 +61,7 @@ class Case:
 
 
 GUESTS = ("tandem", "libuv-guest", "asio-thread", "trio-guest", "aioguest", "raw")
-ECHO = ("tandem", "tandem-trusting", "libuv-poll", "libuv-streams", "asio-thread", "trio-guest", "raw", "raw-guest-1", "raw-guest-64",
+ECHO = ("tandem", "tandem-foreign", "libuv-poll", "libuv-streams", "asio-thread", "trio-guest", "raw", "raw-guest-1", "raw-guest-64",
         "raw-guest-asks")
 SLOW = ("trio-guest", "aioguest")
 
@@ -97,7 +97,7 @@ def cases():
         Case(f"echo/{pairs}", "echo", "x11", ECHO, {"pairs": pairs, "seconds": 1}, {},
              reference="libuv-poll")
         for pairs in (100, 1000))
-    yield Case("echo/100", "echo", "dummy", ("tandem", "tandem-trusting", "libuv-poll", "libuv-streams", "asio-thread"),
+    yield Case("echo/100", "echo", "dummy", ("tandem", "tandem-foreign", "libuv-poll", "libuv-streams", "asio-thread"),
         {"pairs": 100, "seconds": 1}, {}, reference="libuv-poll")
     yield from (
         Case("idle", "idle", driver, ("tandem", "libuv-guest", "asio-thread", *SLOW, "raw"),
@@ -108,7 +108,7 @@ def cases():
              {"fds": fds, "n": 2000000}, {"n": 200000}, reference="libuv-frame")
         for fds in (1, 1000))
     yield Case(
-        "game", "game", "dummy", ("tandem", "tandem-trusting", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
+        "game", "game", "dummy", ("tandem", "tandem-foreign", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
         {"seconds": 2}, {"seconds": 1})
     yield Case(
         "tasks", "tasks", "x11", ("tandem", "dispatch", "libuv-guest", *SLOW), {"n": 500000}, {"n": 50000},

@@ -77,27 +77,55 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33, where the loop is told not to ask: who cancels before closing is as safe.
-    @Test func withoutTheQuestionACancelledWatchGetsNoHandlerEither() throws {
-        var configuration = Configuration()
-        configuration.checksDescriptors = false
-        try withLoop(configuration: configuration) { host, loop in
-            let pipes = [try Pipe(), try Pipe()]
+    /// Conformance 33, where the loop does not ask, since the descriptor has an owner: its watches end when it closes.
+    @Test func aSocketThatAnEarlierHandlerClosedGetsNoHandler() throws {
+        try withLoop { host, loop in
+            let pairs = [try UnixStream.pair(on: loop), try UnixStream.pair(on: loop)]
+            let numbers = pairs.map(\.0.socket.descriptor.rawValue)
+            let other = try Pipe()
+            try other.write()
             var ran: [Int] = []
             var watches: [IOHandle] = []
-            for (index, pipe) in pipes.enumerated() {
-                try pipe.write()
-                watches.append(
-                    try loop.whenReadable(pipe.reader) {
-                        ran.append(index)
-                        _ = pipe.read()
-                        watches[1 - index].cancel()
-                        try pipes[1 - index].closeReader()
-                    })
+            let begin = try Pipe()
+            try begin.write()
+            var beginning: IOHandle?
+            // In a handler the turn is here: both are found by one poll, not one by one.
+            beginning = try loop.whenReadable(begin.reader) {
+                beginning?.cancel()
+                for (index, pair) in pairs.enumerated() {
+                    #expect(write(pair.1.socket.descriptor.rawValue, "x", 1) == 1)
+                    watches.append(
+                        try pair.0.socket.whenReadable {
+                            ran.append(index)
+                            pairs[1 - index].0.socket.close()
+                            // Another file has its number at once, and something to read.
+                            #expect(dup2(other.reader.rawValue, numbers[1 - index]) >= 0)
+                        })
+                }
             }
             #expect(host.run { !ran.isEmpty })
             for _ in 0..<5 { host.tick() }
-            #expect(ran.count == 1)
+            let (first, second) = (try #require(ran.first), 1 - (ran.first ?? 0))
+            #expect(!ran.contains(second) && watches[second].isDone && !watches[first].isDone)
+            #expect(throws: GuestError.self) { _ = try pairs[second].0.socket.whenReadable {} }
+            #expect(loop.statistics.registrations == 1)
+            watches[first].cancel()
+            close(numbers[second])
+        }
+    }
+
+    /// A handler that keeps its own socket alive does so until it is cancelled, or the socket closed.
+    @Test func aSocketsWatchEndsWithItsSocket() throws {
+        try withLoop { host, loop in
+            var pair: (UnixStream, UnixStream)? = try UnixStream.pair(on: loop)
+            var ran = 0
+            let reader = try pair!.0.socket.whenReadable { ran += 1 }
+            let writer = try pair!.0.socket.whenWritable { ran += 1 }
+            writer.cancel()
+            pair = nil
+            #expect(reader.isDone)
+            for _ in 0..<3 { host.tick() }
+            #expect(ran == 0 && loop.statistics.registrations == 0)
         }
     }
 

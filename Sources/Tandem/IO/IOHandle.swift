@@ -19,8 +19,6 @@ public final class IOHandle {
 
     @exclusivity(unchecked) private(set) var action: Action
     let direction: Direction
-    /// Stands in the queue already, so that a second report does not queue it twice.
-    @exclusivity(unchecked) var isQueued = false
     /// Reports in a row, to find handlers that do nothing; see `UnattendedReadiness`.
     @exclusivity(unchecked) var streak = Streak()
     /// The loop's or its host's: what it brings is told to a recorded run by itself, if at all.

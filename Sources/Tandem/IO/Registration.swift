@@ -23,36 +23,79 @@ struct Interest: OptionSet {
     }
 }
 
+extension IOHandle.Direction {
+    var interest: Interest { self == .readable ? .readable : .writable }
+}
+
 struct Registration {
-    var reader: IOHandle?
-    var writer: IOHandle?
+    /// What is true of it besides.
+    struct Traits: OptionSet {
+        let rawValue: UInt8
+
+        /// Missing in a place of the table where nothing is registered.
+        static let exists = Traits(rawValue: 1)
+        /// Taken out of the epoll set for a while; see `UnattendedReadiness`.
+        static let paused = Traits(rawValue: 2)
+        /// A `Socket` owns the descriptor, which ends its watches before it closes it.
+        static let owned = Traits(rawValue: 4)
+    }
+
+    private(set) var reader: IOHandle?
+    private(set) var writer: IOHandle?
     let generation: UInt32
     /// What the kernel was told last; empty once a one-shot entry has reported.
     var armed: Interest = []
-    /// Taken out of the epoll set for a while; see `UnattendedReadiness`.
-    var isPaused = false
+    /// Whose report stands in the loop's queue, so that a second one does not queue them twice.
+    private var queued: Interest = []
+    /// Waits that end with their report.
+    private var oneShots: Interest = []
+    var traits: Traits
 
-    /// False in a place of the table where nothing is registered.
-    let exists: Bool
+    static var none: Registration { Registration(generation: 0, traits: []) }
 
-    static var none: Registration { Registration(generation: 0, exists: false) }
-
-    init(generation: UInt32, exists: Bool = true) {
+    init(generation: UInt32, traits: Traits) {
         self.generation = generation
-        self.exists = exists
+        self.traits = traits
     }
 
     var wanted: Interest {
         var wanted: Interest = []
         if reader != nil { wanted.insert(.readable) }
         if writer != nil { wanted.insert(.writable) }
-        if !wanted.isEmpty, reader?.isOneShot ?? true, writer?.isOneShot ?? true { wanted.insert(.once) }
+        if !wanted.isEmpty, wanted == oneShots { wanted.insert(.once) }
         return wanted
     }
 
     subscript(direction: IOHandle.Direction) -> IOHandle? {
         get { direction == .readable ? reader : writer }
-        set { if direction == .readable { reader = newValue } else { writer = newValue } }
+        set {
+            queued.remove(direction.interest)
+            if newValue?.isOneShot ?? false {
+                oneShots.insert(direction.interest)
+            } else {
+                oneShots.remove(direction.interest)
+            }
+            if direction == .readable { reader = newValue } else { writer = newValue }
+        }
+    }
+
+    /// The kernel has reported: who is to run, unless nobody is or it is known already. A one-shot wait leaves the registration.
+    @inline(__always) mutating func noteReport(_ fd: Int32, _ direction: IOHandle.Direction) -> ReadyDescriptor.Target?
+    {
+        let interest = direction.interest
+        if oneShots.contains(interest), let waiting = self[direction] {
+            self[direction] = nil
+            return .wait(waiting)
+        }
+        guard direction == .readable ? reader != nil : writer != nil, queued.insert(interest).inserted else {
+            return nil
+        }
+        return .watch(fd, generation, direction)
+    }
+
+    /// Its turn in the queue has come. `false`: the watch that was queued has ended, another may stand there now.
+    @inline(__always) mutating func takeReport(_ direction: IOHandle.Direction) -> Bool {
+        queued.remove(direction.interest) != nil
     }
 
     /// What the kernel hands back for the descriptor `fd`.

@@ -31,18 +31,20 @@ final class RegistrationTable {
     }
 
     /// Adds a watch. One system call; two or three where an old registration turns out to be stale.
-    func add(_ handle: IOHandle) throws(GuestError) {
+    ///
+    /// - Parameter isOwned: The descriptor's one owner adds it, who ends its watches before closing it.
+    func add(_ handle: IOHandle, isOwned: Bool) throws(GuestError) {
         let fd = handle.fd
         guard fd >= 0 else {
             throw GuestError(
                 .badDescriptor, errno: .badFileDescriptor,
                 "descriptor \(fd) is negative; was its open or socket call checked?")
         }
-        guard let present = self[fd] else { return try addNew(handle) }
+        guard let present = self[fd] else { return try addNew(handle, isOwned) }
         if let other = present.pointee[handle.direction] {
             guard isAlive(fd) else {
                 evict(fd)
-                return try addNew(handle)
+                return try addNew(handle, isOwned)
             }
             throw GuestError(
                 .alreadyRegistered,
@@ -50,22 +52,23 @@ final class RegistrationTable {
                     + "cancel that watch first, or share it")
         }
         // Somebody new is interested: a pause ends.
-        switch tell(handle, present.pointee.isPaused ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
-        case nil: return
+        switch tell(handle, present.pointee.traits.contains(.paused) ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
+        case nil: if isOwned { present.pointee.traits.insert(.owned) }
         // Another file has the number now.
         case .some(.noSuchFileOrDirectory):
             evict(fd)
-            try addNew(handle)
+            try addNew(handle, isOwned)
         case .some(let failure):
             if failure == .badFileDescriptor { evict(fd) }
             throw refusal(fd, failure)
         }
     }
 
-    private func addNew(_ handle: IOHandle) throws(GuestError) {
+    private func addNew(_ handle: IOHandle, _ isOwned: Bool) throws(GuestError) {
         let fd = handle.fd
         if fd >= capacity { grow(to: fd) }
-        slots![Int(fd)] = Registration(generation: nextGeneration)
+        slots![Int(fd)] = Registration(
+            generation: nextGeneration, traits: isOwned ? [.exists, .owned] : .exists)
         if let failure = tell(handle, EPOLL_CTL_ADD) {
             slots![Int(fd)] = .none
             throw refusal(fd, failure)
@@ -85,7 +88,7 @@ final class RegistrationTable {
             return failure
         }
         registration.pointee.armed = wanted
-        registration.pointee.isPaused = false
+        registration.pointee.traits.remove(.paused)
         return nil
     }
 
@@ -120,8 +123,8 @@ final class RegistrationTable {
         if wanted.isEmpty {
             if !armed.isEmpty { silence(fd) }
             // A one-shot entry that has reported is silent: it stays, so that the next wait costs one call instead of two.
-            if !armed.isEmpty || registration.pointee.isPaused { drop(fd) }
-        } else if wanted != armed, !registration.pointee.isPaused {
+            if !armed.isEmpty || registration.pointee.traits.contains(.paused) { drop(fd) }
+        } else if wanted != armed, !registration.pointee.traits.contains(.paused) {
             if control(EPOLL_CTL_MOD, fd, wanted) == nil { registration.pointee.armed = wanted }
         }
     }
@@ -132,8 +135,8 @@ final class RegistrationTable {
 
     private func silence(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
 
-    /// Hands the watches that a report is for to `deliver`; one-shot ones leave the table. `false` if the report is stale.
-    @inline(__always) func report(_ event: Poller.Event, _ deliver: (IOHandle) -> Void) -> Bool {
+    /// Hands those that a report is for to `deliver`; one-shot ones leave the table. `false` if the report is stale.
+    @inline(__always) func report(_ event: Poller.Event, _ deliver: (ReadyDescriptor.Target) -> Void) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         guard let registration = self[fd], registration.pointee.generation == UInt32(event.data >> 32) else {
             return false
@@ -142,22 +145,47 @@ final class RegistrationTable {
         if isSilent { registration.pointee.armed = [] }
         // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
         let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
-        if isBroken || event.events & EPOLLIN.rawValue != 0, let reader = registration.pointee.reader {
-            if reader.isOneShot { registration.pointee.reader = nil }
+        if isBroken || event.events & EPOLLIN.rawValue != 0,
+            let reader = registration.pointee.noteReport(fd, .readable)
+        {
             deliver(reader)
         }
-        if isBroken || event.events & EPOLLOUT.rawValue != 0, let writer = registration.pointee.writer {
-            if writer.isOneShot { registration.pointee.writer = nil }
+        if isBroken || event.events & EPOLLOUT.rawValue != 0,
+            let writer = registration.pointee.noteReport(fd, .writable)
+        {
             deliver(writer)
         }
         if isSilent, !registration.pointee.wanted.isEmpty { update(fd) }
         return true
     }
 
+    /// The watch whose report has come to its turn, unless it has ended meanwhile.
+    ///
+    /// - Parameter asks: Handlers have run since the poll: unless the descriptor has an owner, the kernel is asked whether it is still the
+    ///   one that was polled. If it is not, its watches end.
+    @inline(__always) func takeReport(
+        _ fd: Int32, _ generation: UInt32, _ direction: IOHandle.Direction, asks: Bool
+    ) -> IOHandle? {
+        guard let registration = self[fd], registration.pointee.generation == generation,
+            registration.pointee.takeReport(direction)
+        else { return nil }
+        if asks, !registration.pointee.traits.contains(.owned), !isAlive(fd) {
+            evict(fd)
+            return nil
+        }
+        return registration.pointee[direction]
+    }
+
+    /// The same, for reports of what is waiting.
+    func queuedWatch(_ fd: Int32, _ generation: UInt32, _ direction: IOHandle.Direction) -> IOHandle? {
+        guard let registration = self[fd], registration.pointee.generation == generation else { return nil }
+        return registration.pointee[direction]
+    }
+
     /// Is the open file that was registered still behind the number?
     func isAlive(_ fd: Int32) -> Bool {
         guard let registration = self[fd] else { return false }
-        if registration.pointee.isPaused { return fcntl(fd, F_GETFD) >= 0 }
+        if registration.pointee.traits.contains(.paused) { return fcntl(fd, F_GETFD) >= 0 }
         // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
         // already, and nothing is changed.
         let once = Interest.once.events
@@ -193,15 +221,16 @@ final class RegistrationTable {
         guard let registration = self[fd], !registration.pointee.armed.isEmpty else { return nil }
         silence(fd)
         registration.pointee.armed = []
-        registration.pointee.isPaused = true
+        registration.pointee.traits.insert(.paused)
         return registration.pointee.generation
     }
 
     /// Puts it back, if it is still the same registration.
     func resume(_ fd: Int32, _ generation: UInt32) {
-        guard let registration = self[fd], registration.pointee.generation == generation, registration.pointee.isPaused
+        guard let registration = self[fd], registration.pointee.generation == generation,
+            registration.pointee.traits.contains(.paused)
         else { return }
-        registration.pointee.isPaused = false
+        registration.pointee.traits.remove(.paused)
         let wanted = registration.pointee.wanted
         if !wanted.isEmpty, control(EPOLL_CTL_ADD, fd, wanted) == nil { registration.pointee.armed = wanted }
     }
@@ -217,8 +246,8 @@ final class RegistrationTable {
     private func end(_ fd: Int32) -> [Ended] {
         guard let registration = self[fd] else { return [] }
         let handles = [registration.pointee.reader, registration.pointee.writer].compactMap { $0 }
-        registration.pointee.reader = nil
-        registration.pointee.writer = nil
+        registration.pointee[.readable] = nil
+        registration.pointee[.writable] = nil
         return handles.map { ($0, $0.end()) }
     }
 
@@ -245,6 +274,6 @@ final class RegistrationTable {
     @inline(__always) private subscript(fd: Int32) -> UnsafeMutablePointer<Registration>? {
         guard fd >= 0, fd < capacity else { return nil }
         let registration = slots! + Int(fd)
-        return registration.pointee.exists ? registration : nil
+        return registration.pointee.traits.contains(.exists) ? registration : nil
     }
 }

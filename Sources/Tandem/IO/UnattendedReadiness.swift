@@ -3,13 +3,13 @@
 // Idea:   level-triggered data that nobody reads is reported at once, again and again. After a long run of reports for one watch
 //         the loop compares what is unread (or, for a writer, unsent) before and after the handler. Several runs in a row that
 //         moved nothing earn the watch a pause, which doubles up to a limit; one that moves something ends all that.
-// Owner:  the UI thread. A busy, healthy descriptor pays two ioctl calls in 64 reports.
+// Owner:  the UI thread. A busy, healthy descriptor pays two ioctl calls in 256 reports.
 
 import CLinux
 
 /// Four bytes, as every watch has one.
 struct Streak {
-    private static let reportsUntilSuspicion: UInt16 = 64
+    private static let reportsUntilSuspicion: UInt16 = 256
     private static let fruitlessUntilPause: UInt8 = 3
     private static let shortestPause: Nanoseconds = 1_000_000
     /// Sixteen milliseconds are the longest.

@@ -59,7 +59,14 @@ extension GuestLoop {
     public var waiting: [WaitingReport] {
         thread.check("GuestLoop.waiting")
         var reports: [WaitingReport] = []
-        readyIO.visit { if !$0.handle.isDone { reports.append(Self.ready($0.handle.site)) } }
+        readyIO.visit {
+            let handle: IOHandle? =
+                switch $0.target {
+                case .watch(let fd, let generation, let direction): registrations.queuedWatch(fd, generation, direction)
+                case .wait(let handle): handle
+                }
+            if let handle, !handle.isDone { reports.append(Self.ready(handle.site)) }
+        }
         readyTimers.visit { if let report = reportReady($0.slot) { reports.append(report) } }
         ready.visit { if let report = report($0.work) { reports.append(report) } }
         reports += timers.inOrder.compactMap { report($0.slot, deadline: $0.deadline) }

@@ -150,14 +150,14 @@ extension GuestLoop {
 
     func watch(
         _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite,
-        isOurs: Bool = false
+        isOurs: Bool = false, isOwned: Bool = false
     ) throws(GuestError) -> IOHandle {
         if isClosed.load(ordering: .acquiring) { throw .closed }
         thread.check("GuestLoop.whenReadable or whenWritable")
         if state != .open { throw .closed }
         if let failure { throw failure }
         let handle = IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: registrations)
-        try registrations.add(handle)
+        try registrations.add(handle, isOwned: isOwned)
         return handle
     }
 

@@ -44,9 +44,16 @@ struct DueTimer {
     let readyAt: Nanoseconds
 }
 
-/// A watch whose descriptor was found ready.
+/// A descriptor that was found ready.
 struct ReadyDescriptor {
-    let handle: IOHandle
+    enum Target {
+        /// The watch of the descriptor's registration with this generation. Whether it still stands is looked up when its turn comes.
+        case watch(Int32, UInt32, IOHandle.Direction)
+        /// A wait that ended with its report.
+        case wait(IOHandle)
+    }
+
+    let target: Target
     let readyAt: Nanoseconds
 }
 

@@ -101,7 +101,7 @@ extension GuestLoop {
                 return
             }
             tick.report.passes += 1
-            run(readyIO, counts.io, &tick) { runHandler($0.handle, since: $0.readyAt, &$1) }
+            run(readyIO, counts.io, &tick) { run($0, &$1) }
             run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
             run(ready, counts.ready, &tick) { run($0, &$1) }
             if tick.isOver || closesAfterTick { return }
@@ -179,10 +179,8 @@ extension GuestLoop {
                 backstage.poller.wakePipe.empty()
                 continue
             }
-            let isKnown = registrations.report(event) { handle in
-                guard !handle.isQueued else { return }
-                handle.isQueued = true
-                readyIO.append(ReadyDescriptor(handle: handle, readyAt: foundAt))
+            let isKnown = registrations.report(event) {
+                readyIO.append(ReadyDescriptor(target: $0, readyAt: foundAt))
             }
             if isKnown { tick.report.ioEvents += 1 } else { counters.staleEvents += 1 }
         }
@@ -292,34 +290,33 @@ extension GuestLoop {
         }
     }
 
-    /// Runs a watch that was found ready, unless it has ended meanwhile.
-    private func runHandler(_ handle: IOHandle, since readyAt: Nanoseconds, _ tick: inout TickUnderWay) {
-        handle.isQueued = false
-        switch handle.action {
-        case .none: return
-        case .resume(let waiter):
-            if isTaped { note(.descriptor, handle.site) }
-            _ = handle.end()
-            tick.latency.record(mark - readyAt, into: &counters.latency)
-            waiter.resume()
-        case .call(let body):
-            let fd = handle.fd
+    private func run(_ descriptor: ReadyDescriptor, _ tick: inout TickUnderWay) {
+        switch descriptor.target {
+        case .watch(let fd, let generation, let direction):
             // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-            if handlersSincePoll > 0, checksDescriptors, !registrations.isAlive(fd) {
-                registrations.evict(fd)
-                return
-            }
+            let asks = handlersSincePoll > 0
+            guard let handle = registrations.takeReport(fd, generation, direction, asks: asks) else { return }
             handlersSincePoll += 1
-            if isTaped {
-                if handle.isOurs { tick.ranUnrecorded = true } else { note(.descriptor, handle.site) }
-            }
-            tick.report.callbacks += 1
-            tick.latency.record(mark - readyAt, into: &counters.latency)
-            let before = handle.streak.begin(fd, handle.direction)
-            call(body, handle.site)
-            if let before, !handle.isDone, let pause = handle.streak.end(fd, handle.direction, before: before) {
-                leaveAlone(handle, for: pause)
-            }
+            runHandler(handle, since: descriptor.readyAt, &tick)
+        case .wait(let handle):
+            guard case .resume(let waiter) = handle.end() else { return }
+            if isTaped { note(.descriptor, handle.site) }
+            tick.latency.record(mark - descriptor.readyAt, into: &counters.latency)
+            waiter.resume()
+        }
+    }
+
+    private func runHandler(_ handle: IOHandle, since readyAt: Nanoseconds, _ tick: inout TickUnderWay) {
+        guard case .call(let body) = handle.action else { return }
+        if isTaped {
+            if handle.isOurs { tick.ranUnrecorded = true } else { note(.descriptor, handle.site) }
+        }
+        tick.report.callbacks += 1
+        tick.latency.record(mark - readyAt, into: &counters.latency)
+        let before = handle.streak.begin(handle.fd, handle.direction)
+        call(body, handle.site)
+        if let before, !handle.isDone, let pause = handle.streak.end(handle.fd, handle.direction, before: before) {
+            leaveAlone(handle, for: pause)
         }
     }
 
@@ -342,7 +339,7 @@ extension GuestLoop {
         repeat { _ = inbox.empty(into: ready) } while inbox.hasLeftovers
         if drainsMainQueue { Self.drainMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
-        run(readyIO, counts.io, &tick) { runHandler($0.handle, since: $0.readyAt, &$1) }
+        run(readyIO, counts.io, &tick) { run($0, &$1) }
         run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
         run(ready, counts.ready, &tick) { run($0, &$1) }
         account(&tick)

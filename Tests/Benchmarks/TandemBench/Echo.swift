@@ -14,20 +14,17 @@ import Tandem
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
     buffer.initializeMemory(as: UInt8.self, repeating: 1, count: size)
     var trips = 0
-    var watches: [IOHandle] = []
     for _ in 0..<pairs {
         let (a, b) = try socketPair()
-        watches.append(
-            try stage.loop.whenReadable(FileDescriptor(rawValue: b)) {
-                let count = read(b, buffer, size)
-                if count > 0 { write(b, buffer, count) }
-            })
-        watches.append(
-            try stage.loop.whenReadable(FileDescriptor(rawValue: a)) {
-                guard read(a, buffer, size) == size else { return }
-                trips += 1
-                write(a, buffer, size)
-            })
+        try stage.watch(b, options) {
+            let count = read(b, buffer, size)
+            if count > 0 { write(b, buffer, count) }
+        }
+        try stage.watch(a, options) {
+            guard read(a, buffer, size) == size else { return }
+            trips += 1
+            write(a, buffer, size)
+        }
         guard write(a, buffer, size) == size else { throw Failed("a socket took no message") }
     }
     // The first fifth is warm-up.
@@ -38,7 +35,6 @@ import Tandem
     while now() < start + length { stage.rest() }
     let took = now() - begin
     trips -= tripsBefore
-    for watch in watches { watch.cancel() }
     stage.close()
     guard trips > 0 else { throw Failed("nothing came back") }
     metric("round_trips", "per_s", Double(trips) / (Double(took) / 1e9))

@@ -22,15 +22,13 @@ import Tandem
     buffer.initializeMemory(as: UInt8.self, repeating: 1, count: 4096)
     var received = 0
     var senders: [Int32] = []
-    var watches: [IOHandle] = []
     for _ in 0..<connections {
         let (a, b) = try socketPair()
         senders.append(a)
-        watches.append(
-            try loop.whenReadable(FileDescriptor(rawValue: b)) {
-                let count = read(b, buffer, 4096)
-                if count > 0 { received += count / size }
-            })
+        try stage.watch(b, options) {
+            let count = read(b, buffer, 4096)
+            if count > 0 { received += count / size }
+        }
     }
     // A thousand timers that arm themselves anew, a tenth of a second apart on average.
     var random = XorShift(seed: 0x2545_F491_4F6C_DD1D)
@@ -81,7 +79,6 @@ import Tandem
     isOver.store(true, ordering: .relaxed)
     feeder.join()
     let overruns = loop.statistics.budgetOverruns - overrunsBefore
-    for watch in watches { watch.cancel() }
     stage.close()
     guard received > 0, fired > 0 else { throw Failed("\(received) messages came and \(fired) timers") }
     let own = after.nanoseconds - before.nanoseconds - feederTime.load(ordering: .acquiring)

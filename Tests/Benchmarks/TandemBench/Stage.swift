@@ -4,6 +4,7 @@
 
 import CSDL2
 import Glibc
+import SystemPackage
 import Tandem
 import TandemSDL
 import TandemTesting
@@ -15,11 +16,10 @@ final class Stage {
     private let manual: ManualHost?
     private var window: OpaquePointer?
     private var event = SDL_Event()
+    private var sockets: [Socket] = []
 
     init(_ options: Options, configuration: Configuration = .init(), standard: String = "dummy") throws {
         raiseDescriptorLimit()
-        var configuration = configuration
-        configuration.checksDescriptors = options.word("checks", "yes") == "yes"
         let driver = options.word("driver", standard)
         switch driver {
         case "none":
@@ -69,9 +69,21 @@ final class Stage {
         loop.tick()
     }
 
+    /// Watches a socket from here on: as one of the loop's own, or (owned=no) as a descriptor that is somebody else's, about which the loop asks the kernel.
+    func watch(_ fd: Int32, _ options: Options, _ body: @escaping () -> Void) throws {
+        if options.word("owned", "yes") == "yes" {
+            let socket = try Socket(adopting: FileDescriptor(rawValue: fd), on: loop)
+            sockets.append(socket)
+            _ = try socket.whenReadable(body)
+        } else {
+            _ = try loop.whenReadable(FileDescriptor(rawValue: fd), body)
+        }
+    }
+
     func rest(until condition: () -> Bool) { while !condition() { rest() } }
 
     func close() {
+        sockets = []
         if let guest { guest.close() } else { loop.close() }
         if let window { SDL_DestroyWindow(window) }
         if guest != nil { SDL_Quit() }

@@ -208,6 +208,35 @@ extension Socket {
         }
     }
 
+    /// Runs `body` whenever the socket can be read, has ended or has failed, until the watch is cancelled or the socket is closed. UI thread.
+    ///
+    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``, and cheaper by a system call for each event: what belongs to this object nobody
+    /// else closes, so that the loop need not ask the kernel whether it is still there.
+    ///
+    /// - Throws: `.socketClosed`; otherwise as the loop's.
+    public func whenReadable(
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        try watch(.readable, CallSite(fileID: fileID, line: line), body)
+    }
+
+    /// Runs `body` whenever the socket can be written, until the watch is cancelled or the socket is closed. Otherwise as
+    /// ``whenReadable(fileID:line:_:)``.
+    public func whenWritable(
+        fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        try watch(.writable, CallSite(fileID: fileID, line: line), body)
+    }
+
+    private func watch(
+        _ direction: IOHandle.Direction, _ site: CallSite, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        // On the UI thread, where it is closed, it is not closed in between.
+        loop.thread.check("Socket.whenReadable or whenWritable")
+        if isClosed { throw closedError }
+        return try loop.watch(descriptor, direction, .call(body), site, isOwned: true)
+    }
+
     /// The other end, for sentences.
     private var to: String { peerAddress.map { " to \($0)" } ?? "" }
 }

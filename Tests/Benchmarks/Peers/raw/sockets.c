@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // echo: impl=single: one thread in epoll. impl=guest: a second thread polls, the UI thread handles, a semaphore each way; with
 // polls=64 the UI thread polls again by itself, without sleeping, up to so often before it hands the turn over. asks=1: before each
-// descriptor but the first of a batch the kernel is asked whether it is still the one that was polled, as Tandem does.
+// descriptor but the first of a batch the kernel is asked whether it is still the one that was polled, as Tandem does where it does not own it.
 // game: epoll without sleeping, and a heap, in each frame.
 
 #define _GNU_SOURCE
