@@ -161,19 +161,24 @@ extension Core.EndTests {
     @Test func aForkedChildGetsAClearErrorAndTheParentGoesOn() async {
         await #expect(processExitsWith: .success) {
             guard let loop = try? ManualHost().makeLoop() else { exit(1) }
-            let status = test_fork(
-                { loop in
-                    // Safe: the parent keeps the loop while the child lives.
-                    let loop = Unmanaged<GuestLoop>.fromOpaque(loop!).takeUnretainedValue()
-                    do {
-                        try loop.post {}
-                        _exit(2)
-                    } catch {
-                        if (error as? GuestError)?.code != .forked { _exit(3) }
-                    }
-                    loop.close()
-                    _exit(7)
-                }, Unmanaged.passUnretained(loop).toOpaque())
+            // What the child needs of the runtime is made here: the less it asks for, the less can be locked.
+            guard (GuestError.closed as any Error) as? GuestError != nil else { exit(1) }
+            var status = SIGALRM
+            for _ in 0..<10 where status == SIGALRM {
+                status = test_fork(
+                    { loop in
+                        // Safe: the parent keeps the loop while the child lives.
+                        let loop = Unmanaged<GuestLoop>.fromOpaque(loop!).takeUnretainedValue()
+                        do {
+                            try loop.post {}
+                            _exit(2)
+                        } catch {
+                            if (error as? GuestError)?.code != .forked { _exit(3) }
+                        }
+                        loop.close()
+                        _exit(7)
+                    }, Unmanaged.passUnretained(loop).toOpaque())
+            }
             guard status == 7 << 8 else { exit(2) }
             var fired = false
             loop.callLater(.milliseconds(1)) { fired = true }
