@@ -88,6 +88,9 @@ static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
 /// Lets `cycles` pass without touching memory, so that another core has the bus to itself.
+// The memory's cache line is fetched while other work goes on; a hint, also for addresses that are none.
+static inline void tandem_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address); }
+
 static inline void tandem_pause(uint64_t cycles) {
     for (uint64_t start = tandem_cycles(); tandem_cycles() - start < cycles;) {
 #if defined(__x86_64__)

@@ -79,18 +79,26 @@ struct Registration {
         }
     }
 
+    /// Where the watch is in memory; 0 without one.
+    @inline(__always) func address(_ direction: IOHandle.Direction) -> UInt {
+        unsafeBitCast(direction == .readable ? reader : writer, to: UInt.self)
+    }
+
     /// The kernel has reported: who is to run, unless nobody is or it is known already. A one-shot wait leaves the registration.
-    @inline(__always) mutating func noteReport(_ fd: Int32, _ direction: IOHandle.Direction) -> ReadyDescriptor.Target?
-    {
+    @inline(__always) mutating func noteReport(
+        _ fd: Int32, _ direction: IOHandle.Direction, at time: Nanoseconds
+    ) -> ReadyDescriptor? {
         let interest = direction.interest
-        if oneShots.contains(interest), let waiting = self[direction] {
+        var wait: IOHandle?
+        if oneShots.contains(interest) {
+            wait = self[direction]
             self[direction] = nil
-            return .wait(waiting)
+        } else {
+            guard direction == .readable ? reader != nil : writer != nil, queued.insert(interest).inserted else {
+                return nil
+            }
         }
-        guard direction == .readable ? reader != nil : writer != nil, queued.insert(interest).inserted else {
-            return nil
-        }
-        return .watch(fd, generation, direction)
+        return ReadyDescriptor(number: fd, generation: generation, direction: direction, wait: wait, readyAt: time)
     }
 
     /// Its turn in the queue has come. `false`: the watch that was queued has ended, another may stand there now.

@@ -136,7 +136,9 @@ final class RegistrationTable {
     private func silence(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
 
     /// Hands those that a report is for to `deliver`; one-shot ones leave the table. `false` if the report is stale.
-    @inline(__always) func report(_ event: Poller.Event, _ deliver: (ReadyDescriptor.Target) -> Void) -> Bool {
+    @inline(__always) func report(
+        _ event: Poller.Event, at time: Nanoseconds, _ deliver: (consuming ReadyDescriptor) -> Void
+    ) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         guard let registration = self[fd], registration.pointee.generation == UInt32(event.data >> 32) else {
             return false
@@ -146,12 +148,12 @@ final class RegistrationTable {
         // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
         let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         if isBroken || event.events & EPOLLIN.rawValue != 0,
-            let reader = registration.pointee.noteReport(fd, .readable)
+            let reader = registration.pointee.noteReport(fd, .readable, at: time)
         {
             deliver(reader)
         }
         if isBroken || event.events & EPOLLOUT.rawValue != 0,
-            let writer = registration.pointee.noteReport(fd, .writable)
+            let writer = registration.pointee.noteReport(fd, .writable, at: time)
         {
             deliver(writer)
         }
@@ -163,23 +165,36 @@ final class RegistrationTable {
     ///
     /// - Parameter asks: Handlers have run since the poll: unless the descriptor has an owner, the kernel is asked whether it is still the
     ///   one that was polled. If it is not, its watches end.
-    @inline(__always) func takeReport(
-        _ fd: Int32, _ generation: UInt32, _ direction: IOHandle.Direction, asks: Bool
-    ) -> IOHandle? {
-        guard let registration = self[fd], registration.pointee.generation == generation,
-            registration.pointee.takeReport(direction)
+    @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> IOHandle? {
+        guard let registration = self[report.number], registration.pointee.generation == report.generation,
+            registration.pointee.takeReport(report.direction)
         else { return nil }
-        if asks, !registration.pointee.traits.contains(.owned), !isAlive(fd) {
-            evict(fd)
+        if asks, !registration.pointee.traits.contains(.owned), !isAlive(report.number) {
+            evict(report.number)
             return nil
         }
-        return registration.pointee[direction]
+        return registration.pointee[report.direction]
     }
 
-    /// The same, for reports of what is waiting.
-    func queuedWatch(_ fd: Int32, _ generation: UInt32, _ direction: IOHandle.Direction) -> IOHandle? {
-        guard let registration = self[fd], registration.pointee.generation == generation else { return nil }
-        return registration.pointee[direction]
+    /// A watch will soon run: its object is fetched from memory, or (when that is there) what its handler captured.
+    @inline(__always) func fetch(_ report: borrowing ReadyDescriptor, captured: Bool) {
+        guard let registration = self[report.number] else { return }
+        let watch = registration.pointee.address(report.direction)
+        guard captured else { return tandem_prefetch(watch) }
+        // Safe: a word of an object that the table holds. It is the handler's second, what it captured; were the object laid out in another
+        // way, only the hint would be lost.
+        if let watch = UnsafeRawPointer(bitPattern: watch) {
+            tandem_prefetch(watch.load(fromByteOffset: 24, as: UInt.self))
+        }
+    }
+
+    /// Who will run, for lists of what is waiting.
+    func handle(of report: borrowing ReadyDescriptor) -> IOHandle? {
+        if let wait = report.wait { return wait }
+        guard let registration = self[report.number], registration.pointee.generation == report.generation else {
+            return nil
+        }
+        return registration.pointee[report.direction]
     }
 
     /// Is the open file that was registered still behind the number?

@@ -60,12 +60,7 @@ extension GuestLoop {
         thread.check("GuestLoop.waiting")
         var reports: [WaitingReport] = []
         readyIO.visit {
-            let handle: IOHandle? =
-                switch $0.target {
-                case .watch(let fd, let generation, let direction): registrations.queuedWatch(fd, generation, direction)
-                case .wait(let handle): handle
-                }
-            if let handle, !handle.isDone { reports.append(Self.ready(handle.site)) }
+            if let handle = registrations.handle(of: $0), !handle.isDone { reports.append(Self.ready(handle.site)) }
         }
         readyTimers.visit { if let report = reportReady($0.slot) { reports.append(report) } }
         ready.visit { if let report = report($0.work) { reports.append(report) } }

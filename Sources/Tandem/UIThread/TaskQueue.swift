@@ -46,14 +46,12 @@ struct DueTimer {
 
 /// A descriptor that was found ready.
 struct ReadyDescriptor {
-    enum Target {
-        /// The watch of the descriptor's registration with this generation. Whether it still stands is looked up when its turn comes.
-        case watch(Int32, UInt32, IOHandle.Direction)
-        /// A wait that ended with its report.
-        case wait(IOHandle)
-    }
-
-    let target: Target
+    let number: Int32
+    /// Its registration's. Whether that still has a watch is looked up when its turn comes.
+    let generation: UInt32
+    let direction: IOHandle.Direction
+    /// A wait that has ended with its report, instead of a watch.
+    let wait: IOHandle?
     let readyAt: Nanoseconds
 }
 
@@ -79,6 +77,11 @@ final class TaskQueue<Element: ~Copyable> {
     /// Visits what stands in the queue, in order. O(n); for reports.
     func visit(_ body: (borrowing Element) -> Void) {
         for offset in 0..<count { body(elements[index(offset)]) }
+    }
+
+    /// Shows an element that is `offset` behind the first, if there is one.
+    @inline(__always) func look(at offset: Int, _ body: (borrowing Element) -> Void) {
+        if offset < count { body(elements[index(offset)]) }
     }
 
     @inline(__always) func append(_ element: consuming Element) {

@@ -121,7 +121,9 @@ extension GuestLoop {
             holdsTurn = true
             backstage.turn.receive()
             harvest(backstage.found.load(ordering: .relaxed), &tick)
-        } else if holdsTurn, tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark) {
+        } else if holdsTurn,
+            tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark)
+        {
             harvest(poll(&tick), &tick)
         }
         if news.contains(.failure) { backendFailed() }
@@ -164,7 +166,7 @@ extension GuestLoop {
         }
         // The poll is no callback's time.
         readClock()
-        tick.notePoll(count, now: mark)
+        tick.notePoll(count, delaysFrame: !sleepsByItself, now: mark)
         backstage.foundAt.store(mark, ordering: .relaxed)
         return count
     }
@@ -179,9 +181,7 @@ extension GuestLoop {
                 backstage.poller.wakePipe.empty()
                 continue
             }
-            let isKnown = registrations.report(event) {
-                readyIO.append(ReadyDescriptor(target: $0, readyAt: foundAt))
-            }
+            let isKnown = registrations.report(event, at: foundAt) { readyIO.append($0) }
             if isKnown { tick.report.ioEvents += 1 } else { counters.staleEvents += 1 }
         }
         backstage.found.store(0, ordering: .relaxed)
@@ -290,20 +290,27 @@ extension GuestLoop {
         }
     }
 
-    private func run(_ descriptor: ReadyDescriptor, _ tick: inout TickUnderWay) {
-        switch descriptor.target {
-        case .watch(let fd, let generation, let direction):
-            // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-            let asks = handlersSincePoll > 0
-            guard let handle = registrations.takeReport(fd, generation, direction, asks: asks) else { return }
-            handlersSincePoll += 1
-            runHandler(handle, since: descriptor.readyAt, &tick)
-        case .wait(let handle):
-            guard case .resume(let waiter) = handle.end() else { return }
-            if isTaped { note(.descriptor, handle.site) }
+    private func run(_ descriptor: consuming ReadyDescriptor, _ tick: inout TickUnderWay) {
+        if let wait = descriptor.wait {
+            guard case .resume(let waiter) = wait.end() else { return }
+            if isTaped { note(.descriptor, wait.site) }
             tick.latency.record(mark - descriptor.readyAt, into: &counters.latency)
-            waiter.resume()
+            return waiter.resume()
         }
+        // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
+        guard let handle = registrations.takeReport(descriptor, asks: handlersSincePoll > 0) else { return }
+        handlersSincePoll += 1
+        if registrations.count > Self.fewRegistrations { fetchAhead() }
+        runHandler(handle, since: descriptor.readyAt, &tick)
+    }
+
+    /// So many stay in the nearest cache.
+    private static let fewRegistrations = 200
+
+    /// With many descriptors the next handlers' memory has gone cold. It comes while this one runs.
+    private func fetchAhead() {
+        readyIO.look(at: 0) { registrations.fetch($0, captured: true) }
+        readyIO.look(at: 1) { registrations.fetch($0, captured: false) }
     }
 
     private func runHandler(_ handle: IOHandle, since readyAt: Nanoseconds, _ tick: inout TickUnderWay) {

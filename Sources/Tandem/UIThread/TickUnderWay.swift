@@ -8,6 +8,10 @@ import CLinux
 struct TickUnderWay {
     /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
     private static let hotPolls = 64
+    /// What a poll has found is looked at once more by the next one. If it was more than a few, a tick that a frame waits for polls again only when
+    /// its handlers took so long for each that this is no matter. Else the backend polls, on another core, while the frame is drawn.
+    private static let few = 16
+    private static let worthASecondLook: Nanoseconds = 2_500
     /// So soon a timer has to be due to be waited for: about as long as it takes to fall asleep and to be woken.
     static let wakeUp: Nanoseconds = 20_000
     /// Such waits in one tick; what goes on like that must not hold a frame to the end of its budget.
@@ -93,8 +97,14 @@ struct TickUnderWay {
     }
 
     /// The poll has found so much.
-    mutating func notePoll(_ count: Int, now: Nanoseconds) {
-        nextPoll = count > 0 ? now : now + Self.restAfterEmptyPoll
+    ///
+    /// - Parameter delaysFrame: A frame waits for the tick; it is not one between two sleeps of the host.
+    mutating func notePoll(_ count: Int, delaysFrame: Bool, now: Nanoseconds) {
+        if count == 0 {
+            nextPoll = now + Self.restAfterEmptyPoll
+        } else {
+            nextPoll = delaysFrame && count > Self.few ? now + Int64(count) * Self.worthASecondLook : now
+        }
     }
 
     func overrun(at now: Nanoseconds) -> Nanoseconds {
