@@ -130,6 +130,9 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var mark: Nanoseconds = 0
     /// The cycle counter at that reading.
     @exclusivity(unchecked) var cyclesAtMark: UInt64 = 0
+    /// When something was scheduled outside of a tick: the last reading for that, and the cycle counter then.
+    @exclusivity(unchecked) var schedulingTime: Nanoseconds = 0
+    @exclusivity(unchecked) var schedulingCycles: UInt64 = 0
     /// When due timers were looked for last.
     @exclusivity(unchecked) var lastLook: Nanoseconds = .min
     /// Whether ticks nap while other threads post.
@@ -214,7 +217,7 @@ public final class GuestLoop: @unchecked Sendable {
         statistics.posts = arrivals.posts
         statistics.waitsHandedOver = backstage.waitsHandedOver.load(ordering: .relaxed)
         statistics.hintsPosted = backstage.hintsPosted.load(ordering: .relaxed)
-        statistics.hintsCoalesced = backstage.hintsCoalesced.load(ordering: .relaxed) + arrivals.known
+        statistics.hintsCoalesced += backstage.hintsCoalesced.load(ordering: .relaxed) + arrivals.known
         statistics.hintsDropped = backstage.hintsDropped.load(ordering: .relaxed)
         statistics.wakePipeWrites = backstage.poller.wakePipe.writes
         return statistics

@@ -6,6 +6,8 @@
 // Owner:  filled on any thread, emptied on the UI thread.
 // Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
 
+import CLinux
+
 final class Inbox: Sendable {
     /// What the inbox still takes.
     private enum Door { case open, jobsOnly, closed }
@@ -124,15 +126,17 @@ final class Inbox: Sendable {
 
 /// Entries in the order in which they came, taken out from the front. They stand in chunks that are used again: growing copies nothing.
 private struct Batch {
-    /// 20 KB.
+    /// 16 KB.
     private static let chunkSize = 512
-    /// A megabyte and a bit.
+    /// Entries: as far as some posts come while a line of memory does.
+    private static let ahead = 16
+    /// A megabyte.
     private static let mostChunksKept = 64
 
     // Safe: each has room for `chunkSize` entries, of which those from `moved` to `end` are initialised; freed in `free`.
-    private var chunks: [UnsafeMutablePointer<ReadyWork>] = []
+    private var chunks: [UnsafeMutablePointer<Work>] = []
     // Safe: the chunk in which `end` lies, unless a new one has to begin there.
-    private var last: UnsafeMutablePointer<ReadyWork>?
+    private var last: UnsafeMutablePointer<Work>?
     private var moved = 0
     private var end = 0
     /// When the first entry came.
@@ -144,7 +148,10 @@ private struct Batch {
     @inline(__always) mutating func append(_ work: consuming Work) {
         let offset = end % Self.chunkSize
         if offset == 0 { beginChunk() }
-        (last! + offset).initialize(to: ReadyWork(work: work, readyAt: readyAt))
+        let place = last! + offset
+        // The UI thread's core has read it last. Fetched when it is written to, it would keep the next lock waiting.
+        tandem_prefetch_to_write(place + Self.ahead)
+        place.initialize(to: work)
         end += 1
     }
 
@@ -161,7 +168,9 @@ private struct Batch {
         while left > 0 {
             let (chunk, offset) = moved.quotientAndRemainder(dividingBy: Self.chunkSize)
             let count = min(left, Self.chunkSize - offset)
-            queue.append(moving: chunks[chunk] + offset, count)
+            for entry in chunks[chunk] + offset..<chunks[chunk] + offset + count {
+                queue.append(ReadyWork(work: entry.move(), readyAt: readyAt))
+            }
             moved += count
             left -= count
         }

@@ -90,16 +90,6 @@ final class TaskQueue<Element: ~Copyable> {
         count += 1
     }
 
-    /// Moves `number` elements out of the memory at `source`.
-    func append(moving source: UnsafeMutablePointer<Element>, _ number: Int) {
-        if count + number > capacity { grow(to: max(2 * capacity, (count + number).roundedUpToPowerOfTwo)) }
-        let start = index(count)
-        let first = min(number, capacity - start)
-        (elements + start).moveInitialize(from: source, count: first)
-        elements.moveInitialize(from: source + first, count: number - first)
-        count += number
-    }
-
     @inline(__always) func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = (elements + head).move()
@@ -120,8 +110,4 @@ final class TaskQueue<Element: ~Copyable> {
         capacity = larger
         head = 0
     }
-}
-
-extension Int {
-    fileprivate var roundedUpToPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks (W9): Swift concurrency on the loop, and (`dispatch/tasks`) the same on the default main executor, drained once per
+// Tasks (W9): Swift concurrency on the loop, and (`dispatch/tasks`) the same on the platform's executors, whose main queue is drained once per
 // frame as a program without Tandem does it.
 
 import CLinux
 import Dispatch
 import Glibc
 import Tandem
+@_spi(ExperimentalCustomExecutors) import _Concurrency
 
 private let standardJobs = 1_000_000
-private let waiting = 100
+private let batch = 100
 private let sleeps = 300
 private let hops = 20_000
 private let awaits = 10
@@ -26,6 +27,11 @@ private let awaits = 10
 }
 
 @MainActor func dispatchTasks(_ options: Options) throws {
+    // As in a program that does not link Tandem, whose executors would pass the jobs on.
+    _createExecutors(factory: PlatformExecutorFactory.self)
+    guard type(of: MainActor.executor) == type(of: PlatformExecutorFactory.mainExecutor) else {
+        throw Failed("the platform's executors are not in place")
+    }
     let announcement = _dispatch_get_main_queue_handle_4CF()
     func drain() {
         var count: eventfd_t = 0
@@ -60,24 +66,32 @@ private let awaits = 10
     let jobs = try options.number("n", standardJobs)
     let notes = Notes()
 
-    // A continuation that the UI thread resumes is a job that goes by way of the pool into the main actor's queue, and is run from it.
-    // (`Task.yield` would go by way of the global pool.)
-    for _ in 0..<waiting {
+    var begin = now()
+    for _ in 0..<(jobs / batch) {
+        for _ in 0..<batch { Task { @MainActor in notes.ended += 1 } }
+        frame()
+    }
+    while notes.ended < jobs / batch * batch { frame() }
+    metric("job", "ns", Double(now() - begin) / Double(notes.ended))
+
+    // A continuation that the UI thread resumes goes by way of the pool into the main actor's queue, and is run from it.
+    notes.ended = 0
+    for _ in 0..<batch {
         Task { @MainActor in
-            for _ in 0...(jobs / waiting) { await withUnsafeContinuation { notes.continuations.append($0) } }
+            for _ in 0...(jobs / batch) { await withUnsafeContinuation { notes.continuations.append($0) } }
             notes.ended += 1
         }
     }
-    while notes.continuations.count < waiting { frame() }
-    let begin = now()
+    while notes.continuations.count < batch { frame() }
+    begin = now()
     var continuations: [UnsafeContinuation<Void, Never>] = []
-    while notes.ended < waiting {
+    while notes.ended < batch {
         swap(&continuations, &notes.continuations)
         for continuation in continuations { continuation.resume() }
         continuations.removeAll(keepingCapacity: true)
         frame()
     }
-    metric("job", "ns", Double(now() - begin) / Double(jobs + waiting))
+    metric("resume", "ns", Double(now() - begin) / Double(jobs + batch))
 
     start {
         for _ in 0..<sleeps {
