@@ -158,8 +158,13 @@ extension Core {
                 #expect(scene.callSoon { journal.note("soon") }.isDone)
                 #expect(scene.callLater(.seconds(1)) { journal.note("later") }.isDone)
                 #expect(scene.callAt(stage.loop.now) { journal.note("at") }.isDone)
-                for watch in [scene.whenReadable, scene.whenWritable] {
-                    let error = #expect(throws: GuestError.self) { try watch(reader, #fileID, #line) {} }
+                let (one, _) = try UnixStream.pair(on: stage.loop)
+                let watches: [() throws -> IOHandle] = [
+                    { try scene.whenReadable(reader) {} }, { try scene.whenWritable(reader) {} },
+                    { try scene.whenReadable(one.socket) {} }, { try scene.whenWritable(one.socket) {} },
+                ]
+                for watch in watches {
+                    let error = #expect(throws: GuestError.self) { try watch() }
                     #expect(error?.code == .sceneEnded)
                 }
                 var told: Result<Int, any Error>?
@@ -169,7 +174,7 @@ extension Core {
                 scene.end()
                 stage.pass(for: .seconds(5))
                 #expect(journal.value == [])
-                #expect(stage.log.lines.count == 7)
+                #expect(stage.log.lines.count == 9)
                 #expect(stage.log.lines.allSatisfy { $0.contains("TandemTests/SceneEndTests.swift:") })
                 #expect(stage.errors.value == [])
                 stage.expectNothingLeft()

@@ -89,6 +89,7 @@ extension Core {
             let pipe = try Pipe()
             let other = try Pipe()
             let (reader, writer) = (pipe.reader, other.writer)
+            let sockets = Box<[UnixStream]>([])
             try withStage { stage in
                 let outcome = stage.play { loop, scene, journal in
                     scene.callLater(.seconds(1)) { journal.note("after a second") }
@@ -97,13 +98,20 @@ extension Core {
                     try scene.whenReadable(reader) { journal.note("readable") }
                     let handle = try scene.whenWritable(writer) {}
                     handle.cancel()
+                    let (one, other) = try UnixStream.pair(on: loop)
+                    try scene.whenReadable(one.socket) { journal.note("socket readable") }
+                    try scene.whenWritable(other.socket) {}.cancel()
+                    #expect(loop.statistics.registrations == 2)
                     try await loop.sleep(for: .seconds(2))
                     scene.callSoon { journal.note("soon after the end") }
                     scene.end()
+                    sockets.value = [one, other]
                     return 1
                 }
                 #expect(outcome.value != nil)
                 try pipe.write()
+                let socket = try #require(sockets.value.last).socket.descriptor.rawValue
+                #expect(write(socket, "x", 1) == 1)
                 stage.pass(for: .seconds(10))
                 #expect(stage.journal.value == ["after a second"])
                 stage.expectNothingLeft()

@@ -95,6 +95,28 @@ extension Scene {
         return watches.keep(try loop.whenWritable(fd, fileID: fileID, line: line, body))
     }
 
+    /// As ``Socket/whenReadable(fileID:line:_:)``, called off at the scene's end.
+    ///
+    /// - Throws: `.sceneEnded`, and as there.
+    @discardableResult
+    public func whenReadable(
+        _ socket: Socket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        guard admit("Scene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        return watches.keep(try socket.whenReadable(fileID: fileID, line: line, body))
+    }
+
+    /// As ``Socket/whenWritable(fileID:line:_:)``, called off at the scene's end.
+    ///
+    /// - Throws: `.sceneEnded`, and as there.
+    @discardableResult
+    public func whenWritable(
+        _ socket: Socket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        guard admit("Scene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        return watches.keep(try socket.whenWritable(fileID: fileID, line: line, body))
+    }
+
     private var hasEnded: GuestError {
         GuestError(.sceneEnded, "the scene begun at \(site) is ending or has ended; start it in a scene that goes on")
     }
