@@ -249,4 +249,28 @@ extension Core.TurnAndWakeTests {
             #expect(host.hasRequest)
         }
     }
+
+    /// The loop closes just when the backend has found something and is about to give the turn back.
+    @Test func aLoopThatClosesWhileTheTurnComesBackStillCloses() async {
+        await #expect(processExitsWith: .success) {
+            alarm(20)
+            let loop = Box<GuestLoop?>(nil)
+            var configuration = Configuration()
+            configuration.trace = { step in
+                guard step == .turnReturned, let backstage = loop.value?.backstage else { return }
+                for _ in 0..<100_000 where !backstage.closes { usleep(100) }
+                // What the other thread does next at the end, it has done.
+                usleep(20_000)
+            }
+            guard let made = try? ManualHost().makeLoop(configuration: configuration), let pipe = try? Pipe() else {
+                exit(1)
+            }
+            loop.value = made
+            guard (try? pipe.write()) != nil, (try? made.whenReadable(pipe.reader) {}) != nil else { exit(2) }
+            // The backend wakes for the pipe.
+            usleep(20_000)
+            made.close()
+            exit(0)
+        }
+    }
 }

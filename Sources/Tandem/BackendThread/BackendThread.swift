@@ -46,7 +46,7 @@ struct BackendThread: ~Copyable {
         tandem_thread_set_timer_slack(1)
         backstage.trace?(.backendStarted)
         while true {
-            backstage.turn.take()
+            backstage.turn.take(unless: { backstage.closes })
             if backstage.closes { break }
             do throws(Errno) {
                 try sleep(backstage)

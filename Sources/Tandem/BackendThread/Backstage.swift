@@ -116,7 +116,7 @@ extension Backstage {
     func stopBackend() {
         isClosing.store(true, ordering: .sequentiallyConsistent)
         poller.wakePipe.wake()
-        turn.pass()
+        turn.wake()
     }
 
     /// UI thread, after the backend was joined.

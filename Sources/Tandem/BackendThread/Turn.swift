@@ -45,9 +45,9 @@ final class Turn: Sendable {
 
     // MARK: Backend thread
 
-    /// Waits until the turn was passed, or has lain down for a lease.
-    func take() {
-        while place.load(ordering: .acquiring) != .backend {
+    /// Waits until the turn was passed, has lain down for a lease, or nobody will pass it any more: `isOver` and then ``wake()``.
+    func take(unless isOver: () -> Bool) {
+        while place.load(ordering: .acquiring) != .backend, !isOver() {
             let ready = tandem_wait_readable(passing?.rawValue ?? -1, timer?.rawValue ?? -1, -1, -1)
             var count: UInt64 = 0
             if ready > 0, ready & 1 != 0 { read(passing?.rawValue ?? -1, &count, 8) }
@@ -78,8 +78,11 @@ final class Turn: Sendable {
     /// Hands the poll results' memory and the right to poll to the backend.
     func pass() {
         place.store(.backend, ordering: .releasing)
-        eventfd_write(passing?.rawValue ?? -1, 1)
+        wake()
     }
+
+    /// The backend looks again. Leaves the turn where it is: at the end the backend may be about to give it back.
+    func wake() { eventfd_write(passing?.rawValue ?? -1, 1) }
 
     /// The UI thread leaves the loop, and is expected back soon.
     func putDown(at now: Nanoseconds) {
