@@ -122,12 +122,16 @@ extension SDLGuest {
 
     private func sleep(_ left: Duration, _ connection: Int32) {
         watch.stand()
-        var pause = Duration.microseconds(20)
+        let shortest = Duration.microseconds(20)
+        var (pause, expected) = (shortest, watch.coming)
         while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
             let pace = SDLDriver.pumpPace
-            // An event that the watch has heard of comes into the queue a moment later: look again, a little later each time.
-            if pause > .seconds(1) { watch.giveUp() }
-            let isComing = watch.isComing
+            // An event that the watch has heard of comes into the queue a moment later: look again, a little later each time. One that it has
+            // heard of since is as new as the first.
+            if pause > .seconds(1) { watch.giveUp(on: expected) }
+            let coming = watch.coming
+            if coming != expected { (pause, expected) = (shortest, coming) }
+            let isComing = coming != 0
             let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
             let wake = loop.sleep(on: host.bell, for: min(left, longest), watching: connection)
             pump.note(wake)

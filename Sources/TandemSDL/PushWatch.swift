@@ -43,11 +43,13 @@ final class PushWatch {
         ears.coming.store(1, ordering: .sequentiallyConsistent)
     }
 
-    /// Is an event on its way into the queue?
-    var isComing: Bool { ears.coming.load(ordering: .sequentiallyConsistent) != 0 }
+    /// The event that is on its way into the queue; 0 if none is.
+    var coming: UInt64 { ears.coming.load(ordering: .sequentiallyConsistent) }
 
     /// It is not: somebody else has taken it, or dropped it.
-    func giveUp() { ears.coming.store(0, ordering: .relaxed) }
+    func giveUp(on event: UInt64) {
+        _ = ears.coming.compareExchange(expected: event, desired: 0, ordering: .relaxed)
+    }
 
     /// An event was taken out of the queue.
     func saw(_ event: SDL_Event) {

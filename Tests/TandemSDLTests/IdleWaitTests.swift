@@ -97,6 +97,37 @@ extension SDL {
             }
         }
 
+        /// Watches are told before an event is in the queue: a thread that is kept from going on in between is waited for, also in a wait that has
+        /// looked out for another event in vain.
+        @Test func anEventThatIsLongOnItsWayEndsAWaitThatHadGivenUpOnAnother() throws {
+            try withGuest { guest in
+                var event = SDL_Event()
+                // From here on the guest's watch stands, and is told first.
+                for _ in 0..<3 { while guest.waitEvent(&event, timeout: .milliseconds(20)) {} }
+                let delay: SDL_EventFilter = { _, event in
+                    if event!.pointee.type == SDL_RegisteredUser.type { usleep(200_000) }
+                    return 0
+                }
+                SDL_AddEventWatch(delay, nil)
+                defer { SDL_DelEventWatch(delay, nil) }
+                let user = SDL_RegisteredUser.type
+                Thread.detachNewThread {
+                    // Longer than the wait looks out for what it cannot have heard.
+                    usleep(1_200_000)
+                    var event = SDL_Event()
+                    event.type = user
+                    SDL_PushEvent(&event)
+                }
+                let start = ContinuousClock.now
+                while event.type != user, ContinuousClock.now < start + .seconds(20) {
+                    if !guest.waitEvent(&event, timeout: .seconds(20)) { guest.tick() }
+                }
+                #expect(event.type == user)
+                // Slept over, it would have been found at the end of the time only.
+                #expect(ContinuousClock.now < start + .seconds(15))
+            }
+        }
+
         /// The wait of ours has kept the turn; SDL's own, afterwards, is ended by the event all the same.
         @Test func whoWaitsThroughSDLAfterAWaitOfOursIsAskedForATick() throws {
             try withGuest { guest in
