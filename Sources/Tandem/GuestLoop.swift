@@ -138,8 +138,8 @@ public final class GuestLoop: @unchecked Sendable {
     /// Whether ticks nap while other threads post.
     @exclusivity(unchecked) var moderation = Moderation()
     @exclusivity(unchecked) var patience = Patience()
-    /// Descriptor handlers run since the last poll: from the second on, an earlier one may have closed a descriptor.
-    var handlersSincePoll = 0
+    /// Nothing of the user's has run since the poll that found what is queued, and could have closed a descriptor.
+    @exclusivity(unchecked) var isPollFresh = false
     @exclusivity(unchecked) var counters = Statistics()
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.

@@ -10,10 +10,15 @@ import Testing
 
 @Suite(.serialized) @MainActor struct SDL {}
 
+extension Configuration {
+    /// A budget that no tick uses up, also where the machine lets its thread wait.
+    static var unhurried: Configuration { Configuration(budget: .seconds(20)) }
+}
+
 /// Starts SDL's video on the dummy driver, runs `body` with a guest, and ends both.
 @MainActor
 func withGuest<Value>(
-    configuration: Configuration = .init(), mainActor: MainActorPath = .executor, handlesInterrupts: Bool = false,
+    configuration: Configuration = .unhurried, mainActor: MainActorPath = .executor, handlesInterrupts: Bool = false,
     _ body: (SDLGuest) throws -> Value
 ) throws -> Value {
     setenv("SDL_VIDEODRIVER", "dummy", 1)

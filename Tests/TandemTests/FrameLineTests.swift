@@ -75,7 +75,7 @@ extension Core {
         }
 
         @Test func aTaskThatYieldsForEverDoesNotHoldTheFrame() throws {
-            try withLoop { host, loop in
+            try withLoop(configuration: Configuration()) { host, loop in
                 let frames = Box(0)
                 loop.run({
                     try await loop.nextFrame()

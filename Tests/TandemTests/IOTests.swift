@@ -129,6 +129,48 @@ extension Core.IOTests {
         }
     }
 
+    /// Conformance 33, without cancelling first: between the backend's poll and the tick, or while a report is carried over to the next tick.
+    @Test func aDescriptorThatIsClosedBeforeItsTickGetsNoHandler() throws {
+        try withLoop { host, loop in
+            let other = try Pipe()
+            try other.write()
+            var ran: [Int] = []
+            let found = try Pipe()
+            try found.write()
+            _ = try loop.whenReadable(found.reader) { ran.append(0) }
+            // The backend has found it.
+            #expect(host.waitForRequest())
+            dup2(other.reader.rawValue, found.reader.rawValue)
+            host.tick()
+            #expect(ran == [])
+
+            let pipes = [try Pipe(), try Pipe(), try Pipe()]
+            let begin = try Pipe()
+            try begin.write()
+            var beginning: IOHandle?
+            beginning = try loop.whenReadable(begin.reader) {
+                beginning?.cancel()
+                for (index, pipe) in pipes.enumerated() {
+                    if index < 2 { try pipe.write() }
+                    _ = try loop.whenReadable(pipe.reader) {
+                        ran.append(index)
+                        _ = pipe.read()
+                        // Uses up the budget: the other one is carried over.
+                        if ran.count == 1 { usleep(5000) }
+                    }
+                }
+            }
+            #expect(host.waitForRequest())
+            while ran.isEmpty { host.tick(budget: .milliseconds(3)) }
+            let carriedOver = 1 - ran[0]
+            dup2(other.reader.rawValue, pipes[carriedOver].reader.rawValue)
+            // What the next poll finds is not what is carried over.
+            try pipes[2].write()
+            #expect(host.run { ran.contains(2) })
+            #expect(!ran.contains(carriedOver))
+        }
+    }
+
     /// Conformance 33, without cancelling first: another file takes the number within the batch, and nobody watches that.
     @Test func aNumberThatAnEarlierHandlerGaveToAnotherFileGetsNoHandler() throws {
         try withLoop { host, loop in

@@ -12,7 +12,7 @@ import Testing
 
 /// Runs `body` as a run on a fresh loop until it ends, then closes the loop and looks that the descriptors are as before.
 func onLoop<Value: Sendable>(
-    configuration: Configuration = .init(), _ body: @escaping @Sendable (GuestLoop) async throws -> Value
+    configuration: Configuration = .unhurried, _ body: @escaping @Sendable (GuestLoop) async throws -> Value
 ) throws -> Value {
     try withLoop(configuration: configuration) { host, loop in
         var outcome: Result<Value, any Error>?

@@ -39,9 +39,14 @@ final class Steps: @unchecked Sendable {
     }
 }
 
+extension Configuration {
+    /// A budget that no tick uses up, also where the machine lets its thread wait.
+    static var unhurried: Configuration { Configuration(budget: .seconds(20)) }
+}
+
 /// Runs `body` with a manual host and an open loop on the calling thread, and closes it.
 func withLoop<Value>(
-    configuration: Configuration = .init(), _ body: (ManualHost, GuestLoop) throws -> Value
+    configuration: Configuration = .unhurried, _ body: (ManualHost, GuestLoop) throws -> Value
 ) throws -> Value {
     let host = ManualHost()
     let loop = try host.makeLoop(configuration: configuration)

@@ -163,8 +163,8 @@ final class RegistrationTable {
 
     /// The watch whose report has come to its turn, unless it has ended meanwhile.
     ///
-    /// - Parameter asks: Handlers have run since the poll: unless the descriptor has an owner, the kernel is asked whether it is still the
-    ///   one that was polled. If it is not, its watches end.
+    /// - Parameter asks: Code of the user's has run since the poll: unless the descriptor has an owner, the kernel is asked whether it is
+    ///   still the one that was polled. If it is not, its watches end.
     @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> IOHandle? {
         guard let registration = self[report.number], registration.pointee.generation == report.generation,
             registration.pointee.takeReport(report.direction)

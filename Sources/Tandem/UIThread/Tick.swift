@@ -120,10 +120,14 @@ extension GuestLoop {
         if news.contains(.turn) {
             holdsTurn = true
             backstage.turn.receive()
+            // Code of the user's may have run since.
+            isPollFresh = false
             harvest(backstage.found.load(ordering: .relaxed), &tick)
         } else if holdsTurn,
             tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark)
         {
+            // What stands in the queue already, this poll has not asked about.
+            isPollFresh = readyIO.isEmpty
             harvest(poll(&tick), &tick)
         }
         if news.contains(.failure) { backendFailed() }
@@ -173,7 +177,6 @@ extension GuestLoop {
 
     private func harvest(_ count: Int, _ tick: inout TickUnderWay) {
         guard count > 0 else { return }
-        handlersSincePoll = 0
         let foundAt = backstage.foundAt.load(ordering: .relaxed)
         for index in 0..<count {
             let event = backstage.poller[index]
@@ -297,9 +300,9 @@ extension GuestLoop {
             tick.latency.record(mark - descriptor.readyAt, into: &counters.latency)
             return waiter.resume()
         }
-        // The first handler after a poll sees the world as it was polled; the next ones see what the earlier ones did to it.
-        guard let handle = registrations.takeReport(descriptor, asks: handlersSincePoll > 0) else { return }
-        handlersSincePoll += 1
+        // The first handler after a poll of this thread's sees the world as it was polled; the next ones see what the earlier ones did to it.
+        guard let handle = registrations.takeReport(descriptor, asks: !isPollFresh) else { return }
+        isPollFresh = false
         if registrations.count > Self.fewRegistrations { fetchAhead() }
         runHandler(handle, since: descriptor.readyAt, &tick)
     }
