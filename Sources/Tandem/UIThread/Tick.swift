@@ -61,6 +61,7 @@ extension GuestLoop {
         _ = backstage.take([.hint, .ready])
         isTicking = true
         hasReadiness = false
+        isPollFresh = false
         if holdsTurn { pickUpTurn() }
         onWork?(true)
         backstage.trace?(.tick)
@@ -120,12 +121,8 @@ extension GuestLoop {
         if news.contains(.turn) {
             holdsTurn = true
             backstage.turn.receive()
-            // Code of the user's may have run since.
-            isPollFresh = false
             harvest(backstage.found.load(ordering: .relaxed), &tick)
-        } else if holdsTurn,
-            tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark)
-        {
+        } else if holdsTurn, tick.mayPoll(queueIsEmpty: ready.isEmpty, descriptors: registrations.count, now: mark) {
             // What stands in the queue already, this poll has not asked about.
             isPollFresh = readyIO.isEmpty
             harvest(poll(&tick), &tick)
