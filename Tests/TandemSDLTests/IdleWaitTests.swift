@@ -71,6 +71,25 @@ extension SDL {
             }
         }
 
+        private func expectAnEventPushedLaterEndsTheWait(of guest: SDLGuest) {
+            let user = SDL_RegisteredUser.type
+            Thread.detachNewThread {
+                // Longer than a wait looks out for what it cannot have heard.
+                usleep(1_200_000)
+                var event = SDL_Event()
+                event.type = user
+                SDL_PushEvent(&event)
+            }
+            var event = SDL_Event()
+            let start = ContinuousClock.now
+            while event.type != user, ContinuousClock.now < start + .seconds(20) {
+                if !guest.waitEvent(&event, timeout: .seconds(20)) { guest.tick() }
+            }
+            #expect(event.type == user)
+            // Slept over, it would have been found at the end of the time only.
+            #expect(ContinuousClock.now < start + .seconds(15))
+        }
+
         /// Conformance 50: SDL forgets its watches when it ends.
         @Test func anEventPushedAfterSDLWasEndedAndBegunAgainEndsTheWait() throws {
             try withGuest { guest in
@@ -79,21 +98,7 @@ extension SDL {
                 SDL_Quit()
                 #expect(SDL_InitSubSystem(UInt32(SDL_INIT_VIDEO)) == 0)
                 while guest.waitEvent(&event, timeout: .milliseconds(1)) {}
-                let user = SDL_RegisteredUser.type
-                Thread.detachNewThread {
-                    // Longer than the first wait looks out for what it cannot have heard.
-                    usleep(1_200_000)
-                    var event = SDL_Event()
-                    event.type = user
-                    SDL_PushEvent(&event)
-                }
-                let start = ContinuousClock.now
-                while event.type != user, ContinuousClock.now < start + .seconds(20) {
-                    if !guest.waitEvent(&event, timeout: .seconds(20)) { guest.tick() }
-                }
-                #expect(event.type == user)
-                // Slept over, it would have been found at the end of the time only.
-                #expect(ContinuousClock.now < start + .seconds(15))
+                expectAnEventPushedLaterEndsTheWait(of: guest)
             }
         }
 
@@ -110,21 +115,7 @@ extension SDL {
                 }
                 SDL_AddEventWatch(delay, nil)
                 defer { SDL_DelEventWatch(delay, nil) }
-                let user = SDL_RegisteredUser.type
-                Thread.detachNewThread {
-                    // Longer than the wait looks out for what it cannot have heard.
-                    usleep(1_200_000)
-                    var event = SDL_Event()
-                    event.type = user
-                    SDL_PushEvent(&event)
-                }
-                let start = ContinuousClock.now
-                while event.type != user, ContinuousClock.now < start + .seconds(20) {
-                    if !guest.waitEvent(&event, timeout: .seconds(20)) { guest.tick() }
-                }
-                #expect(event.type == user)
-                // Slept over, it would have been found at the end of the time only.
-                #expect(ContinuousClock.now < start + .seconds(15))
+                expectAnEventPushedLaterEndsTheWait(of: guest)
             }
         }
 
@@ -249,11 +240,4 @@ extension SDL {
 
 @MainActor private enum SDL_RegisteredUser {
     static let type = SDL_RegisterEvents(1)
-}
-
-/// How often the calling thread has gone to sleep.
-private func switches() -> Int {
-    var usage = rusage()
-    getrusage(1, &usage)  // RUSAGE_THREAD
-    return usage.ru_nvcsw
 }

@@ -87,7 +87,10 @@ static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanos
 static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
-// The same for memory that will be written, and that another core has written or read last.
+/// Fetches the cache line at an address while other work goes on. A hint: the address may be none.
+static inline void tandem_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address); }
+
+/// The same for memory that will be written, and that another core has written or read last.
 static inline void tandem_prefetch_to_write(const void *address) {
 #if defined(__x86_64__)
     __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
@@ -97,9 +100,6 @@ static inline void tandem_prefetch_to_write(const void *address) {
 }
 
 /// Lets `cycles` pass without touching memory, so that another core has the bus to itself.
-// The memory's cache line is fetched while other work goes on; a hint, also for addresses that are none.
-static inline void tandem_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address); }
-
 static inline void tandem_pause(uint64_t cycles) {
     for (uint64_t start = tandem_cycles(); tandem_cycles() - start < cycles;) {
 #if defined(__x86_64__)

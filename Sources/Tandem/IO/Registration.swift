@@ -29,7 +29,7 @@ extension IOHandle.Direction {
 
 struct Registration {
     /// What is true of it besides.
-    struct Traits: OptionSet {
+    private struct Traits: OptionSet {
         let rawValue: UInt8
 
         /// Missing in a place of the table where nothing is registered.
@@ -49,14 +49,25 @@ struct Registration {
     private var queued: Interest = []
     /// Waits that end with their report.
     private var oneShots: Interest = []
-    var traits: Traits
+    private var traits: Traits
 
     static var none: Registration { Registration(generation: 0, traits: []) }
 
-    init(generation: UInt32, traits: Traits) {
+    init(generation: UInt32) { self.init(generation: generation, traits: .exists) }
+
+    private init(generation: UInt32, traits: Traits) {
         self.generation = generation
         self.traits = traits
     }
+
+    var exists: Bool { traits.contains(.exists) }
+    var isOwned: Bool { traits.contains(.owned) }
+    var isPaused: Bool {
+        get { traits.contains(.paused) }
+        set { if newValue { traits.insert(.paused) } else { traits.remove(.paused) } }
+    }
+
+    mutating func noteOwner() { traits.insert(.owned) }
 
     var wanted: Interest {
         var wanted: Interest = []

@@ -52,8 +52,8 @@ final class RegistrationTable {
                     + "cancel that watch first, or share it")
         }
         // Somebody new is interested: a pause ends.
-        switch tell(handle, present.pointee.traits.contains(.paused) ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
-        case nil: if isOwned { present.pointee.traits.insert(.owned) }
+        switch tell(handle, present.pointee.isPaused ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
+        case nil: if isOwned { present.pointee.noteOwner() }
         // Another file has the number now.
         case .some(.noSuchFileOrDirectory):
             evict(fd)
@@ -67,8 +67,8 @@ final class RegistrationTable {
     private func addNew(_ handle: IOHandle, _ isOwned: Bool) throws(GuestError) {
         let fd = handle.fd
         if fd >= capacity { grow(to: fd) }
-        slots![Int(fd)] = Registration(
-            generation: nextGeneration, traits: isOwned ? [.exists, .owned] : .exists)
+        slots![Int(fd)] = Registration(generation: nextGeneration)
+        if isOwned { slots![Int(fd)].noteOwner() }
         if let failure = tell(handle, EPOLL_CTL_ADD) {
             slots![Int(fd)] = .none
             throw refusal(fd, failure)
@@ -88,7 +88,7 @@ final class RegistrationTable {
             return failure
         }
         registration.pointee.armed = wanted
-        registration.pointee.traits.remove(.paused)
+        registration.pointee.isPaused = false
         return nil
     }
 
@@ -123,8 +123,8 @@ final class RegistrationTable {
         if wanted.isEmpty {
             if !armed.isEmpty { silence(fd) }
             // A one-shot entry that has reported is silent: it stays, so that the next wait costs one call instead of two.
-            if !armed.isEmpty || registration.pointee.traits.contains(.paused) { drop(fd) }
-        } else if wanted != armed, !registration.pointee.traits.contains(.paused) {
+            if !armed.isEmpty || registration.pointee.isPaused { drop(fd) }
+        } else if wanted != armed, !registration.pointee.isPaused {
             if control(EPOLL_CTL_MOD, fd, wanted) == nil { registration.pointee.armed = wanted }
         }
     }
@@ -140,9 +140,7 @@ final class RegistrationTable {
         _ event: Poller.Event, at time: Nanoseconds, _ deliver: (consuming ReadyDescriptor) -> Void
     ) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
-        guard let registration = self[fd], registration.pointee.generation == UInt32(event.data >> 32) else {
-            return false
-        }
+        guard let registration = self[fd, UInt32(event.data >> 32)] else { return false }
         let isSilent = registration.pointee.armed.contains(.once)
         if isSilent { registration.pointee.armed = [] }
         // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
@@ -166,10 +164,10 @@ final class RegistrationTable {
     /// - Parameter asks: Code of the user's has run since the poll: unless the descriptor has an owner, the kernel is asked whether it is
     ///   still the one that was polled. If it is not, its watches end.
     @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> IOHandle? {
-        guard let registration = self[report.number], registration.pointee.generation == report.generation,
+        guard let registration = self[report.number, report.generation],
             registration.pointee.takeReport(report.direction)
         else { return nil }
-        if asks, !registration.pointee.traits.contains(.owned), !isAlive(report.number) {
+        if asks, !registration.pointee.isOwned, !isAlive(report.number) {
             evict(report.number)
             return nil
         }
@@ -191,16 +189,13 @@ final class RegistrationTable {
     /// Who will run, for lists of what is waiting.
     func handle(of report: borrowing ReadyDescriptor) -> IOHandle? {
         if let wait = report.wait { return wait }
-        guard let registration = self[report.number], registration.pointee.generation == report.generation else {
-            return nil
-        }
-        return registration.pointee[report.direction]
+        return self[report.number, report.generation]?.pointee[report.direction]
     }
 
     /// Is the open file that was registered still behind the number?
     func isAlive(_ fd: Int32) -> Bool {
         guard let registration = self[fd] else { return false }
-        if registration.pointee.traits.contains(.paused) { return fcntl(fd, F_GETFD) >= 0 }
+        if registration.pointee.isPaused { return fcntl(fd, F_GETFD) >= 0 }
         // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
         // already, and nothing is changed.
         let once = Interest.once.events
@@ -236,16 +231,14 @@ final class RegistrationTable {
         guard let registration = self[fd], !registration.pointee.armed.isEmpty else { return nil }
         silence(fd)
         registration.pointee.armed = []
-        registration.pointee.traits.insert(.paused)
+        registration.pointee.isPaused = true
         return registration.pointee.generation
     }
 
     /// Puts it back, if it is still the same registration.
     func resume(_ fd: Int32, _ generation: UInt32) {
-        guard let registration = self[fd], registration.pointee.generation == generation,
-            registration.pointee.traits.contains(.paused)
-        else { return }
-        registration.pointee.traits.remove(.paused)
+        guard let registration = self[fd, generation], registration.pointee.isPaused else { return }
+        registration.pointee.isPaused = false
         let wanted = registration.pointee.wanted
         if !wanted.isEmpty, control(EPOLL_CTL_ADD, fd, wanted) == nil { registration.pointee.armed = wanted }
     }
@@ -289,6 +282,12 @@ final class RegistrationTable {
     @inline(__always) private subscript(fd: Int32) -> UnsafeMutablePointer<Registration>? {
         guard fd >= 0, fd < capacity else { return nil }
         let registration = slots! + Int(fd)
-        return registration.pointee.traits.contains(.exists) ? registration : nil
+        return registration.pointee.exists ? registration : nil
+    }
+
+    /// The same, unless another one has the number by now.
+    @inline(__always) private subscript(fd: Int32, generation: UInt32) -> UnsafeMutablePointer<Registration>? {
+        guard let registration = self[fd], registration.pointee.generation == generation else { return nil }
+        return registration
     }
 }

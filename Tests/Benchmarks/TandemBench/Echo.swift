@@ -2,7 +2,6 @@
 // Echo (W5): 64 bytes to and fro over many socket pairs, both ends on the loop, which sleeps when nothing is ready.
 
 import Glibc
-import SystemPackage
 import Tandem
 
 @MainActor func echo(_ options: Options) throws {

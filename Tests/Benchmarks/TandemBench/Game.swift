@@ -5,7 +5,6 @@
 import CBench
 import Glibc
 import Synchronization
-import SystemPackage
 import Tandem
 
 @MainActor func game(_ options: Options) throws {

@@ -18,7 +18,7 @@ final class Stage {
     private var event = SDL_Event()
     private var sockets: [Socket] = []
 
-    init(_ options: Options, configuration: Configuration = .init(), standard: String = "dummy") throws {
+    init(_ options: Options, standard: String = "dummy") throws {
         raiseDescriptorLimit()
         let driver = options.word("driver", standard)
         switch driver {
@@ -26,7 +26,7 @@ final class Stage {
             let host = ManualHost()
             manual = host
             guest = nil
-            loop = try host.makeLoop(configuration: configuration)
+            loop = try host.makeLoop()
         case "dummy", "x11":
             setenv("SDL_VIDEODRIVER", driver, 1)
             guard SDL_Init(SDL_INIT_VIDEO) == 0 else {
@@ -35,7 +35,7 @@ final class Stage {
             // SDL's own wait blocks only where a window is shown.
             window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
             guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
-            let guest = try SDLGuest(configuration: configuration)
+            let guest = try SDLGuest()
             self.guest = guest
             manual = nil
             loop = guest.loop
