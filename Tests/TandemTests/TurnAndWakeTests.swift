@@ -254,10 +254,14 @@ extension Core.TurnAndWakeTests {
     @Test func aLoopThatClosesWhileTheTurnComesBackStillCloses() async {
         await #expect(processExitsWith: .success) {
             alarm(20)
-            let loop = Box<GuestLoop?>(nil)
+            // The backend may take a step before the loop is in the box.
+            let (lock, loop) = (Lock(), Box<GuestLoop?>(nil))
             var configuration = Configuration()
             configuration.trace = { step in
-                guard step == .turnReturned, let backstage = loop.value?.backstage else { return }
+                lock.lock()
+                let backstage = loop.value?.backstage
+                lock.unlock()
+                guard step == .turnReturned, let backstage else { return }
                 for _ in 0..<100_000 where !backstage.closes { usleep(100) }
                 // What the other thread does next at the end, it has done.
                 usleep(20_000)
@@ -265,7 +269,9 @@ extension Core.TurnAndWakeTests {
             guard let made = try? ManualHost().makeLoop(configuration: configuration), let pipe = try? Pipe() else {
                 exit(1)
             }
+            lock.lock()
             loop.value = made
+            lock.unlock()
             guard (try? pipe.write()) != nil, (try? made.whenReadable(pipe.reader) {}) != nil else { exit(2) }
             // The backend wakes for the pipe.
             usleep(20_000)
