@@ -128,7 +128,7 @@ extension SDLGuest {
             let pace = SDLDriver.pumpPace
             // An event that the watch has heard of comes into the queue a moment later: look again, a little later each time. One that it has
             // heard of since is as new as the first.
-            if pause > .seconds(1) { watch.giveUp(on: expected) }
+            if pause > .seconds(1) { watch.giveUp(upTo: expected) }
             let coming = watch.coming
             if coming != expected { (pause, expected) = (shortest, coming) }
             let isComing = coming != 0

@@ -11,12 +11,11 @@
 
 import CLinux
 import CSDL2
-import Synchronization
 import Tandem
 
 @MainActor
 final class PushWatch {
-    private let ears: Ears
+    let ears: Ears
     private let mark: UInt32
     /// SDL refers to the ears, or did before its events ended.
     private var isKept = false
@@ -39,22 +38,17 @@ final class PushWatch {
         }
         SDL_AddEventWatch(Ears.listen, Unmanaged.passUnretained(ears).toOpaque())  // Safe: retained above.
         SDL_EventState(mark, SDL_IGNORE)
-        // Something may have been pushed before, and be on its way.
-        ears.coming.store(1, ordering: .sequentiallyConsistent)
+        ears.noteUnheard()
     }
 
-    /// The event that is on its way into the queue; 0 if none is.
-    var coming: UInt64 { ears.coming.load(ordering: .sequentiallyConsistent) }
+    /// The newest event that is on its way into the queue, as a number that grows; 0 if none is.
+    var coming: UInt64 { ears.coming }
 
-    /// It is not: somebody else has taken it, or dropped it.
-    func giveUp(on event: UInt64) {
-        _ = ears.coming.compareExchange(expected: event, desired: 0, ordering: .relaxed)
-    }
+    /// Neither that one nor an older one is: somebody else has taken them, or dropped them.
+    func giveUp(upTo event: UInt64) { ears.giveUp(upTo: event) }
 
     /// An event was taken out of the queue.
-    func saw(_ event: SDL_Event) {
-        _ = ears.coming.compareExchange(expected: Ears.key(event), desired: 0, ordering: .relaxed)
-    }
+    func saw(_ event: SDL_Event) { ears.saw(event) }
 
     /// SDL holds its lock around watches, so that none is running afterwards.
     func end() {
@@ -70,25 +64,67 @@ final class PushWatch {
 }
 
 /// What the pushing threads touch.
-private final class Ears: Sendable {
+final class Ears: Sendable {
+    /// An event that was heard of and has not been seen since.
+    private struct Coming {
+        /// Kind and time. Two that have both in common are two entries.
+        let key: UInt64
+        let number: UInt64
+    }
+
     private let bell: Bell
     private let ownType: UInt32
-    /// The last event that was heard of and not seen since; 0: none. Set on any thread, cleared on the main thread.
-    let coming = Atomic<UInt64>(0)
+    private let lock = Lock()
+    // Safe: these are touched with `lock` held.
+    /// The oldest first. Of a program that takes its events by itself nobody sees any: then the newest ones are kept.
+    private nonisolated(unsafe) var entries: [Coming] = []
+    private nonisolated(unsafe) var lastNumber: UInt64 = 0
+    private static let capacity = 32
 
     init(bell: Bell, own type: UInt32) {
         self.bell = bell
         ownType = type
+        entries.reserveCapacity(Self.capacity)
     }
 
-    /// Kind and time, in one number that is not 0.
-    static func key(_ event: SDL_Event) -> UInt64 { UInt64(event.type) << 32 | UInt64(event.common.timestamp) }
+    private static func key(_ event: SDL_Event) -> UInt64 { UInt64(event.type) << 32 | UInt64(event.common.timestamp) }
 
-    private func hear(_ event: SDL_Event) {
+    /// On any thread, which is about to put the event into the queue.
+    func hear(_ event: SDL_Event) {
         // The main thread finds what it pushes itself, and the loop's own event is only a hint.
         guard !tandem_is_main_thread(), event.type != ownType else { return }
-        coming.store(Self.key(event), ordering: .sequentiallyConsistent)
+        note(Self.key(event))
         if bell.isListenedTo { bell.ring() }
+    }
+
+    /// Something may have been pushed before anybody listened, and be on its way: no event is like it.
+    func noteUnheard() { note(0) }
+
+    private func note(_ key: UInt64) {
+        lock.lock()
+        defer { lock.unlock() }
+        if entries.count == Self.capacity { entries.removeFirst() }
+        lastNumber += 1
+        entries.append(Coming(key: key, number: lastNumber))
+    }
+
+    func saw(_ event: SDL_Event) {
+        lock.lock()
+        defer { lock.unlock() }
+        let key = Self.key(event)
+        if let index = entries.firstIndex(where: { $0.key == key }) { entries.remove(at: index) }
+    }
+
+    var coming: UInt64 {
+        lock.lock()
+        defer { lock.unlock() }
+        return entries.last?.number ?? 0
+    }
+
+    func giveUp(upTo number: UInt64) {
+        lock.lock()
+        defer { lock.unlock() }
+        entries.removeAll { $0.number <= number }
     }
 
     // Safe: whoever adds it holds a reference to the ears until it is taken away.

@@ -119,6 +119,42 @@ extension SDL {
             }
         }
 
+        /// Of two threads that push, the one that was heard first may be the one that is held up: its event is waited for, though the other one's,
+        /// of the same kind and the same millisecond, has come.
+        @Test(arguments: [1, 2, 40]) func anEventThatAnotherThreadsOvertookEndsTheWait(overtaking: Int) throws {
+            try withGuest { guest in
+                var event = SDL_Event()
+                for _ in 0..<3 { while guest.waitEvent(&event, timeout: .milliseconds(20)) {} }
+                var pushed = SDL_Event()
+                pushed.type = SDL_RegisteredUser.type
+                // Both halves of a push, one by one: the watches are told, and then the event is queued.
+                let (ears, late) = (guest.watch.ears, pushed)
+                let hearing = Thread { ears.hear(late) }
+                hearing.start()
+                while guest.watch.coming == 0 { usleep(100) }
+                for _ in 0..<overtaking {
+                    Thread.detachNewThread {
+                        var other = late
+                        ears.hear(other)
+                        SDL_PeepEvents(&other, 1, SDL_ADDEVENT, 0, 0)
+                    }
+                    #expect(guest.waitEvent(&event, timeout: .seconds(20)))
+                }
+                Thread.detachNewThread {
+                    usleep(100_000)
+                    var late = late
+                    SDL_PeepEvents(&late, 1, SDL_ADDEVENT, 0, 0)
+                }
+                let start = ContinuousClock.now
+                while !guest.waitEvent(&event, timeout: .seconds(20)), ContinuousClock.now < start + .seconds(20) {
+                    guest.tick()
+                }
+                #expect(event.type == pushed.type)
+                // Slept over, it would have been found at the end of the time only.
+                #expect(ContinuousClock.now < start + .seconds(15))
+            }
+        }
+
         /// The wait of ours has kept the turn; SDL's own, afterwards, is ended by the event all the same.
         @Test func whoWaitsThroughSDLAfterAWaitOfOursIsAskedForATick() throws {
             try withGuest { guest in

@@ -6,11 +6,11 @@ import Glibc
 import Synchronization
 
 /// A lock whose waiters sleep until it is free.
-final class Lock: Sendable {
+package final class Lock: Sendable {
     // Safe: allocated once at a stable address, freed in deinit.
     private nonisolated(unsafe) let raw: UnsafeMutablePointer<pthread_mutex_t>
 
-    init() {
+    package init() {
         raw = .allocate(capacity: 1)
         pthread_mutex_init(raw, nil)
     }
@@ -20,8 +20,8 @@ final class Lock: Sendable {
         raw.deallocate()
     }
 
-    func lock() { pthread_mutex_lock(raw) }
-    func unlock() { pthread_mutex_unlock(raw) }
+    package func lock() { pthread_mutex_lock(raw) }
+    package func unlock() { pthread_mutex_unlock(raw) }
 }
 
 /// A lock for what takes some nanoseconds, at half the price of the other: giving it back is a plain store, which tells nobody. So whoever
