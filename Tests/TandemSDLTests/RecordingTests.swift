@@ -15,8 +15,10 @@ extension SDL {
         private let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).tandem").path
 
         /// A game in which everything depends on when things happened: keys, timers, sleeps, child tasks.
-        private func play(_ source: any TimeSource, extra: Bool = false, begin: (GuestLoop) -> Void) throws -> [String]
-        {
+        private func play(
+            _ source: any TimeSource, pace: FrameLoop.Pace = .fixed(framesPerSecond: 250), extra: Bool = false,
+            begin: (GuestLoop) -> Void
+        ) throws -> [String] {
             var configuration = Configuration()
             configuration.timeSource = source
             return try withGuest(configuration: configuration) { guest in
@@ -27,7 +29,7 @@ extension SDL {
                 let start = guest.loop.now
                 func note(_ line: String) { journal.append("\(start.duration(to: guest.loop.now)) \(line)") }
                 let clock = GameClock(guest.loop)
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 250), fixedStep: .milliseconds(3))
+                var frames = FrameLoop(guest, pace: pace, fixedStep: .milliseconds(3))
                 frames.frameLimit = 120
                 guest.run {
                     while true {
@@ -57,7 +59,7 @@ extension SDL {
             }
         }
 
-        private func record() throws -> [String] {
+        private func record(pace: FrameLoop.Pace = .fixed(framesPerSecond: 250)) throws -> [String] {
             let recorder = try Recorder(file: file, notes: ["seed": "7"])
             let isOver = Box(false)
             // Keys come when they come.
@@ -72,7 +74,7 @@ extension SDL {
                     usleep(UInt32(3000 + number % 7 * 1311))
                 }
             }
-            let journal = try play(recorder) { loop in
+            let journal = try play(recorder, pace: pace) { loop in
                 recorder.begin(on: loop)
                 pusher.start()
             }
@@ -81,9 +83,11 @@ extension SDL {
             return journal
         }
 
-        @Test func aLiveRunIsGivenBackExactly() throws {
+        /// Drawn at a pace of its own, and only when something has happened.
+        @Test(arguments: [FrameLoop.Pace.fixed(framesPerSecond: 250), .onDemand])
+        func aLiveRunIsGivenBackExactly(pace: FrameLoop.Pace) throws {
             defer { try? FileManager.default.removeItem(atPath: file) }
-            let live = try record()
+            let live = try record(pace: pace)
             #expect(live.contains { $0.contains("children") })
             #expect(live.contains { $0.contains("event \(SDL_KEYDOWN.rawValue)") })
             let recording = try Recording(contentsOf: file)
@@ -91,7 +95,7 @@ extension SDL {
             #expect(recording.frames == 120)
             for _ in 0..<3 {
                 let replayer = Replayer(recording)
-                let again = try play(replayer) { replayer.begin(on: $0) }
+                let again = try play(replayer, pace: pace) { replayer.begin(on: $0) }
                 try replayer.finish()
                 #expect(again == live)
             }
