@@ -123,7 +123,7 @@ extension SDL {
 
         @Test func onAVirtualClockFramesTakeNoTime() throws {
             let clock = VirtualClock()
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.timeSource = clock
             try withGuest(configuration: configuration) { guest in
                 var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100), fixedStep: .milliseconds(5))

@@ -83,7 +83,7 @@ extension SDL {
         /// A simulation's promise: whatever its code starts stays on its thread, in an order of its own.
         @Test func aLoopThatTakesGlobalJobsKeepsChildTasksAndTaskSleepOnItsTimeline() throws {
             let clock = VirtualClock()
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.timeSource = clock
             try withGuest(configuration: configuration) { guest in
                 let simulation = Simulation(driving: guest.loop, clock: clock)

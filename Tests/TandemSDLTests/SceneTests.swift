@@ -18,7 +18,7 @@ extension SDL {
         }
 
         @Test func bodyAndChildrenBelongToTheMainActorAndStayOnItsThread() throws {
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.timeSource = VirtualClock()
             try withGuest(configuration: configuration) { guest in
                 let model = Model()

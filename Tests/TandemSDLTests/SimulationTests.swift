@@ -307,7 +307,7 @@ extension SDL {
         /// A loop of somebody else's on a virtual clock: its host's frames, and its end, are its own.
         @Test func aLoopOfAnotherHostsIsDrivenAndLeftOpen() throws {
             let clock = VirtualClock()
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.timeSource = clock
             let host = ManualHost()
             let loop = try host.makeLoop(configuration: configuration)

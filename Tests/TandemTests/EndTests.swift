@@ -14,7 +14,7 @@ extension Core.EndTests {
     /// Conformance 46.
     @Test func aThrowingCallbackReachesTheHandlerWithItsPlace() throws {
         let seen = Journal([])
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.errorHandler = { error, site in
             seen.note("\(site.fileID.split(separator: "/").last ?? "") \(error)")
             throw TestError(99)

@@ -202,7 +202,7 @@ extension Core {
         @Test func closingTheLoopEndsEveryWaitForAFrame() throws {
             var outcomes: [String] = []
             let host = ManualHost()
-            let loop = try host.makeLoop()
+            let loop = try host.makeLoop(configuration: .unhurried)
             for _ in 0..<3 {
                 loop.run({ _ = try await loop.nextFrame() }) { result in
                     if case .failure(is CancellationError) = result { outcomes.append("cancelled") }

@@ -189,7 +189,7 @@ extension Core.IOTests {
 /// In a process of its own: a listener whose handler meets the limit of descriptors.
 private func exhaust() {
     let errors = Box(0)
-    var configuration = Configuration()
+    var configuration = Configuration.unhurried
     configuration.errorHandler = { _, _ in errors.value += 1 }
     let host = ManualHost()
     guard let loop = try? host.makeLoop(configuration: configuration) else { exit(1) }

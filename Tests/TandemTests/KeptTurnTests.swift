@@ -32,7 +32,7 @@ extension Core.KeptTurnTests {
     private func withKeptTurn(
         lease: Int64 = 5_000_000, _ body: (BellHost, GuestLoop, Pipe, Box<Int>) throws -> Void
     ) throws {
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.turnLease = lease
         let host = try BellHost()
         let loop = try GuestLoop(host: host, configuration: configuration)

@@ -162,7 +162,7 @@ extension Core.RunTests {
 
     /// Conformance 5: a run that does not answer its cancellation is given up after the grace period.
     @Test func aRunThatIgnoresCancellationIsReportedAsAbandoned() throws {
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.closeGrace = .milliseconds(20)
         let outcome = Box<Result<Void, any Error>?>(nil)
         let stuck = Box<CheckedContinuation<Void, Never>?>(nil)

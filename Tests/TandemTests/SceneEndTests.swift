@@ -225,7 +225,7 @@ extension Core {
             defer { gate.signal() }
             let outcome = Box<Result<Void, any Error>?>(nil)
             let log = Log()
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.logger = log.logger
             configuration.closeGrace = .milliseconds(10)
             try withLoop(configuration: configuration) { host, loop in

@@ -60,7 +60,7 @@ final class LogLines: LogHandler, @unchecked Sendable {
     func log(event: LogEvent) { lines.append("\(event.level): \(event.message)") }
 
     var configuration: Configuration {
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.logger = Logger(label: "test") { _ in self }
         return configuration
     }

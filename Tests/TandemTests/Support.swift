@@ -56,7 +56,7 @@ func withLoop<Value>(
 
 func virtualConfiguration() -> (Configuration, VirtualClock) {
     let clock = VirtualClock()
-    var configuration = Configuration()
+    var configuration = Configuration.unhurried
     configuration.timeSource = clock
     return (configuration, clock)
 }

@@ -11,7 +11,7 @@ import Testing
 extension Core.TurnAndWakeTests {
     private func traced() -> (Configuration, Steps) {
         let steps = Steps()
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.trace = { steps.add($0) }
         return (configuration, steps)
     }
@@ -164,7 +164,7 @@ extension Core.TurnAndWakeTests {
     /// Conformance 14.
     @Test func aCallbackThatThrowsStillPassesTheTurn() throws {
         let errors = Box(0)
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.errorHandler = { _, _ in errors.value += 1 }
         try withLoop(configuration: configuration) { host, loop in
             let pipe = try Pipe()
@@ -222,7 +222,7 @@ extension Core.TurnAndWakeTests {
 
     /// The path of kernels before 5.11.
     @Test func timersWorkWithWaitsInMilliseconds() throws {
-        var configuration = Configuration()
+        var configuration = Configuration.unhurried
         configuration.forcesMillisecondWaits = true
         try withLoop(configuration: configuration) { host, loop in
             var fired = 0
@@ -256,7 +256,7 @@ extension Core.TurnAndWakeTests {
             alarm(20)
             // The backend may take a step before the loop is in the box.
             let (lock, loop) = (Lock(), Box<GuestLoop?>(nil))
-            var configuration = Configuration()
+            var configuration = Configuration.unhurried
             configuration.trace = { step in
                 lock.lock()
                 let backstage = loop.value?.backstage
