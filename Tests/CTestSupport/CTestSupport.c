@@ -11,7 +11,13 @@
 int test_fork(void (*body)(void *), void *argument) {
     pid_t child = fork();
     if (child == 0) {
-        // Another thread may have held a lock of the runtime's when this one was copied; then nobody will ever release it here.
+        // Another thread may have held a lock of the runtime's when this one was copied; then nobody will ever release it here. A thread of
+        // Dispatch's pool, which this may be, blocks the alarm's signal.
+        sigset_t alarms;
+        sigemptyset(&alarms);
+        sigaddset(&alarms, SIGALRM);
+        signal(SIGALRM, SIG_DFL);
+        pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
         alarm(5);
         body(argument);
         _exit(0);
