@@ -14,9 +14,11 @@ extension SDL {
     @Suite @MainActor struct RecordingTests {
         private let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).tandem").path
 
+        private nonisolated static let steady = FrameLoop.Pace.fixed(framesPerSecond: 250)
+
         /// A game in which everything depends on when things happened: keys, timers, sleeps, child tasks.
         private func play(
-            _ source: any TimeSource, pace: FrameLoop.Pace = .fixed(framesPerSecond: 250), extra: Bool = false,
+            _ source: any TimeSource, pace: FrameLoop.Pace = Self.steady, extra: Bool = false,
             begin: (GuestLoop) -> Void
         ) throws -> [String] {
             var configuration = Configuration()
@@ -59,7 +61,7 @@ extension SDL {
             }
         }
 
-        private func record(pace: FrameLoop.Pace = .fixed(framesPerSecond: 250)) throws -> [String] {
+        private func record(pace: FrameLoop.Pace = Self.steady) throws -> [String] {
             let recorder = try Recorder(file: file, notes: ["seed": "7"])
             let isOver = Box(false)
             // Keys come when they come.
@@ -84,7 +86,7 @@ extension SDL {
         }
 
         /// Drawn at a pace of its own, and only when something has happened.
-        @Test(arguments: [FrameLoop.Pace.fixed(framesPerSecond: 250), .onDemand])
+        @Test(arguments: [Self.steady, .onDemand])
         func aLiveRunIsGivenBackExactly(pace: FrameLoop.Pace) throws {
             defer { try? FileManager.default.removeItem(atPath: file) }
             let live = try record(pace: pace)
