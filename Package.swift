@@ -16,7 +16,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 func example(_ name: String) -> Target {
     .executableTarget(
         name: name,
-        dependencies: ["Tandem", "TandemSDL", "CSDL2", .product(name: "SystemPackage", package: "swift-system")],
+        dependencies: ["Tandem", "TandemSDL", .product(name: "SystemPackage", package: "swift-system")],
         path: "Examples/\(name)",
         swiftSettings: settings
     )
@@ -39,16 +39,16 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
-        .target(name: "CLinux"),
+        .target(name: "TandemCLinux"),
         // No `pkgConfig:`: SDL's file carries -D_REENTRANT, about which the package manager warns at every build.
-        .systemLibrary(name: "CSDL2", providers: [.apt(["libsdl2-dev"])]),
+        .systemLibrary(name: "TandemCSDL", providers: [.apt(["libsdl2-dev"])]),
 
-        .target(name: "CSDLVideo", dependencies: ["CSDL2"]),
+        .target(name: "TandemCSDLVideo", dependencies: ["TandemCSDL"]),
 
         .target(
             name: "Tandem",
             dependencies: [
-                "CLinux",
+                "TandemCLinux",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "TandemSDL",
             dependencies: [
-                "Tandem", "CLinux", "CSDL2", "CSDLVideo",
+                "Tandem", "TandemCLinux", "TandemCSDL", "TandemCSDLVideo",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -84,7 +84,7 @@ let package = Package(
         .target(name: "SkirmishMatch", dependencies: ["SkirmishRules", "Tandem"], swiftSettings: settings),
         .executableTarget(
             name: "Skirmish",
-            dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", "CSDL2", argumentParser],
+            dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", argumentParser],
             swiftSettings: settings + [.defaultIsolation(MainActor.self)]
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),
@@ -95,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "TandemBench",
             dependencies: [
-                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CBench",
+                "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "CBench",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/Benchmarks/TandemBench",
@@ -106,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "TandemTests",
             dependencies: [
-                "Tandem", "TandemTesting", "CLinux", "CTestSupport",
+                "Tandem", "TandemTesting", "TandemCLinux", "CTestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -115,13 +115,13 @@ let package = Package(
         // Programs that tests start: what can only be seen with a main of one's own.
         .executableTarget(
             name: "MainActorProbe",
-            dependencies: ["TandemSDL", "CSDL2", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["TandemSDL", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/MainActorProbe",
             swiftSettings: settings),
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [
-                "Tandem", "TandemSDL", "TandemTesting", "CLinux", "CSDL2", "CSDLVideo", "MainActorProbe",
+                "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "TandemCSDLVideo", "MainActorProbe",
                 "07-main-actor",
                 "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -2,7 +2,6 @@
 // 01-hello-guest: the smallest complete program.
 // Idea: `guest.run` starts ordinary async code, and each `guest.tick()` runs what is ready of it, on the game's own thread.
 
-import CSDL2
 import TandemSDL
 
 SDL_Init(SDL_INIT_VIDEO)

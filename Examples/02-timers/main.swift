@@ -5,7 +5,6 @@
 // --frames N  ends after N frames.
 // --idle      draws on demand: one timer a second, nothing in between, until Ctrl-C.
 
-import CSDL2
 import TandemSDL
 
 let isIdle = CommandLine.arguments.contains("--idle")

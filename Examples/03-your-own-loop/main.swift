@@ -4,7 +4,6 @@
 //
 // --frames N  ends after N frames.
 
-import CSDL2
 import TandemSDL
 
 let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) } ?? .max

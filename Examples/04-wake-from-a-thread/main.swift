@@ -5,7 +5,6 @@
 //
 // --frames N  ends after N frames.
 
-import CSDL2
 import Foundation
 import Tandem
 import TandemSDL

@@ -4,7 +4,6 @@
 //
 // --frames N  ends after N frames; else the end of input or closing the window ends it.
 
-import CSDL2
 import Foundation
 import SystemPackage
 import Tandem

@@ -5,7 +5,6 @@
 //
 // --frames N  ends after N frames; else Ctrl-C or closing the window ends it.
 
-import CSDL2
 import Tandem
 import TandemSDL
 

@@ -6,7 +6,6 @@
 //
 // --frames N  ends after N frames; else Escape or closing the window ends it.
 
-import CSDL2
 import TandemSDL
 
 let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) } ?? .max

@@ -5,7 +5,6 @@
 //
 // --frames N  ends after N frames; else closing the window ends it.
 
-import CSDL2
 import Dispatch
 import TandemSDL
 

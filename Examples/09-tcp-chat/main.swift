@@ -8,7 +8,6 @@
 // --join PORT  joins a room of this machine instead of opening one.
 // --frames N   ends after N frames; somebody talks meanwhile.
 
-import CSDL2
 import Tandem
 import TandemSDL
 

@@ -6,7 +6,6 @@
 // --to HOST PORT  pings another program's server instead of one of its own, which loses every eighth.
 // --frames N      ends after N frames.
 
-import CSDL2
 import Tandem
 import TandemSDL
 

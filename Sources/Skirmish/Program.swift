@@ -2,7 +2,6 @@
 // Program: from the window to the last line: sets up SDL and the guest, runs the frames, reports.
 // Owner:  the main actor, like everything in this target that does not say otherwise.
 
-import CSDL2
 import Foundation
 import Tandem
 import TandemSDL

@@ -4,9 +4,9 @@
 //         and another beside it for what the host has to remember in SDL.
 // Owner:  registered on the main thread, pushed on any.
 
-import CSDL2
 import Synchronization
 import Tandem
+import TandemCSDL
 
 enum AsyncioMessage {
     /// Zero until registered; the same for the rest of the process, also across `SDL_Quit`.

@@ -2,9 +2,9 @@
 // EventAwaiting: SDL's events as awaits and sequences.
 // Owner:  the main thread. A wait goes on in the next tick after its event was taken from SDL's queue.
 
-public import CSDL2
 import DequeModule
 import Tandem
+public import TandemCSDL
 
 extension SDLGuest {
     /// Suspends until an event comes that `matches`, and returns it.

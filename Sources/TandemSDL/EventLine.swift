@@ -4,8 +4,8 @@
 //         and the game does not see it.
 // Owner:  the main thread.
 
-import CSDL2
 import Tandem
+import TandemCSDL
 
 @MainActor
 final class EventLine {

@@ -11,8 +11,8 @@
 //
 // Owner: the main thread.
 
-public import CSDL2
 import Tandem
+public import TandemCSDL
 
 /// A frame loop with the guest inside: events, tick, update, draw, pacing.
 ///

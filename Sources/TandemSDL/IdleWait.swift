@@ -16,11 +16,11 @@
 //
 // Owner:  the main thread.
 
-import CSDL2
-import CSDLVideo
 import Glibc
 import Synchronization
 import Tandem
+import TandemCSDL
+import TandemCSDLVideo
 
 extension SDLGuest {
     /// Sleeps until the game has an event, the loop has work, or `timeout` has passed.

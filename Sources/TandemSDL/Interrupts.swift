@@ -2,13 +2,13 @@
 // Interrupts: Ctrl-C and SIGTERM reach a sleeping game.
 // Idea:   the handler writes an eventfd in the loop's epoll set and calls the handler that stood there before. SDL's own sets a
 //         flag that the next pump turns into SDL_QUIT; where there was none, the event is pushed here.
-// Owner:  the main thread, but for the handler in `CLinux`.
+// Owner:  the main thread, but for the handler in `TandemCLinux`.
 
-import CLinux
-import CSDL2
 import Glibc
 import SystemPackage
 import Tandem
+import TandemCLinux
+import TandemCSDL
 
 @MainActor
 final class Interrupts {

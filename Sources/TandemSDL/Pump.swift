@@ -5,10 +5,10 @@
 //         by is the connection, and what other calls have read from it stands in Xlib's memory, which can be looked at.
 // Owner:  the main thread.
 
-import CLinux
-import CSDL2
-import CSDLVideo
 import Tandem
+import TandemCLinux
+import TandemCSDL
+import TandemCSDLVideo
 
 @MainActor
 struct Pump {

@@ -9,9 +9,9 @@
 //         that nobody pushes, tells whether it still does.
 // Owner:  the main thread, but for what `Ears` holds.
 
-import CLinux
-import CSDL2
 import Tandem
+import TandemCLinux
+import TandemCSDL
 
 @MainActor
 final class PushWatch {

@@ -3,8 +3,8 @@
 // Idea:   an event is plain memory, but for a few kinds that carry pointers; those stay out, since they mean nothing to another process.
 // Owner:  the main thread.
 
-import CSDL2
 import Tandem
+import TandemCSDL
 
 extension SDLGuest {
     /// Writes an event down, if the run is being recorded.

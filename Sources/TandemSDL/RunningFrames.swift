@@ -2,8 +2,8 @@
 // RunningFrames: a frame loop under way, one step at a time, so that a synchronous `run` and the program's main executor can both drive it.
 // Owner:  the main thread.
 
-import CSDL2
 import Tandem
+import TandemCSDL
 
 @MainActor
 final class RunningFrames {

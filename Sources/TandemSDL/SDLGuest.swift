@@ -2,9 +2,10 @@
 // SDLGuest: a loop that is a guest of an SDL2 program.
 // Owner:  the main thread, where SDL's video and events live.
 
-public import CSDL2
 // Who imports the host has the loop's names, too.
 @_exported public import Tandem
+// SDL's C interface too: a game needs one import.
+@_exported public import TandemCSDL
 
 /// An event loop inside an SDL2 frame loop.
 ///

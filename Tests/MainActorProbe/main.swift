@@ -4,7 +4,6 @@
 //
 // MainActorProbe executor|dispatchQueue
 
-import CSDL2
 import Foundation
 import SystemPackage
 import TandemSDL

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // EventTests: SDL's events, awaited one by one and as sequences.
 
-import CSDL2
 import Foundation
 import Testing
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FrameTests: the pure pacer, and the frame loop on the dummy driver.
 
-import CSDL2
 import Foundation
 import TandemTesting
 import Testing

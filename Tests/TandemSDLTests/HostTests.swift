@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HostTests: the host conformance suite on SDL's dummy driver, and interrupts. Conformance 48.
 
-import CSDL2
 import Foundation
 import TandemTesting
 import Testing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // IdleWaitTests: sleeping costs nothing and loses nothing.
 
-import CSDL2
 import Foundation
 import Testing
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MainActorTests: main-actor code lives on the loop, and an await of ours does not leave it.
 
-import CSDL2
 import Foundation
 import TandemTesting
 import Testing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // QueueTests: the SDL event is a hint; whatever SDL or the game does to it, the work is done.
 
-import CSDL2
 import Foundation
 import Testing
 

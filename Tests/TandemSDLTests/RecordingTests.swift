@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RecordingTests: a live run and its replay; files that are none.
 
-import CSDL2
 import Foundation
 import SystemPackage
 import Testing

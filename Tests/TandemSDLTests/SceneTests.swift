@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SceneTests: scenes on the main actor: their bodies and children are the main actor's, without a word about it.
 
-import CSDL2
 import Foundation
 import TandemTesting
 import Testing

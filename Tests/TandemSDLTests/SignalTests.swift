@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SignalTests: Ctrl-C is SDL_QUIT unless the game takes it. In processes of their own, as signals are the process's.
 
-import CSDL2
 import Foundation
 import Tandem
 import Testing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SkirmishGameTests: the whole game on SDL's dummy driver and a clock that jumps, with keys pressed at chosen frames.
 
-import CSDL2
 import Foundation
 import SkirmishRules
 import Tandem

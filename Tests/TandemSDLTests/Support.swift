@@ -2,7 +2,6 @@
 // Support: SDL on its dummy driver, one guest at a time. SDL, the main thread and the main actor are the process's, so that every suite
 // here, and every one whose loop adopts the main actor, is nested in one serialised suite: the adopted loop would run the others' tests.
 
-import CSDL2
 import Foundation
 import Tandem
 import TandemSDL

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // X11WaitTests: the idle wait on the X connection and the bell, against a virtual X server where one is installed.
 
-import CSDL2
-import CSDLVideo
 import Foundation
+import TandemCSDLVideo
 import Testing
 
 @testable import Tandem

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // OffloadTests: calls that block, elsewhere.
 
-import CLinux
 import Foundation
 import Glibc
+import TandemCLinux
 import TandemTesting
 import Testing
 

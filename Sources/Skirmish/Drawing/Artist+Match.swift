@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Artist+Match: the arena and what is in it.
 
-import CSDL2
 import Foundation
 import SkirmishRules
+import TandemSDL
 
 extension Artist {
     func drawMatch(_ match: Match) {

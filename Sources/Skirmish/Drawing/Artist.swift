@@ -2,9 +2,9 @@
 // Artist: draws what is on the screen. Reads the scenes' state, changes nothing of it.
 // Idea:   pictures, lights and lines here; what they make up in the extensions.
 
-import CSDL2
 import Foundation
 import SkirmishRules
+import TandemSDL
 
 final class Artist {
     let renderer: OpaquePointer

@@ -2,9 +2,9 @@
 // Assets: pictures and sounds, read on other threads and finished on this one.
 // Idea:   each file is a child task that reads elsewhere; the main actor takes them as they come, shows the progress and draws on.
 
-import CSDL2
 import Foundation
 import Tandem
+import TandemSDL
 
 nonisolated enum AssetNames {
     static let font = "font.bmp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starfield: three layers of stars that drift at different speeds. Its chance is its own: it must not touch the world's.
 
-import CSDL2
 import SkirmishRules
+import TandemSDL
 
 struct Starfield {
     private struct Star {

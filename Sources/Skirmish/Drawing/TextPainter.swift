@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TextPainter: writes with the atlases: 16 by 6 cells, characters 32 to 127.
 
-import CSDL2
 import SkirmishRules
+import TandemSDL
 
 final class TextPainter {
     enum Alignment { case left, centre, right }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Window: the window, its renderer, and pictures of it.
 
-import CSDL2
 import SkirmishRules
+import TandemSDL
 
 final class Window {
     let window: OpaquePointer

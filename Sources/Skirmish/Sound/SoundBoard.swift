@@ -2,8 +2,8 @@
 // SoundBoard: plays sounds through SDL's own audio. Without a device it is silent, and nobody is told.
 // Idea:   SDL's audio thread mixes the voices that sound; the game adds voices under the device's lock.
 
-import CSDL2
 import SkirmishRules
+import TandemSDL
 
 final class SoundBoard {
     enum Cue { case wave }

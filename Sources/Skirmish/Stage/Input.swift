@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Input: keys and mouse become commands and intents.
 
-import CSDL2
 import SkirmishRules
+import TandemSDL
 
 /// What a single press asks for.
 enum Command {

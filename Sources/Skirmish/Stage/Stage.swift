@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage: what all scenes share: the window, the guest, what is on the screen, the player's hands.
 
-import CSDL2
 import SkirmishRules
 import Tandem
 import TandemSDL

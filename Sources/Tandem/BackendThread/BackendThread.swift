@@ -5,9 +5,9 @@
 // Owner:  this file is the backend thread, but for `start` and `stop`.
 // Breaks: polling again before the UI thread has passed the turn would overwrite results that nobody has handled.
 
-import CLinux
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 struct BackendThread: ~Copyable {
     private let thread: pthread_t

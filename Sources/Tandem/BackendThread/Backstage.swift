@@ -2,9 +2,9 @@
 // Backstage: all that the two threads share. The backend knows nothing else, so that it cannot keep the loop alive.
 // Owner:  each field says whose it is.
 
-import CLinux
 import Synchronization
 import SystemPackage
+import TandemCLinux
 
 final class Backstage: Sendable {
     private let hostLock = Lock()

@@ -15,10 +15,10 @@
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where only
 // one-shot waits stand on a descriptor; epoll_pwait2 unless the kernel refuses it.
 
-import CLinux
 import Glibc
 import Synchronization
 import SystemPackage
+import TandemCLinux
 
 final class Poller: Sendable {
     /// One entry of the buffer.

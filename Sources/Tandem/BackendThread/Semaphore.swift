@@ -2,8 +2,8 @@
 // Semaphore: the kernel's counting semaphore at an address that does not move.
 // Owner:  shared; any thread. `sem_t` is seen by the thread sanitizer.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// A counting semaphore that can wait until a time.
 package final class Semaphore: Sendable {

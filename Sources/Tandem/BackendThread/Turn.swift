@@ -7,9 +7,9 @@
 // Owner:  taken and given back on the backend thread; the rest is the UI thread's.
 // Breaks: a tick that held the turn and neither passes it nor puts it down stops the guest for ever.
 
-import CLinux
 import Glibc
 import Synchronization
+import TandemCLinux
 
 final class Turn: Sendable {
     private enum Place: UInt8, AtomicRepresentable {

@@ -5,9 +5,9 @@
 //         The other way round a wake could be swallowed whose deadline was not yet seen.
 // Owner:  written on the UI thread, emptied by whoever holds the turn.
 
-import CLinux
 import Glibc
 import Synchronization
+import TandemCLinux
 
 final class WakePipe: Sendable {
     // Safe: written in `init` and in `close`, which comes after the backend was joined.

@@ -5,10 +5,10 @@
 //         toolchains without custom executors.
 // Owner:  the main actor.
 
-import CLinux
 import Dispatch
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 /// How `@MainActor` jobs reach the loop.
 public enum MainActorPath: Sendable, Hashable {

@@ -4,10 +4,10 @@
 //         own pool has as many threads as the machine has cores, and a blocked one would be missed there.
 // Owner:  any thread. Workers block every signal, so that none of them takes the game's.
 
-import CLinux
 import DequeModule
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 final class OffloadPool: TaskExecutor {
     /// The process's pool: blocking calls of several loops share it.

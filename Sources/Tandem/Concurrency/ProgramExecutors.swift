@@ -10,10 +10,10 @@
 // The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
 // condition.
 
-import CLinux
 import Dispatch
 import Glibc
 import Synchronization
+import TandemCLinux
 
 #if compiler(>=6.3) && compiler(<6.5)
     @_spi(ExperimentalCustomExecutors) @_spi(ExperimentalScheduling) import _Concurrency
@@ -117,7 +117,7 @@ import Synchronization
         func stop() {}
     }
 
-    /// Called before `main`, by a constructor in `CLinux`: adoption is never too late, and an `async` main finds our executor.
+    /// Called before `main`, by a constructor in `TandemCLinux`: adoption is never too late, and an `async` main finds our executor.
     @_cdecl("tandem_install_executors")
     func installExecutors() {
         _ = ProgramExecutors.install()

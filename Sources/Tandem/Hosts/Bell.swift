@@ -4,10 +4,10 @@
 //         listens. One of the two sees the other.
 // Owner:  rung on any thread; the rest is the UI thread's.
 
-import CLinux
 import Glibc
 import Synchronization
 import SystemPackage
+import TandemCLinux
 
 package final class Bell: Sendable {
     private let descriptor: Descriptor

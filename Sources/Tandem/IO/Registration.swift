@@ -4,8 +4,8 @@
 //         generation, so that a report about the old file never reaches the new one's handler.
 // Owner:  the UI thread. The table keeps it and speaks with the kernel.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// What epoll is asked for.
 struct Interest: OptionSet {

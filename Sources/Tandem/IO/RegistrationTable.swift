@@ -3,9 +3,9 @@
 // Idea:   descriptors are small numbers, so that the table is an array and a report finds its registration in one step.
 // Owner:  the UI thread.
 
-import CLinux
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 final class RegistrationTable {
     typealias Ended = (handle: IOHandle, action: IOHandle.Action)

@@ -6,9 +6,9 @@
 // Owner:  the UI thread, but for the iteration.
 // Breaks: a blocked signal that nobody reads would make Ctrl-C dead; the end of the sequence therefore puts everything back.
 
-import CLinux
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 /// A signal of the operating system's.
 public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConvertible {

@@ -5,7 +5,7 @@
 //         moved nothing earn the watch a pause, which doubles up to a limit; one that moves something ends all that.
 // Owner:  the UI thread. A busy, healthy descriptor pays two ioctl calls in 256 reports.
 
-import CLinux
+import TandemCLinux
 
 /// Four bytes, as every watch has one.
 struct Streak {

@@ -3,7 +3,7 @@
 // Idea:   the heap, the backend and the kernel count in Int64 nanoseconds; only the public interface speaks of instants.
 // Owner:  immutable; any thread.
 
-import CLinux
+import TandemCLinux
 
 /// A point in the loop's time, in nanoseconds. `Int64.max` is never.
 typealias Nanoseconds = Int64

@@ -6,7 +6,7 @@
 // Owner:  filled on any thread, emptied on the UI thread.
 // Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
 
-import CLinux
+import TandemCLinux
 
 final class Inbox: Sendable {
     /// What the inbox still takes.

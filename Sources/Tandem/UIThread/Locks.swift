@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks: the two that the loop uses. The thread sanitizer sees both; see the facts about `Mutex` under contention.
 
-import CLinux
 import Glibc
 import Synchronization
+import TandemCLinux
 
 /// A lock whose waiters sleep until it is free.
 package final class Lock: Sendable {

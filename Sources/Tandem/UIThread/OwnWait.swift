@@ -5,7 +5,7 @@
 // Owner:  the UI thread.
 // Breaks: the turn kept by a tick without a wait before or after it would leave descriptors and timers unannounced; see `Turn`.
 
-import CLinux
+import TandemCLinux
 
 extension GuestLoop {
     /// For hosts that sleep by themselves: `body` looks at the loop and sleeps, by ``sleep(on:for:watching:)``, and may tick. The turn stays

@@ -2,8 +2,8 @@
 // Scheduling: the ways in: callbacks, timers, descriptors and posts.
 // Owner:  the UI thread, but for `post`.
 
-import CLinux
 public import SystemPackage
+import TandemCLinux
 
 extension GuestLoop {
     /// Runs `body` soon: in this tick if its budget allows and one is under way, else in the next. First come, first served.

@@ -12,10 +12,10 @@
 // Owner:  the UI thread.
 // Breaks: a path out of `runPasses` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
 
-import CLinux
 import Glibc
 import Logging
 import SystemPackage
+import TandemCLinux
 
 extension GuestLoop {
     /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.

@@ -2,7 +2,7 @@
 // TickUnderWay: the budget of a tick, and its figures so far.
 // Owner:  the UI thread, for as long as the tick runs.
 
-import CLinux
+import TandemCLinux
 
 /// The budget of a tick, and its figures so far.
 struct TickUnderWay {

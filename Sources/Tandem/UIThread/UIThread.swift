@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // UIThread: whose thread the loop is, and what is said to those who call from another.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// The thread that a loop was made on. Comparing with it costs no system call.
 struct UIThread: Sendable {

@@ -2,10 +2,10 @@
 // Counts: the four hot paths alone, for counting instructions (callgrind): run once with n and once with 2n; the difference,
 // divided by n, is what one costs. No SDL, and a host that only says yes.
 
-import CLinux
 import Glibc
 import SystemPackage
 import Tandem
+import TandemCLinux
 
 private let batch = 100
 

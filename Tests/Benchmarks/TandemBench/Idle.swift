@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Idle (W6, W7): what it costs to have nothing to do: asleep, and in a frame's tick.
 
-import CLinux
 import Glibc
 import SystemPackage
 import Tandem
+import TandemCLinux
 
 @MainActor func idle(_ options: Options) throws {
     let seconds = try options.number("seconds", 10)

@@ -4,10 +4,10 @@
 //         have; allocations on the UI thread, after everything has run warm.
 
 import CBench
-import CLinux
 import Glibc
 import SystemPackage
 import Tandem
+import TandemCLinux
 
 @MainActor func memory(_ options: Options) throws {
     let timers = try options.number("timers", 100_000)

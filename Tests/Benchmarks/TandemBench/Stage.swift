@@ -2,7 +2,6 @@
 // Stage: the program around the loop: SDL with a window, or (driver=none) a host that sleeps by itself.
 // Owner:  the main thread; `Worker` is how a workload gets others.
 
-import CSDL2
 import Glibc
 import SystemPackage
 import Tandem

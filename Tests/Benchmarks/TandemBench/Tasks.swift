@@ -2,10 +2,10 @@
 // Tasks (W9): Swift concurrency on the loop, and (`dispatch/tasks`) the same on the platform's executors, whose main queue is drained once per
 // frame as a program without Tandem does it.
 
-import CLinux
 import Dispatch
 import Glibc
 import Tandem
+import TandemCLinux
 @_spi(ExperimentalCustomExecutors) import _Concurrency
 
 private let standardJobs = 1_000_000

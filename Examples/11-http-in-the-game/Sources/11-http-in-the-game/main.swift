@@ -10,7 +10,6 @@
 // --port N    listens there; 0 for any free one (default 8080)
 // --frames N  ends after N frames; else closing the window ends it
 
-import CSDL2
 import FlyingFox
 import Foundation
 import Tandem

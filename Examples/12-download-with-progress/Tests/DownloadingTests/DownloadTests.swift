@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // DownloadTests: async-http-client's results arrive on the thread of the frames, and the frames go on.
 
-import CSDL2
 import Downloading
 import Foundation
 import NIOCore

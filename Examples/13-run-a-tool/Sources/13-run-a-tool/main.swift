@@ -8,7 +8,6 @@
 // The window shows a bar for each line. Without a command the tool is a shell that counts.
 // --frames N  ends after N frames, and the tool with them; else closing the window does
 
-import CSDL2
 import Foundation
 import Subprocess
 import Tandem

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RunAToolTests: swift-subprocess, awaited in the frames of a game.
 
-import CSDL2
 import Foundation
 import Subprocess
 import Tandem

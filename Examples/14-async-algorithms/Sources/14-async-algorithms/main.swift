@@ -6,7 +6,6 @@
 // Type and move the pointer. --frames N ends after N frames, with a ghost at the keys; else closing the window ends it
 
 import AsyncAlgorithms
-import CSDL2
 import Tandem
 import TandemSDL
 

@@ -4,10 +4,10 @@
 //         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile.
 // Owner:  any thread.
 
-import CLinux
 import Glibc
 import Logging
 import SystemPackage
+import TandemCLinux
 
 extension Socket {
     func listen(backlog: Int) throws(GuestError) {

@@ -5,8 +5,8 @@
 //         connect to a port of this machine where nobody listens may meet itself, which is a refusal in disguise.
 // Owner:  the UI thread.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 enum ConnectAttempt {
     /// Starts, and returns how to call it off. `done` gets the connected socket, which is its owner's from then on.

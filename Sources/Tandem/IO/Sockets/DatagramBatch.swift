@@ -3,8 +3,8 @@
 // Idea:   the kernel's arrays and the bytes are allocated once and used again, so that a hundred datagrams cost one call and nothing else.
 // Owner:  whoever has the batch; one operation at a time.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// Room for datagrams that are sent or received together, by `recvmmsg` and `sendmmsg`.
 ///

@@ -8,10 +8,10 @@
 //
 // A class and not a `~Copyable` struct: one task reads while another writes, and a noncopyable value cannot be lent to both.
 
-import CLinux
 import Glibc
 import Synchronization
 public import SystemPackage
+import TandemCLinux
 
 /// A socket and the loop that it waits on. ``TCPStream``, ``UDPSocket`` and the others are thin values around one; copies share it.
 ///

@@ -3,8 +3,8 @@
 // Idea:   the kernel's own form is kept, so that a datagram's sender costs no conversion until somebody prints it.
 // Owner:  a value.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// The address of a socket: IPv4, IPv6 (with its scope) or Unix.
 public struct SocketAddress: Sendable {

@@ -2,9 +2,9 @@
 // SocketOptions: the knobs of a socket, as values of one type.
 // Owner:  any thread; one system call each.
 
-import CLinux
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 /// A socket option whose value is a number or a yes or no. Others can be made from their level and name.
 public struct SocketOption<Value: Sendable>: Sendable {

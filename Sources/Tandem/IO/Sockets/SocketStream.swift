@@ -3,8 +3,8 @@
 // Idea:   bytes go from and to buffers of the caller; a read or write that need not wait is one system call and allocates nothing.
 // Owner:  any thread; from the UI thread nothing leaves it.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// A connection that carries bytes both ways. One task may read while another writes.
 public protocol SocketStream: Sendable {

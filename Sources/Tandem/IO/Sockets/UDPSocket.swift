@@ -3,8 +3,8 @@
 // Idea:   a datagram arrives whole or not at all, may be empty, and is cut if the buffer is too small, which is told and not hidden.
 // Owner:  any thread; one task receives at a time.
 
-import CLinux
 import Glibc
+import TandemCLinux
 
 /// Sends and receives datagrams.
 ///

@@ -2,9 +2,9 @@
 // UnixSockets: streams between the processes of one machine, and within one.
 // Owner:  any thread.
 
-import CLinux
 import Glibc
 import SystemPackage
+import TandemCLinux
 
 /// A connection between two processes of this machine, or within one.
 public struct UnixStream: SocketStream {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CSDLVideo: what SDL's video driver waits on. A target of its own, so that X11's many short names stay out of Swift.
+// TandemCSDLVideo: what SDL's video driver waits on. A target of its own, so that X11's many short names stay out of Swift.
 #ifndef TANDEM_CSDLVIDEO_H
 #define TANDEM_CSDLVIDEO_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CLinuxSockets: the socket and signalfd calls that Glibc's Swift module lacks.
+// Sockets: the socket and signalfd calls that Glibc's Swift module lacks.
 // No socket header here either: what it defines would be taken for ours, and hidden from those who import Glibc alone.
 // Addresses are therefore `void *` (a sockaddr_storage), their sizes plain numbers.
 #ifndef TANDEM_CLINUX_SOCKETS_H

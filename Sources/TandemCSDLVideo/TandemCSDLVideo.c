@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "CSDLVideo.h"
+#include "TandemCSDLVideo.h"
 
 #include <SDL2/SDL.h>
 #include <SDL2/SDL_syswm.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// CLinux: the kernel calls that Glibc's Swift module lacks, and nothing more.
-// No _GNU_SOURCE here: in a public header it breaks the clang modules. CLinux.c has it.
+// TandemCLinux: the kernel calls that Glibc's Swift module lacks, and nothing more.
+// No _GNU_SOURCE here: in a public header it breaks the clang modules. TandemCLinux.c has it.
 #ifndef TANDEM_CLINUX_H
 #define TANDEM_CLINUX_H
 
-#include "CLinuxSockets.h"
+#include "Sockets.h"
 
 #include <errno.h>
 #include <poll.h>
