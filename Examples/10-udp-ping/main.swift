@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // 10-udp-ping: how long a datagram takes to the server and back, as a game would measure it.
 // Idea: datagrams get lost, come late and come twice; each carries its number, and a ping that is not answered within its time is a loss, not
-// an error. The server takes all datagrams that are there in one call, and answers them in another.
+// an error. The server takes all datagrams that are there in one call, and answers them in another. An answer that the kernel refuses, since a
+// stranger has sent from port 0, say, is a loss like the others.
 //
 // --to HOST PORT  pings another program's server instead of one of its own, which loses every eighth.
 // --frames N      ends after N frames.
@@ -35,11 +36,16 @@ let loop = guest.loop
                 _ = answers.append(bytes, to: arrived.address(at: index))
             }
         }
-        try await socket.send(answers)
+        try await socket.sendDroppingRefused(answers)
     }
 }
 
 // MARK: The client
+
+/// What `operation` gives, or `nil` if the kernel told of a datagram that got lost. The socket is as good as before.
+@MainActor func ignoringRefusals<Value: Sendable>(_ operation: () async throws -> Value) async throws -> Value? {
+    do { return try await operation() } catch let error as GuestError where error.code == .socketFailed { return nil }
+}
 
 /// One ping: the round trip's time, or `nil` if there was no answer in time.
 struct Ping {
@@ -54,7 +60,8 @@ var pings: [Ping] = []
     var sent: [UInt32: ContinuousClock.Instant] = [:]
     guest.run {
         while true {
-            let datagram = try await socket.receive(upTo: 64)
+            // While nobody listens there, each ping is refused, which the next call is told.
+            guard let datagram = try await ignoringRefusals({ try await socket.receive(upTo: 64) }) else { continue }
             let arrival = loop.now
             guard let number = UInt32(String(decoding: datagram.bytes, as: UTF8.self)),
                 let departure = sent.removeValue(forKey: number)
@@ -67,7 +74,7 @@ var pings: [Ping] = []
     for try await beat in loop.clock.timer(every: .milliseconds(20)) {
         let number = UInt32(beat.number)
         sent[number] = loop.now
-        try await socket.send("\(number)")
+        _ = try await ignoringRefusals { try await socket.send("\(number)") }
         for (number, departure) in sent where departure.duration(to: loop.now) > .milliseconds(200) {
             sent[number] = nil
             pings.append(Ping(number: number, time: nil))

@@ -31,6 +31,29 @@ extension Core.ConnectTests {
         #expect(error?.context.contains("\"\(text)\"") == true)
     }
 
+    /// The C library reads up to a zero, and `UInt32` takes a sign.
+    @Test(arguments: ["127.0.0.1\0.evil.example", "::1\0", "[::1]\0", "fe80::1%+1", "fe80::1%-1", "fe80::1%0x1"])
+    func whatOnlyBeginsLikeAnAddressIsNone(text: String) {
+        let error = #expect(throws: GuestError.self) { try SocketAddress(host: text, port: 1) }
+        #expect(error?.code == .addressFailed)
+    }
+
+    @Test func anErrorQuotesALittleOfALongHostAndNoControlCharacters() throws {
+        for text in [
+            String(repeating: "h", count: 1 << 20), "\u{1B}[2Jhost", "fe80::1%" + String(repeating: "i", count: 200),
+        ] {
+            let error = try #require(throws: GuestError.self) { try SocketAddress(host: text, port: 1) }
+            #expect(error.context.utf8.count < 600)
+            #expect(!error.context.unicodeScalars.contains { $0.properties.generalCategory == .control })
+        }
+        try onLoop { loop in
+            let name = String(repeating: "h", count: 1 << 20)
+            let error = try await guestError { try await SocketAddress.resolve(host: name, port: 1, on: loop) }
+            #expect(error.code == .addressFailed)
+            #expect(error.context.utf8.count < 600)
+        }
+    }
+
     @Test(arguments: ["", String(repeating: "x", count: 108), "a\0b"]) func anUnfitPathIsAClearError(path: String) {
         #expect(throws: GuestError.self) { try SocketAddress.unix(path: path) }
     }

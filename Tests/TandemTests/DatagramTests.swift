@@ -180,4 +180,32 @@ extension Core.DatagramTests {
             #expect(batch.count == 1 && batch.address(at: 0) == connected.localAddress)
         }
     }
+
+    /// Port 0 is nobody's, and a broadcast needs an option: the kernel refuses both.
+    @Test func anAnswerThatTheKernelRefusesIsDroppedAndTheOthersGo() throws {
+        try onLoop { loop in
+            let (server, client) = try pair(loop)
+            let answers = DatagramBatch(capacity: 8)
+            let places: [SocketAddress?] = [
+                .loopback(port: 0), client.localAddress, try SocketAddress(host: "255.255.255.255", port: 9),
+                .loopback(port: 0), client.localAddress, .loopback(port: 0),
+            ]
+            for (number, place) in places.enumerated() { answers.append([UInt8(number)], to: place) }
+            #expect(try await server.sendDroppingRefused(answers) == 4)
+            #expect(answers.sentCount == places.count)
+            #expect(try await client.receive().bytes == [1])
+            #expect(try await client.receive().bytes == [4])
+        }
+    }
+
+    @Test func aClosedSocketDropsNothing() throws {
+        try onLoop { loop in
+            let (server, client) = try pair(loop)
+            let answers = DatagramBatch(capacity: 1)
+            answers.append([1], to: client.localAddress)
+            server.close()
+            let error = try await guestError { try await server.sendDroppingRefused(answers) }
+            #expect(error.code == .socketClosed)
+        }
+    }
 }

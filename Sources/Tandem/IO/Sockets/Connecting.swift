@@ -35,8 +35,9 @@ extension SocketAddress {
     }
 
     private static func lookUp(_ host: String, _ port: UInt16) throws(GuestError) -> [SocketAddress] {
-        guard !host.isEmpty, !host.utf8.contains(0) else {
-            throw GuestError(.addressFailed, "\"\(host)\" is no host's name; expected a name or an address in figures")
+        guard !host.isEmpty, !host.utf8.contains(0), host.utf8.count <= longestHost else {
+            throw GuestError(
+                .addressFailed, "\(quoted(host)) is no host's name; expected a name or an address in figures")
         }
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
@@ -46,7 +47,7 @@ extension SocketAddress {
         guard failure == 0 else {
             throw GuestError(
                 .addressFailed,
-                "\"\(host)\" could not be resolved: \(String(cString: gai_strerror(failure))); is the name right, and the network there?"
+                "\(quoted(host)) could not be resolved: \(String(cString: gai_strerror(failure))); is the name right, and the network there?"
             )
         }
         defer { freeaddrinfo(list) }

@@ -24,7 +24,7 @@ public final class DatagramBatch {
     public let messageSize: Int
     /// How many datagrams there are.
     public fileprivate(set) var count = 0
-    /// How many of them the last send has sent: all, unless it threw.
+    /// How many of them the last send has dealt with: all, unless it threw.
     public fileprivate(set) var sentCount = 0
 
     /// Allocates the room.
@@ -128,14 +128,44 @@ extension UDPSocket {
     public func send(
         _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await socket.takeBreath()
         batch.sentCount = 0
+        try await sendRest(of: batch, CallSite(fileID: fileID, line: line))
+    }
+
+    /// Sends every datagram of the batch, but for those that the kernel refuses: they are dropped, as if they had got lost on their way.
+    ///
+    /// For servers, which answer whoever asks: a datagram from port 0, or from an address that may not be answered, must not keep the
+    /// others' answers back.
+    ///
+    /// - Returns: How many were refused.
+    /// - Throws: `.socketClosed`, `CancellationError`, and what is not about one datagram, such as `.closed`.
+    @discardableResult
+    public func sendDroppingRefused(
+        _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> Int {
+        batch.sentCount = 0
+        var refused = 0
+        while batch.sentCount < batch.count {
+            do {
+                try await sendRest(of: batch, CallSite(fileID: fileID, line: line))
+            } catch let error as GuestError where error.code == .socketFailed {
+                // The one that `sentCount` stands at.
+                refused += 1
+                batch.sentCount += 1
+            }
+        }
+        return refused
+    }
+
+    /// From `sentCount` on.
+    private func sendRest(of batch: DatagramBatch, _ site: CallSite) async throws {
+        try await socket.takeBreath()
         while batch.sentCount < batch.count {
             let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
             if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {
                 batch.sentCount += count
             } else {
-                try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
+                try await socket.wait(.writable, site)
             }
         }
     }

@@ -67,6 +67,13 @@ extension SocketAddress {
     /// - Throws: `.addressFailed` if this is no such address, or if the interface after `%` is not there.
     public init(host: String, port: UInt16) throws(GuestError) {
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        // The C library's functions read up to a zero, and would take "127.0.0.1\0.example" for 127.0.0.1.
+        guard !host.utf8.contains(0), host.utf8.count <= Self.longestHost else {
+            throw GuestError(
+                .addressFailed,
+                "\(Self.quoted(host)) is no host: it has \(host.utf8.count) bytes; expected at most \(Self.longestHost), none of them zero"
+            )
+        }
         var ipv4 = sockaddr_in()
         if inet_pton(AF_INET, bare, &ipv4.sin_addr) == 1 {
             ipv4.sin_family = sa_family_t(AF_INET)
@@ -79,19 +86,35 @@ extension SocketAddress {
         guard inet_pton(AF_INET6, String(parts[0]), &ipv6.sin6_addr) == 1 else {
             throw GuestError(
                 .addressFailed,
-                "\"\(host)\" is no IPv4 or IPv6 address in figures; resolve a name with SocketAddress.resolve")
+                "\(Self.quoted(host)) is no IPv4 or IPv6 address in figures; resolve a name with SocketAddress.resolve")
         }
         ipv6.sin6_family = sa_family_t(AF_INET6)
         ipv6.sin6_port = port.bigEndian
         if parts.count == 2 {
             let interface = String(parts[1])
-            ipv6.sin6_scope_id = UInt32(interface) ?? if_nametoindex(interface)
+            // Only figures are a number: `UInt32` would take a sign.
+            let isNumber = interface.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ipv6.sin6_scope_id = (isNumber ? UInt32(interface) : nil) ?? if_nametoindex(interface)
             guard ipv6.sin6_scope_id != 0 else {
                 throw GuestError(
-                    .addressFailed, "\"\(host)\" names the interface \"\(interface)\", which this machine has not")
+                    .addressFailed,
+                    "\(Self.quoted(host)) names the interface \(Self.quoted(interface)), which this machine has not")
             }
         }
         self.init(ipv6)
+    }
+
+    /// The longest name that the domain name system has, and two for brackets. An address in figures with its interface is shorter.
+    static let longestHost = 255
+    /// How much of a text from outside an error shows.
+    private static let shownLength = 100
+
+    /// A text from outside, for a sentence of ours: in quotes, without control characters, and not much of it.
+    static func quoted(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(shownLength).map {
+            $0.properties.generalCategory == .control ? "\u{FFFD}" : "\($0)"
+        }
+        return "\"\(shown.joined())\(text.unicodeScalars.count > shownLength ? "…" : "")\""
     }
 
     /// This machine only: 127.0.0.1, or ::1. Port 0 lets the kernel choose one.
