@@ -82,6 +82,8 @@ let package = Package(
         .target(name: "SkirmishRules", swiftSettings: settings),
         // The match without a window; all that other packages see of the game.
         .target(name: "SkirmishMatch", dependencies: ["SkirmishRules", "Tandem"], swiftSettings: settings),
+        // What goes over the network, without a network.
+        .target(name: "SkirmishProtocol", dependencies: ["SkirmishRules"], swiftSettings: settings),
         .executableTarget(
             name: "Skirmish",
             dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", argumentParser],
@@ -131,6 +133,8 @@ let package = Package(
         .testTarget(name: "DocumentationTests", swiftSettings: settings),
         .testTarget(name: "SimulationXCTests", dependencies: ["Tandem", "TandemTesting"], swiftSettings: settings),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
+        .testTarget(
+            name: "SkirmishProtocolTests", dependencies: ["SkirmishProtocol", "SkirmishRules"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

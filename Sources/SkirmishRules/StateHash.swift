@@ -26,23 +26,25 @@ extension World {
         hash.add(ships.count)
         for ship in ships {
             for vector in [ship.position, ship.velocity, ship.aim] { hash.add(vector) }
-            for number in [ship.health, ship.lives] { hash.add(number) }
+            for number in [Int(ship.pilot.rawValue), ship.score, ship.health, ship.lives] { hash.add(number) }
             for number in [ship.energy, ship.returnsIn, ship.protection, ship.cooldown] { hash.add(number) }
         }
         hash.add(drones.count)
         for drone in drones {
-            hash.add(Int(drone.kind.rawValue))
+            for number in [drone.id, Int(drone.kind.rawValue)] { hash.add(number) }
             for vector in [drone.position, drone.velocity] { hash.add(vector) }
             hash.add(drone.health)
             for number in [drone.turn, drone.cooldown] { hash.add(number) }
         }
         hash.add(shots.count)
         for shot in shots {
+            for number in [shot.id, shot.owner ?? -1] { hash.add(number) }
             for vector in [shot.position, shot.velocity] { hash.add(vector) }
             hash.add(shot.timeLeft)
         }
         hash.add(cells.count)
         for cell in cells {
+            hash.add(cell.id)
             hash.add(cell.position)
             hash.add(cell.timeLeft)
         }

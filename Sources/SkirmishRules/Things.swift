@@ -16,7 +16,15 @@ package struct Intent: Sendable, Hashable {
     }
 }
 
-/// A ship: the player's (number 0) or a bot's.
+/// Who sits in a ship.
+package enum Pilot: UInt8, Sendable, CaseIterable {
+    /// An empty seat: there is no ship.
+    case nobody
+    case bot
+    case person
+}
+
+/// A ship: a person's or a bot's.
 package struct Ship: Sendable {
     package static let radius = 13.0
     package static let acceleration = 900.0
@@ -30,8 +38,11 @@ package struct Ship: Sendable {
     package static let lives = 3
 
     package let number: Int
+    package internal(set) var pilot: Pilot
     package internal(set) var position: Vector
     package internal(set) var velocity = Vector.zero
+    /// Points that this ship's shots and gathering brought.
+    package internal(set) var score = 0
     /// Length one.
     package internal(set) var aim = Vector(0, -1)
     package internal(set) var health = fullHealth
@@ -42,11 +53,12 @@ package struct Ship: Sendable {
     package internal(set) var returnsIn = 0.0
     /// Seconds in which nothing hurts it.
     package internal(set) var protection = timeProtected
-    var cooldown = 0.0
+    /// Seconds until it may fire again.
+    package internal(set) var cooldown = 0.0
     var intent = Intent()
 
-    package var isPlayer: Bool { number == 0 }
-    package var isFlying: Bool { returnsIn == 0 && lives > 0 }
+    package var isPlayer: Bool { pilot == .person }
+    package var isFlying: Bool { pilot != .nobody && returnsIn == 0 && lives > 0 }
 }
 
 /// An enemy.
@@ -60,6 +72,8 @@ package struct Drone: Sendable {
         case splitter
     }
 
+    /// No other drone of the match has it.
+    package let id: Int
     package let kind: Kind
     package internal(set) var position: Vector
     package internal(set) var velocity = Vector.zero
@@ -78,12 +92,19 @@ package struct Drone: Sendable {
 package struct Shot: Sendable {
     package static let shipSpeed = 520.0
     package static let droneSpeed = 210.0
+    package static let shipLifetime = 1.2
+    package static let droneLifetime = 4.0
     package static let radius = 3.0
 
+    /// No other shot of the match has it.
+    package let id: Int
+    /// The ship that fired it; `nil`: a drone did.
+    package let owner: Int?
     package internal(set) var position: Vector
     package let velocity: Vector
-    package let isHostile: Bool
-    var timeLeft: Double
+    package internal(set) var timeLeft: Double
+
+    package var isHostile: Bool { owner == nil }
 }
 
 /// Energy that a drone left behind.
@@ -93,6 +114,8 @@ package struct Cell: Sendable {
     package static let score = 25
     package static let lifetime = 12.0
 
+    /// No other cell of the match has it.
+    package let id: Int
     package let position: Vector
     package internal(set) var timeLeft: Double
 }

@@ -15,7 +15,7 @@ extension World {
         hurtShipsAndBeacon()
         drones.removeAll { $0.health <= 0 }
         gatherCells()
-        if beacon.health <= 0 || player.lives <= 0 {
+        if beacon.health <= 0 || isEverybodyLost {
             isOver = true
             events.append(.explosion(at: beacon.position, size: beacon.health <= 0 ? 3 : 1))
             events.append(.gameOver)
@@ -23,49 +23,28 @@ extension World {
         return events
     }
 
-    private mutating func moveShip(_ index: Int) {
-        let dt = World.step
-        var ship = ships[index]
-        defer { ships[index] = ship }
-        guard ship.lives > 0 else { return }
-        if ship.returnsIn > 0 {
-            ship.returnsIn = max(0, ship.returnsIn - dt)
-            if ship.returnsIn == 0 {
-                ship.position = World.home(ship.number, of: ships.count)
-                ship.velocity = .zero
-                ship.health = Ship.fullHealth
-                ship.energy = Ship.fullEnergy
-                ship.protection = Ship.timeProtected
-                events.append(.shipReturned(at: ship.position))
-            }
-            return
+    /// People played, and none of them has a life left.
+    private var isEverybodyLost: Bool {
+        var people = 0
+        for ship in ships where ship.isPlayer {
+            if ship.lives > 0 { return false }
+            people += 1
         }
-        ship.protection = max(0, ship.protection - dt)
-        ship.cooldown = max(0, ship.cooldown - dt)
-        ship.energy = min(Ship.fullEnergy, ship.energy + 4 * dt)
-        ship.velocity += ship.intent.thrust.limited(to: 1) * (Ship.acceleration * dt)
-        ship.velocity = (ship.velocity * (1 - 2.2 * dt)).limited(to: Ship.speed)
-        ship.position += ship.velocity * dt
-        keepInside(&ship.position, &ship.velocity, Ship.radius)
-        if let target = ship.intent.target {
-            let wanted = (target - ship.position).unit
-            if wanted != .zero { ship.aim = wanted }
-        }
-        guard ship.intent.fires, ship.cooldown == 0, ship.energy >= Ship.shotEnergy, shots.count < World.mostShots
-        else { return }
-        ship.cooldown = Ship.timeBetweenShots
-        ship.energy -= Ship.shotEnergy
-        let muzzle = ship.position + ship.aim * (Ship.radius + 4)
-        shots.append(Shot(position: muzzle, velocity: ship.aim * Shot.shipSpeed, isHostile: false, timeLeft: 1.2))
-        events.append(.shot(at: muzzle, isHostile: false))
+        return people > 0
     }
 
-    private func keepInside(_ position: inout Vector, _ velocity: inout Vector, _ radius: Double) {
-        let x = min(max(position.x, radius), World.size.x - radius)
-        let y = min(max(position.y, radius), World.size.y - radius)
-        if x != position.x { velocity.x *= -0.4 }
-        if y != position.y { velocity.y *= -0.4 }
-        position = Vector(x, y)
+    private mutating func moveShip(_ index: Int) {
+        switch ships[index].advance(home: World.home(index, of: ships.count)) {
+        case .none: break
+        case .returned: events.append(.shipReturned(at: ships[index].position))
+        case .mayFire: fire(index)
+        }
+    }
+
+    private mutating func fire(_ index: Int) {
+        guard shots.count < World.mostShots else { return }
+        shots.append(ships[index].fire(id: takeID()))
+        events.append(.shot(at: shots[shots.count - 1].position, isHostile: false))
     }
 
     private mutating func moveDrone(_ index: Int) {
@@ -89,8 +68,9 @@ extension World {
             drone.cooldown = 1.6
             let aim = (beacon.position - drone.position).unit
             shots.append(
-                Shot(position: drone.position + aim * 14, velocity: aim * Shot.droneSpeed, isHostile: true, timeLeft: 4)
-            )
+                Shot(
+                    id: takeID(), owner: nil, position: drone.position + aim * 14, velocity: aim * Shot.droneSpeed,
+                    timeLeft: Shot.droneLifetime))
             events.append(.shot(at: drone.position, isHostile: true))
         }
         drones[index] = drone
@@ -127,15 +107,16 @@ extension World {
                 shots[shot].timeLeft = 0
                 drones[index].health -= 1
                 events.append(.hit(at: shots[shot].position))
-                if drones[index].health <= 0 { loseDrone(drones[index]) }
+                if drones[index].health <= 0 { loseDrone(drones[index], to: shots[shot].owner) }
                 break
             }
         }
         shots.removeAll { $0.timeLeft <= 0 }
     }
 
-    private mutating func loseDrone(_ drone: Drone) {
+    private mutating func loseDrone(_ drone: Drone, to ship: Int?) {
         score += Drone.score(drone.kind)
+        if let ship { ships[ship].score += Drone.score(drone.kind) }
         events.append(.explosion(at: drone.position, size: drone.kind == .splitter ? 1.6 : 1))
         if drone.kind == .splitter {
             let side = drone.velocity.unit.perpendicular * 14
@@ -208,6 +189,7 @@ extension World {
                 ships[ship].health = min(Ship.fullHealth, ships[ship].health + 1)
                 beacon.health = min(Beacon.fullHealth, beacon.health + 1)
                 score += Cell.score
+                ships[ship].score += Cell.score
                 events.append(.cellGathered(at: cells[index].position))
             }
         }

@@ -25,18 +25,31 @@ package struct World: Sendable {
     package internal(set) var isOver = false
     var generator: Generator
     var events: [WorldEvent] = []
+    /// What happened in the last step.
+    package var lastEvents: [WorldEvent] { events }
+    /// The identity that the next drone, shot or cell gets.
+    var nextID = 1
 
     /// A match with the player's ship and so many bots.
     package init(seed: UInt64, bots: Int) {
+        self.init(seed: seed, pilots: [.person] + Array(repeating: .bot, count: max(0, bots)))
+    }
+
+    /// A match with a seat for each pilot.
+    package init(seed: UInt64, pilots: [Pilot]) {
         generator = Generator(seed: seed)
-        let count = max(0, bots) + 1
-        ships = (0..<count).map { number in
-            Ship(number: number, position: World.home(number, of: count))
+        ships = pilots.indices.map { number in
+            Ship(number: number, pilot: pilots[number], position: World.home(number, of: pilots.count))
         }
     }
 
+    mutating func takeID() -> Int {
+        defer { nextID += 1 }
+        return nextID
+    }
+
     /// Where ships begin and return: in a row under the beacon.
-    static func home(_ number: Int, of count: Int) -> Vector {
+    package static func home(_ number: Int, of count: Int) -> Vector {
         let offset = Double(number) - Double(count - 1) / 2
         return Vector(size.x / 2 + offset * 44, size.y / 2 + 90)
     }
@@ -47,6 +60,13 @@ package struct World: Sendable {
     package mutating func setIntent(_ intent: Intent, ship: Int) {
         guard ships.indices.contains(ship) else { return }
         ships[ship].intent = intent
+    }
+
+    /// Somebody else takes a seat, or leaves it: a new ship, which comes after a moment.
+    package mutating func setPilot(_ pilot: Pilot, ship: Int) {
+        guard ships.indices.contains(ship), ships[ship].pilot != pilot else { return }
+        ships[ship] = Ship(number: ship, pilot: pilot, position: World.home(ship, of: ships.count))
+        ships[ship].returnsIn = World.step
     }
 
     /// A wave begins.
@@ -73,7 +93,7 @@ package struct World: Sendable {
         let turn = generator.next() % 2 == 0 ? 1.0 : -1.0
         drones.append(
             Drone(
-                kind: kind, position: place, health: Drone.fullHealth(kind), turn: turn,
+                id: takeID(), kind: kind, position: place, health: Drone.fullHealth(kind), turn: turn,
                 cooldown: generator.value(in: 1...2.5)))
         return true
     }
@@ -81,6 +101,6 @@ package struct World: Sendable {
     /// An energy cell appears.
     package mutating func spawnCell(at place: Vector) {
         guard cells.count < World.mostCells else { return }
-        cells.append(Cell(position: place, timeLeft: Cell.lifetime))
+        cells.append(Cell(id: takeID(), position: place, timeLeft: Cell.lifetime))
     }
 }
