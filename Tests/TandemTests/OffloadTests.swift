@@ -99,6 +99,72 @@ extension Core.OffloadTests {
         }
     }
 
+    @Test func aCallThatWaitsForAThreadIsCalledOffAtOnce() throws {
+        try onLoop { loop in
+            let pool = OffloadPool(limit: 1, lingering: .milliseconds(1))
+            let gate = Semaphore()
+            let busy = Task(executorPreference: loop) {
+                try await loop.offload(on: pool, abandonsOnCancel: false, CallSite()) { gate.wait() }
+            }
+            while pool.threads == 0 { try await loop.sleep(for: .milliseconds(1)) }
+            let hasRun = Number()
+            let waiting = Task(executorPreference: loop) {
+                try await loop.offload(on: pool, abandonsOnCancel: false, CallSite()) { hasRun.store(1) }
+            }
+            try await loop.sleep(for: .milliseconds(1))
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+            gate.signal()
+            try await busy.value
+            while pool.threads > 0 { try await loop.sleep(for: .milliseconds(1)) }
+            #expect(hasRun.load() == 0)
+        }
+    }
+
+    /// Conformance 68, both ways.
+    @Test func namesAndOtherBlockingWorkKeepOutOfEachOthersWay() throws {
+        try onLoop { loop in
+            for (busy, other) in [(OffloadPool.shared, OffloadPool.names), (.names, .shared)] {
+                let running = Number()
+                let gate = Semaphore()
+                let hanging = (0..<40).map { _ in
+                    Task(executorPreference: loop) {
+                        try await loop.offload(on: busy, abandonsOnCancel: false, CallSite()) {
+                            running.add(1)
+                            gate.wait()
+                        }
+                    }
+                }
+                while running.load() < 8 { try await loop.sleep(for: .milliseconds(1)) }
+                if other === OffloadPool.names {
+                    let addresses = try await withTimeout(.seconds(10), clock: loop.clock) {
+                        try await SocketAddress.resolve(host: "localhost", port: 1, on: loop)
+                    }
+                    #expect(!addresses.isEmpty)
+                } else {
+                    try await withTimeout(.seconds(10), clock: loop.clock) { try await loop.offload {} }
+                }
+                for _ in hanging { gate.signal() }
+                for task in hanging { try await task.value }
+            }
+        }
+    }
+
+    /// The second refusal finds no thread and two jobs; the first had left its own to the second's thread.
+    @Test func jobsWhoseThreadsWereRefusedTogetherAllRun() throws {
+        let pool = Box<OffloadPool?>(nil)
+        let (starts, runs) = (Number(), Number())
+        pool.value = OffloadPool(limit: 8) { _ in
+            if starts.add(1) == 1 { Task(executorPreference: pool.value!) { runs.add(1) } }
+            return EAGAIN
+        }
+        Task(executorPreference: pool.value!) { runs.add(1) }
+        #expect(starts.load() == 2)
+        #expect(runs.load() == 2)
+        #expect(pool.value?.threads == 0)
+        pool.value = nil
+    }
+
     /// A loading screen: steps, then the value.
     @Test func longWorkReportsItsSteps() throws {
         try onLoop { loop in

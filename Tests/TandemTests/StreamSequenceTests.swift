@@ -10,40 +10,7 @@ import Testing
 @testable import Tandem
 
 extension Core.StreamSequenceTests {
-    // MARK: Lines
-
-    private func lines(of pieces: [String], maximumLength: Int = 100) throws -> [String] {
-        var splitter = LineSplitter(maximumLength: maximumLength)
-        var lines: [String] = []
-        for piece in pieces {
-            splitter.append(Array(piece.utf8))
-            while let line = try splitter.next() { lines.append(line) }
-        }
-        if let rest = splitter.rest() { lines.append(rest) }
-        return lines
-    }
-
-    @Test func linesAreTheSameHoweverTheyWereCutOnTheWay() throws {
-        let text = "one\n\ntwo\r\n\r\nthr\ree\nfour"
-        let expected = ["one", "", "two", "", "thr\ree", "four"]
-        #expect(try lines(of: [text]) == expected)
-        #expect(try lines(of: text.utf8.map { String(UnicodeScalar($0)) }) == expected)
-        for cut in 1..<text.utf8.count {
-            let bytes = Array(text.utf8)
-            let pieces = [bytes[..<cut], bytes[cut...]].map { String(decoding: $0, as: UTF8.self) }
-            #expect(try lines(of: pieces) == expected)
-        }
-        #expect(try lines(of: []) == [])
-        #expect(try lines(of: ["\n"]) == [""])
-    }
-
-    @Test func aLineThatIsTooLongIsAClearError() throws {
-        #expect(try lines(of: ["12345\r\n"], maximumLength: 5) == ["12345"])
-        for text in ["123456789", "1234567\n"] {
-            let error = #expect(throws: GuestError.self) { try lines(of: [text], maximumLength: 5) }
-            #expect(error?.code == .messageTooLong)
-        }
-    }
+    // MARK: Streams
 
     @Test func aStreamIsReadLineByLineOnTheUIThread() throws {
         try onLoop { loop in
@@ -156,6 +123,58 @@ extension Core.StreamSequenceTests {
             listener.close()
             #expect(FileManager.default.fileExists(atPath: path))
             unlink(path)
+        }
+    }
+
+    /// It refuses connections, as a dead one does.
+    @Test func aListenerThatDoesNotListenYetKeepsItsPath() throws {
+        try onLoop { loop in
+            let path = NSTemporaryDirectory() + "tandem-early-\(getpid()).socket"
+            let address = try SocketAddress.unix(path: path)
+            for type in [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM] {
+                let early = try Socket(.unix, type, on: loop)
+                try early.bind(address)
+                let error = #expect(throws: GuestError.self) { try UnixListener(on: loop, at: path) }
+                #expect(error?.errno == .addressInUse)
+                if type == SOCK_STREAM {
+                    try early.listen(backlog: 1)
+                    // Nor is one that listens bothered with a connection that nobody wants.
+                    #expect(throws: GuestError.self) { try UnixListener(on: loop, at: path) }
+                    #expect(try early.attempt("accept") { accept($0, nil, nil) } == nil)
+                    _ = try await UnixStream.connect(to: path, on: loop)
+                }
+                early.close()
+                let heir = try UnixListener(on: loop, at: path)
+                heir.close()
+                #expect(!FileManager.default.fileExists(atPath: path))
+            }
+        }
+    }
+
+    /// Several find the same dead file at once: one of them gets the path, and keeps it.
+    @Test func aDeadListenersPathGoesToOneOfThoseWhoWantIt() throws {
+        try onLoop { loop in
+            let path = NSTemporaryDirectory() + "tandem-heirs-\(getpid()).socket"
+            for _ in 0..<200 {
+                let ready = Number()
+                let dead = try Socket(.unix, SOCK_STREAM, on: loop)
+                try dead.bind(try .unix(path: path))
+                dead.close()
+                let claim: @Sendable () -> UnixListener? = {
+                    ready.add(1)
+                    while ready.load() < 2 {}
+                    return try? UnixListener(on: loop, at: path)
+                }
+                async let one = loop.offload(claim)
+                async let other = loop.offload(claim)
+                let heirs = try await [one, other].compactMap { $0 }
+                #expect(heirs.count <= 1)
+                if let heir = heirs.first {
+                    _ = try await UnixStream.connect(to: path, on: loop)
+                    heir.close()
+                }
+                unlink(path)
+            }
         }
     }
 

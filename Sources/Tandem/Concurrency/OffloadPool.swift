@@ -12,9 +12,16 @@ import TandemCLinux
 final class OffloadPool: TaskExecutor {
     /// The process's pool: blocking calls of several loops share it.
     static let shared = OffloadPool(limit: 8)
+    /// For names: a lookup of a server that does not answer takes ten seconds and more, and cannot be called off. It keeps nobody's work
+    /// waiting, and other lookups only when there are so many. Such a thread sleeps; it costs little.
+    static let names = OffloadPool(limit: 32)
+
+    /// Starts a thread that runs `work` of the pool given as its argument: 0, or an error's number.
+    typealias StartThread = @Sendable (UnsafeMutableRawPointer) -> Int32
 
     private let limit: Int
     private let lingering: Duration
+    private let startThread: StartThread
     private let lock = Lock()
     private let arrivals = Semaphore()
     // Safe: these are touched with `lock` held.
@@ -22,9 +29,12 @@ final class OffloadPool: TaskExecutor {
     private nonisolated(unsafe) var workers = 0
     private nonisolated(unsafe) var idle = 0
 
-    init(limit: Int, lingering: Duration = .seconds(5)) {
+    init(
+        limit: Int, lingering: Duration = .seconds(5), startThread: @escaping StartThread = OffloadPool.startThread
+    ) {
         self.limit = limit
         self.lingering = lingering
+        self.startThread = startThread
     }
 
     /// How many threads there are.
@@ -46,27 +56,30 @@ final class OffloadPool: TaskExecutor {
         if needsWorker { startWorker() }
     }
 
-    private func startWorker() {
+    private static func startThread(_ argument: UnsafeMutableRawPointer) -> Int32 {
         var thread = pthread_t()
-        // Safe: the reference is balanced in the thread, or just below.
-        let argument = Unmanaged.passRetained(self)
         let failure = tandem_thread_start(
             &thread, "tandem-offload",
             { argument in
+                // Safe: the reference that `startWorker` took.
                 Unmanaged<OffloadPool>.fromOpaque(argument!).takeRetainedValue().work()
                 return nil
-            }, argument.toOpaque())
-        if failure == 0 {
-            pthread_detach(thread)
-            return
-        }
+            }, argument)
+        if failure == 0 { pthread_detach(thread) }
+        return failure
+    }
+
+    private func startWorker() {
+        // Safe: the reference is balanced in the thread, or just below.
+        let argument = Unmanaged.passRetained(self)
+        if startThread(argument.toOpaque()) == 0 { return }
         argument.release()
         lock.lock()
         workers -= 1
-        let isDeserted = workers == 0
         lock.unlock()
-        // Another worker will come to it. With none, the job's task would wait for ever: it runs here, and blocks its caller.
-        if isDeserted, arrivals.tryWait() { runNext() }
+        // Another worker will come to the jobs. With none, and none on its way, their tasks would wait for ever: they run here, and block
+        // their caller. All of them: whoever was refused before may have left his to this thread's worker.
+        while threads == 0, arrivals.tryWait() { runNext() }
     }
 
     private func work() {

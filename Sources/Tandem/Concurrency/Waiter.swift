@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiter: one task that waits for a timer, a descriptor or anything else of the loop's.
-// Idea:   whoever comes first, the event or the cancellation, resumes the task and takes the other one's means away.
+// Idea:   whatever comes first, the event or the cancellation, decides the outcome and takes the other one's means away. The outcome
+//         stands from then on: what the event has taken from the kernel or from a queue reaches the task, also if it is cancelled, or
+//         its loop ends, before it runs again. The task sees that at its next wait.
 // Owner:  the UI thread. Only `cancel` may come from another, and it goes through the inbox.
+// Breaks: a cancellation that replaced an outcome would throw away an event, a connection or a result that nobody else has.
 
 package final class Waiter: @unchecked Sendable {
     // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
@@ -12,7 +15,8 @@ package final class Waiter: @unchecked Sendable {
     private var continuation: UnsafeContinuation<Void, any Error>?
     /// Removes what would have resumed the task: its timer, registration or place in a line.
     private var disarm: (() -> Void)?
-    private var isCancelled = false
+    /// The outcome, if it was decided before the task was suspended: by a cancellation, or by `arm` itself.
+    private var early: Result<Void, any Error>?
     /// What the task says of its wait, for reports, if it is in the loop's list; sleeps and descriptors are found by their handles.
     private(set) var note: WaitNote?
 
@@ -21,16 +25,24 @@ package final class Waiter: @unchecked Sendable {
         self.isolation = isolation
     }
 
-    /// Suspends: keeps the continuation, unless a cancellation was quicker. `arm` returns how to disarm.
+    /// Suspends: keeps the continuation, unless the outcome is known already. `arm` returns how to disarm; it may resume the waiter.
     func begin(_ continuation: UnsafeContinuation<Void, any Error>, arm: () throws -> () -> Void) {
         loop.thread.check("the beginning of a wait")
         do {
-            if isCancelled { throw CancellationError() }
-            disarm = try arm()
-            self.continuation = continuation
+            try early?.get()
+            let disarm = try arm()
+            guard let early else {
+                self.disarm = disarm
+                self.continuation = continuation
+                return
+            }
+            if case .failure = early { disarm() }
         } catch {
-            loop.resuming(isolation) { continuation.resume(throwing: error) }
+            early = .failure(error)
         }
+        let outcome = early!
+        leaveList()
+        loop.resuming(isolation) { continuation.resume(with: outcome) }
     }
 
     /// Enters the loop's list of waits that are neither timers nor descriptors, so that the loop's end finds it. Left when the wait ends.
@@ -39,49 +51,52 @@ package final class Waiter: @unchecked Sendable {
         loop.otherWaiters[ObjectIdentifier(self)] = self
     }
 
-    /// UI thread: has the wait begun, and not ended?
+    /// UI thread: has the wait begun, and is its outcome open?
     package var isWaiting: Bool { continuation != nil }
 
-    /// What was waited for has come.
+    /// What was waited for has come. Changes nothing once the outcome is decided: ask `isWaiting` before taking anything for the task.
     package func resume() {
         disarm = nil
-        guard let continuation = take() else { return }
+        guard let continuation = take() else { return decideEarly(.success(())) }
         loop.resuming(isolation) { continuation.resume() }
     }
 
-    /// The wait ends without what was waited for. Harmless after it ended.
+    /// The wait ends without what was waited for. Changes nothing once the outcome is decided.
     func resume(throwing error: any Error) {
         let disarm = self.disarm
         self.disarm = nil
         let continuation = take()
         disarm?()
-        guard let continuation else { return }
+        guard let continuation else { return decideEarly(.failure(error)) }
         loop.resuming(isolation) { continuation.resume(throwing: error) }
+    }
+
+    /// Before the task is suspended; afterwards nobody looks.
+    private func decideEarly(_ outcome: Result<Void, any Error>) {
+        if early == nil { early = outcome }
     }
 
     /// Any thread: the task was cancelled.
     func cancel() {
         if loop.thread.isCurrent {
-            cancelOnUIThread()
+            resume(throwing: CancellationError())
         } else {
             // A refusal means that the loop has closed, which resumed every waiter.
-            loop.postInternally { self.cancelOnUIThread() }
+            loop.postInternally { self.resume(throwing: CancellationError()) }
         }
-    }
-
-    private func cancelOnUIThread() {
-        isCancelled = true
-        resume(throwing: CancellationError())
     }
 
     private func take() -> UnsafeContinuation<Void, any Error>? {
         let taken = continuation
         continuation = nil
-        if note != nil {
-            note = nil
-            loop.otherWaiters[ObjectIdentifier(self)] = nil
-        }
+        leaveList()
         return taken
+    }
+
+    private func leaveList() {
+        guard note != nil else { return }
+        note = nil
+        loop.otherWaiters[ObjectIdentifier(self)] = nil
     }
 }
 

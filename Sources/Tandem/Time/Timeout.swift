@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timeout: a race of an operation with a clock, whose loser is cancelled and awaited.
+// Timeout: an operation with a limit of time.
+// Idea:   the limit only cancels; the operation decides what comes of that. What it has taken from the kernel when its cancellation
+//         arrives is in its value, and would be lost with it.
+// Breaks: who takes the first child that ends drops a connection or a message whenever both end in one tick.
 
 /// Thrown when the clock won.
 public struct TimeoutError: Error, Sendable, CustomStringConvertible {
@@ -14,10 +17,11 @@ public struct TimeoutError: Error, Sendable, CustomStringConvertible {
 
 /// Runs `operation`, and cancels it when `limit` has passed on `clock`.
 ///
-/// Whoever loses is cancelled and awaited: when this returns, neither runs any more. An operation that ends in spite of its cancellation
-/// has won if its value came first.
+/// The operation is always awaited: when this returns, nothing of it runs any more. A value that it returns is returned, also if the limit
+/// had passed by then or the calling task was cancelled: what it has read or accepted is not lost.
 ///
-/// - Throws: `TimeoutError`, which says which limit and where; what the operation throws; `CancellationError` if the calling task is cancelled.
+/// - Throws: `TimeoutError`, which says which limit and where, if the operation ended with `CancellationError` since the limit had passed;
+///   any other error of the operation; `CancellationError` if the calling task is cancelled.
 public func withTimeout<Value: Sendable, C: Clock>(
     _ limit: Duration, clock: C, fileID: StaticString = #fileID, line: UInt = #line,
     isolation: isolated (any Actor)? = #isolation,
@@ -39,21 +43,47 @@ public func withDeadline<Value: Sendable, C: Clock>(
         isolation: isolation)
 }
 
+private enum RaceStep<Value: Sendable>: Sendable {
+    case operationEnded(Result<Value, any Error>)
+    /// With an error: the sleep was cancelled, or its clock has ended.
+    case sleepEnded((any Error)?)
+}
+
 private func race<Value: Sendable, C: Clock>(
     _ operation: @escaping @Sendable () async throws -> Value, until deadline: C.Instant, _ clock: C, _ limit: Duration,
     _ site: CallSite, isolation: isolated (any Actor)?
 ) async throws -> Value where C.Duration == Duration {
-    try await withThrowingTaskGroup(of: Value?.self, isolation: isolation) { group in
-        group.addTask { try await operation() }
+    let result = await withTaskGroup(
+        of: RaceStep<Value>.self, returning: Result<Value, any Error>.self, isolation: isolation
+    ) { group in
         group.addTask {
-            try await clock.sleep(until: deadline, tolerance: nil)
-            return nil
+            do { return .operationEnded(.success(try await operation())) } catch {
+                return .operationEnded(.failure(error))
+            }
         }
-        // The group awaits the loser before it returns.
+        group.addTask {
+            do {
+                try await clock.sleep(until: deadline, tolerance: nil)
+                return .sleepEnded(nil)
+            } catch {
+                return .sleepEnded(error)
+            }
+        }
+        // The group awaits the sleep before it returns.
         defer { group.cancelAll() }
-        guard let first = try await group.next(), let value = first else {
-            throw TimeoutError(limit: limit, site: site)
+        var endOfSleep: (any Error)?
+        while let step = await group.next(isolation: isolation) {
+            switch step {
+            case .sleepEnded(let error):
+                endOfSleep = error ?? TimeoutError(limit: limit, site: site)
+                group.cancelAll()
+            case .operationEnded(.failure(is CancellationError)):
+                return .failure(endOfSleep ?? CancellationError())
+            case .operationEnded(let result):
+                return result
+            }
         }
-        return value
+        fatalError("the task group of a limit of time ended without its operation, which is one of its two children")
     }
+    return try result.get()
 }

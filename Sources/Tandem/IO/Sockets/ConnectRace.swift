@@ -84,15 +84,14 @@ final class ConnectRace: @unchecked Sendable {
         case .success(let socket):
             winner = socket
             end()
-            // Not from here: the attempt may have called back while its wait was still being set up.
-            loop.callSoon { waiter.resume() }
+            waiter.resume()
         case .failure(let error):
             failures.append(error)
             if next < addresses.count { return startNext() }
             guard underWay.isEmpty else { return }
             let error = summary
             end()
-            loop.callSoon { waiter.resume(throwing: error) }
+            waiter.resume(throwing: error)
         }
     }
 

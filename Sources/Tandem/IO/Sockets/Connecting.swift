@@ -26,12 +26,16 @@ extension TCPStream {
 
 extension SocketAddress {
     /// The addresses of a name, in the system's order of preference. Figures are taken as they are; names are looked up by the C library on
-    /// a thread of the offload pool.
+    /// a thread of a pool of their own: names that do not resolve keep no other blocking work waiting.
     ///
     /// - Throws: `.addressFailed` with the resolver's words; `CancellationError` at once, while the lookup ends by itself.
-    public static func resolve(host: String, port: UInt16, on loop: GuestLoop) async throws -> [SocketAddress] {
+    public static func resolve(
+        host: String, port: UInt16, on loop: GuestLoop, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> [SocketAddress] {
         if let address = try? SocketAddress(host: host, port: port) { return [address] }
-        return try await loop.offload(abandonsOnCancel: true) { try lookUp(host, port) }
+        return try await loop.offload(
+            on: .names, abandonsOnCancel: true, CallSite(fileID: fileID, line: line)
+        ) { try lookUp(host, port) }
     }
 
     private static func lookUp(_ host: String, _ port: UInt16) throws(GuestError) -> [SocketAddress] {

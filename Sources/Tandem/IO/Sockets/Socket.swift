@@ -29,6 +29,9 @@ public final class Socket: Sendable {
     private let uses = Atomic<UInt32>(2)
     /// 1 while a task reads, 2 while one writes: two would tear each other's bytes apart.
     private let directions = Atomic<UInt32>(0)
+    /// What was read and not given out. Datagrams and connections are taken one at a time and leave nothing here.
+    // Safe: touched by the one task that reads, between `begin` and `end`, which order it by acquiring and releasing.
+    @exclusivity(unchecked) nonisolated(unsafe) var readAhead = ReadAhead()
     /// Operations in a row that had no need to wait; see `begin`.
     private let streak = Atomic<UInt32>(0)
 

@@ -71,40 +71,42 @@ extension SocketStream {
         upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [UInt8] {
         precondition(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
-        // Made once there is something: thousands of idle connections need no thousands of buffers.
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
-            var result: Int? = 0
-            let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, socket.unreadHint(limit))) {
-                buffer, count in
-                result = try socket.receive(into: UnsafeMutableRawBufferPointer(buffer))
-                count = result ?? 0
-            }
-            if result != nil { return bytes }
+            if let bytes = try socket.receive(upTo: limit) { return bytes }
             try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
 
-    /// Reads exactly `count` bytes.
+    /// Reads exactly `count` bytes. Memory is taken for what has arrived, not for what is expected.
     ///
-    /// - Throws: as `read(into:)`, and `.socketFailed` if the stream ends before; what was read is lost then, as it is when
-    ///   the task is cancelled.
+    /// - Parameter limit: The longest message that this program is ready to take, where `count` comes from the peer.
+    /// - Throws: `.messageTooLong`, before anything is read, if `count` is negative or more than `limit`; `.socketFailed` if the stream ends
+    ///   before; otherwise as `read(into:)`. Whatever it throws, the bytes that have come stay in the stream for the next read.
     public func read(
-        exactly count: Int, fileID: StaticString = #fileID, line: UInt = #line
+        exactly count: Int, limit: Int = .max, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [UInt8] {
-        var bytes = [UInt8]()
-        bytes.reserveCapacity(count)
-        while bytes.count < count {
-            let more = try await read(upTo: count - bytes.count, fileID: fileID, line: line)
-            guard !more.isEmpty else {
-                throw GuestError(
-                    .socketFailed, "the stream ended after \(bytes.count) bytes of \(count); the peer closed it early")
-            }
-            if bytes.isEmpty, more.count == count { return more }
-            bytes += more
+        guard count >= 0, count <= limit else {
+            throw GuestError(
+                .messageTooLong,
+                "read(exactly:) was asked for \(count) bytes; expected 0 to \(limit). Raise the limit, or end the connection with such a peer"
+            )
         }
-        return bytes
+        try await socket.begin(.readable)
+        defer { socket.end(.readable) }
+        while socket.readAhead.count < count {
+            guard let more = try socket.readMore(upTo: count - socket.readAhead.count) else {
+                try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
+                continue
+            }
+            guard more > 0 else {
+                throw GuestError(
+                    .socketFailed,
+                    "the stream ended after \(socket.readAhead.count) bytes of \(count); the peer closed it early")
+            }
+        }
+        return try socket.takeReadAhead(upTo: count)
     }
 
     /// Writes all of `bytes`, in as many pieces as the kernel takes; returns when it has taken the last.
@@ -170,18 +172,59 @@ extension SocketStream {
 }
 
 extension Socket {
+    // MARK: For the one task that reads, between `begin(.readable)` and `end(.readable)`
+
+    /// Fills the beginning of `buffer` from what was read ahead, else from the kernel; `nil` for "not now".
     func receive(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
         guard buffer.count > 0 else { return 0 }
-        return try attempt("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
+        guard readAhead.isEmpty else {
+            if isClosed { throw closedError }
+            return readAhead.move(into: buffer)
+        }
+        return try receiveFromKernel(into: buffer)
     }
 
-    func send(_ bytes: UnsafeRawBufferPointer) throws(GuestError) -> Int? {
-        try attempt("write on the connection") { Glibc.send($0, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+    /// The same in a new array.
+    func receive(upTo limit: Int) throws(GuestError) -> [UInt8]? {
+        readAhead.isEmpty ? try receiveFromKernel(upTo: limit) : try takeReadAhead(upTo: limit)
+    }
+
+    /// Adds what the kernel has to what was read ahead: how many bytes, 0 at the stream's end, `nil` for "not now".
+    func readMore(upTo limit: Int) throws(GuestError) -> Int? {
+        guard let bytes = try receiveFromKernel(upTo: limit) else { return nil }
+        if !bytes.isEmpty { readAhead.append(bytes) }
+        return bytes.count
+    }
+
+    func takeReadAhead(upTo limit: Int) throws(GuestError) -> [UInt8] {
+        if isClosed { throw closedError }
+        return readAhead.take(upTo: limit)
+    }
+
+    private func receiveFromKernel(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
+        try attempt("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    /// The array is made once there is something, and as large as that: thousands of idle connections need no thousands of buffers.
+    private func receiveFromKernel(upTo limit: Int) throws(GuestError) -> [UInt8]? {
+        var result: Int?
+        let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, unreadHint(limit))) {
+            buffer, count throws(GuestError) in
+            result = try receiveFromKernel(into: UnsafeMutableRawBufferPointer(buffer))
+            count = result ?? 0
+        }
+        return result == nil ? nil : bytes
     }
 
     /// How much an array has to hold for a read: what is there, at least a little.
-    func unreadHint(_ limit: Int) -> Int {
+    private func unreadHint(_ limit: Int) -> Int {
         guard limit > 4096 else { return limit }
         return max(512, Int((try? attempt { tandem_unread_bytes($0) }) ?? 0))
+    }
+}
+
+extension Socket {
+    func send(_ bytes: UnsafeRawBufferPointer) throws(GuestError) -> Int? {
+        try attempt("write on the connection") { Glibc.send($0, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
     }
 }

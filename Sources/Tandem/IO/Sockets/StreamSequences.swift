@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // StreamSequences: connections, chunks and lines as sequences.
-// Idea:   the consumer's `next` is the read: nothing is read ahead of it, so that a slow consumer slows its peer down and not this
-//         machine's memory up.
-// Owner:  the consumer. The bytes that a lines iterator has read beyond the last line are its own: go on with the same one.
-
-import Glibc
+// Idea:   the consumer's `next` is the read: no task reads ahead of it, so that a slow consumer slows its peer down and not this
+//         machine's memory up. Iterators keep nothing: what a read has brought beyond the last line is the stream's (`ReadAhead`), and
+//         the next iterator or read goes on with it.
+// Owner:  the consumer.
 
 extension TCPListener {
     /// The connections, one after the other, each accepted when the consumer asks for it; ends when the listener is closed.
@@ -45,7 +44,11 @@ extension SocketStream {
 
     /// The lines of text that arrive, without their ends (LF or CRLF); ends with the stream, after what came behind the last line's end.
     ///
-    /// - Parameter maximumLength: A line of more bytes throws `.messageTooLong`, so that a peer cannot fill the memory.
+    /// Leave it whenever you like: the next line, or the bytes behind the last one, are there for the next iterator, ``chunks`` or `read`.
+    /// They have left the kernel, though: who waits for the descriptor instead of reading the stream does not hear of them.
+    ///
+    /// - Parameter maximumLength: A line of more bytes than that, its end not counted, throws `.messageTooLong`, so that a peer cannot fill
+    ///   the memory. Its bytes stay in the stream.
     public func lines(maximumLength: Int = 65_536) -> Lines<Self> { Lines(stream: self, maximumLength: maximumLength) }
 
     /// As ``lines(maximumLength:)``, with at most 64 KiB a line.
@@ -80,82 +83,32 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
     let stream: Stream
     let maximumLength: Int
 
-    /// Reads from call to call, and keeps what it has read beyond the line's end.
+    /// Reads from call to call. Keeps nothing of the stream.
     public struct Iterator: AsyncIteratorProtocol {
         let lines: Lines
-        private var splitter: LineSplitter
-        private var hasEnded = false
-
-        init(_ lines: Lines) {
-            self.lines = lines
-            splitter = LineSplitter(maximumLength: lines.maximumLength)
-        }
 
         /// The next line. Throws what the stream's reads throw, and `.messageTooLong`.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> String? {
-            while true {
-                if let line = try splitter.next() { return line }
-                if hasEnded { return splitter.rest() }
-                let bytes = try await lines.stream.read(upTo: 65_536)
-                if bytes.isEmpty { hasEnded = true } else { splitter.append(bytes) }
-            }
+            try await lines.stream.socket.nextLine(maximumLength: lines.maximumLength)
         }
     }
 
     /// Begins with what has not been read.
-    public func makeAsyncIterator() -> Iterator { Iterator(self) }
+    public func makeAsyncIterator() -> Iterator { Iterator(lines: self) }
 }
 
-/// Cuts bytes into lines. Pure; each byte is looked at once.
-struct LineSplitter {
-    let maximumLength: Int
-    private var bytes: [UInt8] = []
-    /// Where the next line begins, and how far has been looked for its end.
-    private var start = 0
-    private var searched = 0
-
-    init(maximumLength: Int) { self.maximumLength = maximumLength }
-
-    mutating func append(_ more: [UInt8]) {
-        if start == bytes.count {
-            bytes = more
-        } else {
-            bytes.removeFirst(start)
-            bytes += more
+extension Socket {
+    fileprivate func nextLine(maximumLength: Int) async throws -> String? {
+        try await begin(.readable)
+        defer { end(.readable) }
+        while true {
+            if isClosed { throw closedError }
+            if let line = try readAhead.line(maximumLength: maximumLength) { return line }
+            switch try readMore(upTo: 65_536) {
+            case nil: try await wait(.readable, CallSite())
+            case 0: return try readAhead.rest(maximumLength: maximumLength)
+            default: break
+            }
         }
-        searched -= start
-        start = 0
-    }
-
-    mutating func next() throws(GuestError) -> String? {
-        let end = bytes[searched...].firstIndex(of: UInt8(ascii: "\n"))
-        searched = end ?? bytes.count
-        guard searched - start <= maximumLength + 1 else {
-            throw GuestError(
-                .messageTooLong,
-                "a line has more than \(maximumLength) bytes; raise maximumLength, or end the connection with such a peer"
-            )
-        }
-        guard let end else { return nil }
-        defer {
-            start = end + 1
-            searched = start
-        }
-        return text(to: end)
-    }
-
-    /// What came after the last line's end; `nil` if that is nothing.
-    mutating func rest() -> String? {
-        guard start < bytes.count else { return nil }
-        defer {
-            start = bytes.count
-            searched = start
-        }
-        return text(to: bytes.count)
-    }
-
-    private func text(to end: Int) -> String {
-        let hasReturn = end > start && end < bytes.count && bytes[end - 1] == UInt8(ascii: "\r")
-        return String(decoding: bytes[start..<(hasReturn ? end - 1 : end)], as: UTF8.self)
     }
 }

@@ -103,20 +103,25 @@ extension UDPSocket {
     public func receive(
         upTo limit: Int = 65_535, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Datagram {
+        precondition(limit >= 0, "receive(upTo:) was given \(limit); expected 0 or more")
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
-            var arrival: Arrival?
-            let size = max(0, try socket.attempt { Int(tandem_unread_bytes($0)) })
-            // The next datagram's size is known, so that the array is no larger; 0 says that it is empty, or that there is none.
-            let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, size)) { buffer, count in
-                arrival = try take(into: UnsafeMutableRawBufferPointer(buffer))
-                count = arrival?.count ?? 0
-            }
-            if let arrival {
-                return Datagram(bytes: bytes, sender: arrival.sender, isTruncated: arrival.isTruncated)
-            }
+            if let datagram = try take(upTo: min(limit, Self.largest)) { return datagram }
             try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
+        }
+    }
+
+    /// More than any datagram has, but for IPv6's jumbograms.
+    private static let largest = 65_535
+
+    /// The buffer has room for whatever comes: one that was made for the datagram that is next by the kernel's word would cut the one that
+    /// came between the question and the call. It goes at once; what is kept is as large as the datagram.
+    private func take(upTo limit: Int) throws(GuestError) -> Datagram? {
+        try withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer throws(GuestError) in
+            guard let arrival = try take(into: buffer) else { return nil }
+            return Datagram(
+                bytes: Array(buffer[..<arrival.count]), sender: arrival.sender, isTruncated: arrival.isTruncated)
         }
     }
 

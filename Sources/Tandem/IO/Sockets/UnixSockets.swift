@@ -68,21 +68,41 @@ public struct UnixListener: Sendable {
         self.path = path
         do throws(GuestError) {
             try socket.bind(address)
-        } catch  where error.errno == .addressInUse && !address.isAbstract && Self.isDeserted(address) {
-            unlink(path)
+        } catch  where error.errno == .addressInUse && !address.isAbstract && Self.removeDeserted(path) {
             try socket.bind(address)
         }
         mine.remember()
         try socket.listen(backlog: backlog)
     }
 
-    /// A socket's file that refuses connections has no listener any more. So does a file that is no socket, and is not to be touched.
-    private static func isDeserted(_ address: SocketAddress) -> Bool {
+    /// Removes the file that a dead listener left at `path`; `false` if it has a living one, or is no socket's.
+    ///
+    /// It is moved aside first and looked at there once more: somebody else may have removed it, too, and bound the path anew meanwhile.
+    private static func removeDeserted(_ path: String) -> Bool {
+        guard isDeserted(path) else { return false }
+        // In the same directory, unique, and short, since an address holds 107 bytes; where it is too long nevertheless, once is enough.
+        let directory = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        let aside = directory + "." + String(tandem_thread_id(), radix: 36)
+        guard rename(path, aside) == 0 else { return errno == ENOENT }
+        let isStillDeserted = (try? SocketAddress.unix(path: aside)) == nil || isDeserted(aside)
+        // A living one goes back, unless yet another has come.
+        if !isStillDeserted { link(aside, path) }
+        unlink(aside)
+        return isStillDeserted
+    }
+
+    /// Is no socket bound to the file any more?
+    ///
+    /// A connect of the same type is refused by a listener that has died and by one that has bound and does not listen yet. One of another
+    /// type is told that the type is wrong (EPROTOTYPE) by whatever is bound, and refused (ECONNREFUSED) if nothing is; and no listener
+    /// is bothered with a connection that nobody wants.
+    private static func isDeserted(_ path: String) -> Bool {
         var status = stat()
-        guard let path = address.path, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
-            return false
-        }
-        let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        // A file that is no socket refuses, too, and is not to be touched.
+        guard let address = try? SocketAddress.unix(path: path), lstat(path, &status) == 0,
+            status.st_mode & S_IFMT == S_IFSOCK
+        else { return false }
+        let fd = tandem_socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
         guard fd >= 0 else { return false }
         defer { Glibc.close(fd) }
         return address.withRaw { Glibc.connect(fd, $0, $1) != 0 && errno == ECONNREFUSED }
@@ -111,7 +131,10 @@ private final class BoundFile: @unchecked Sendable {
         return status.st_ino
     }
 
-    func remember() { inode = present }
+    func remember() {
+        // For a moment it may be aside, where somebody else who wants the path looks whether it is deserted.
+        for _ in 0..<1000 where inode == 0 { inode = present }
+    }
 
     func remove() {
         guard let path, inode != 0, present == inode else { return }
