@@ -140,6 +140,8 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var patience = Patience()
     /// Nothing of the user's has run since the poll that found what is queued, and could have closed a descriptor.
     @exclusivity(unchecked) var isPollFresh = false
+    /// What the running job may still do in one go.
+    @exclusivity(unchecked) var cooperativeBudget = CooperativeBudget()
     @exclusivity(unchecked) var counters = Statistics()
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.

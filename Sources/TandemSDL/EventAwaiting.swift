@@ -104,6 +104,7 @@ extension SDLGuest {
 
     /// The next event; `nil` when the task is cancelled or the loop ends.
     public func next() async -> SDL_Event? {
+        await loop.cooperate()
         while buffer.isEmpty {
             precondition(waiter == nil, "two tasks iterate the events of \(site); make a sequence for each")
             do {

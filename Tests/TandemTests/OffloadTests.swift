@@ -188,6 +188,56 @@ extension Core.OffloadTests {
         }
     }
 
+    @Test func leavingTheStepsOrCancellingAWaitForOneLosesNone() throws {
+        try onLoop { loop in
+            let gate = Semaphore()
+            let loading = loop.offload { report in
+                for step in 1...4 { report(step) }
+                gate.wait()
+                for step in 5...6 { report(step) }
+            }
+            for await step in loading {
+                #expect(step == 1)
+                break
+            }
+            var steps: [Int] = []
+            for await step in loading {
+                steps.append(step)
+                if step == 4 { break }
+            }
+            let waiting = Task(executorPreference: loop) {
+                var iterator = loading.makeAsyncIterator()
+                return await iterator.next(isolation: nil)
+            }
+            while !loop.waiting.contains(where: { $0.reason.contains("step of long work") }) {
+                try await loop.sleep(for: .milliseconds(1))
+            }
+            waiting.cancel()
+            let cancelled = await waiting.value
+            #expect(cancelled == nil)
+            gate.signal()
+            for await step in loading { steps.append(step) }
+            #expect(steps == [2, 3, 4, 5, 6])
+            try await loading.value
+            #expect(loop.otherWaiters.isEmpty)
+        }
+    }
+
+    @Test func stepsThatNobodyTakesAreKeptAsTheBufferingSays() throws {
+        try onLoop { loop in
+            for (policy, expected) in [
+                (AsyncStream<Int>.Continuation.BufferingPolicy.bufferingNewest(3), [8, 9, 10]),
+                (.bufferingOldest(3), [1, 2, 3]), (.unbounded, Array(1...10)), (.bufferingNewest(0), []),
+            ] {
+                let work = loop.offload(buffering: policy) { report in for step in 1...10 { report(step) } }
+                try await work.value
+                var steps: [Int] = []
+                for await step in work { steps.append(step) }
+                #expect(steps == expected)
+            }
+        }
+    }
+
     @Test func workThatIsLetGoIsToldSo() throws {
         try onLoop { loop in
             let wasCancelled = Number()

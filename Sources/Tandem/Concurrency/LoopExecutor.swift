@@ -58,6 +58,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     }
 
     func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
+        cooperativeBudget.renew()
         switch identity {
         case .actor(let preferred): execute(job, on: asUnownedSerialExecutor(), preferring: preferred)
         case .mainActor(let preferred): execute(job, on: MainActor.sharedUnownedExecutor, preferring: preferred)

@@ -22,26 +22,30 @@ extension GuestLoop {
     /// - Parameter buffering: What happens to steps that nobody has taken: by default the newest 16 are kept, as a bar needs the last.
     public func offload<Step: Sendable, Value: Sendable>(
         buffering: AsyncStream<Step>.Continuation.BufferingPolicy = .bufferingNewest(16),
+        fileID: StaticString = #fileID, line: UInt = #line,
         _ body: @escaping @Sendable (_ report: @Sendable (Step) -> Void) throws -> Value
     ) -> OffloadSteps<Step, Value> {
-        let (stream, continuation) = AsyncStream<Step>.makeStream(bufferingPolicy: buffering)
+        let steps = StepBuffer<Step>(buffering, CallSite(fileID: fileID, line: line), on: self)
         let task = Task(executorPreference: OffloadPool.shared) {
-            defer { continuation.finish() }
+            defer { steps.finish() }
             try Task.checkCancellation()
-            return try body { continuation.yield($0) }
+            return try body { steps.add($0) }
         }
-        return OffloadSteps(stream: stream, task: task)
+        return OffloadSteps(steps: steps, task: task, loop: self)
     }
 }
 
-/// Long work elsewhere: a sequence of its steps, and its value. Made by ``GuestLoop/offload(buffering:_:)``.
+/// Long work elsewhere: a sequence of its steps, and its value. Made by ``GuestLoop/offload(buffering:fileID:line:_:)``.
 public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence, Sendable {
-    private let stream: AsyncStream<Step>
+    private let steps: StepBuffer<Step>
     private let task: Task<Value, any Error>
+    /// Where those who wait for a step wait.
+    private let loop: GuestLoop
 
-    init(stream: AsyncStream<Step>, task: Task<Value, any Error>) {
-        self.stream = stream
+    init(steps: StepBuffer<Step>, task: Task<Value, any Error>, loop: GuestLoop) {
+        self.steps = steps
         self.task = task
+        self.loop = loop
     }
 
     deinit {
@@ -61,23 +65,20 @@ public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence,
     /// Asks the work to end early. Any thread. Harmless when repeated or late.
     public func cancel() { task.cancel() }
 
-    /// Takes steps from call to call.
+    /// Takes steps from call to call. Keeps nothing of them.
     public struct Iterator: AsyncIteratorProtocol {
-        private var steps: AsyncStream<Step>.Iterator
         /// Keeps the work going.
         private let work: OffloadSteps
 
-        init(_ work: OffloadSteps) {
-            steps = work.stream.makeAsyncIterator()
-            self.work = work
-        }
+        init(_ work: OffloadSteps) { self.work = work }
 
-        /// The next step; `nil` once the work has ended, however it ended, or this task is cancelled.
+        /// The next step; `nil` once the work has ended, however it ended, the loop has, or this task is cancelled. Only the end is for good:
+        /// who comes after a cancelled task, or a `break`, gets the steps that it has not taken.
         public mutating func next(isolation: isolated (any Actor)?) async -> Step? {
-            await steps.next(isolation: isolation)
+            await work.steps.next(on: work.loop)
         }
     }
 
-    /// Begins with the steps that are kept. One consumer.
+    /// Begins with the steps that are kept. One task at a time; traps if a second one waits.
     public func makeAsyncIterator() -> Iterator { Iterator(self) }
 }

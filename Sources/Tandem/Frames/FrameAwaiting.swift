@@ -35,7 +35,7 @@ extension GuestLoop {
         in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line,
         _ condition: @escaping () -> Bool
     ) async throws {
-        if condition() { return }
+        if condition() { return await cooperate(isolation: #isolation) }
         _ = try await frame(phase, condition, CallSite(fileID: fileID, line: line), isolation: #isolation)
     }
 

@@ -88,6 +88,7 @@ extension GuestLoop {
         case .callback(let slot): reportReady(slot)
         case .posted(_, let site): Self.ready(site, "a post that is ready")
         case .job: Self.ready(nil, "a task that is ready to go on")
+        case .continuation: Self.ready(nil, "a task that lets others run first")
         }
     }
 

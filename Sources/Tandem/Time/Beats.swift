@@ -17,6 +17,7 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
     let clock: C
     let period: Duration
     let start: C.Instant
+    let loop: GuestLoop
     let sleep: @Sendable (C, C.Instant) async throws -> Void
 
     /// Sleeps from beat to beat.
@@ -29,6 +30,7 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
         /// Waits for the next beat; at once if it has passed, with the number of those that were missed. Throws what the clock's sleep
         /// throws, `CancellationError` among it.
         public mutating func next() async throws -> Beat<C.Instant>? {
+            try await beats.loop.checkpoint()
             let passed = beats.start.duration(to: beats.clock.now)
             // The beat that is due, or the next one. O(1), however many were missed.
             let due = Swift.max(last + 1, Int((passed / beats.period).rounded(.down)))
@@ -51,7 +53,7 @@ extension GuestClock {
     {
         precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, nil, site) }
+        return Beats(clock: self, period: period, start: now, loop: loop) { try await $0.sleep(until: $1, nil, site) }
     }
 }
 
@@ -63,6 +65,6 @@ extension GameClock {
     {
         precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now) { try await $0.sleep(until: $1, nil, site) }
+        return Beats(clock: self, period: period, start: now, loop: loop) { try await $0.sleep(until: $1, nil, site) }
     }
 }

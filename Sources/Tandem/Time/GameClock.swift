@@ -30,7 +30,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         public static func < (a: Instant, b: Instant) -> Bool { a.elapsed < b.elapsed }
     }
 
-    private let loop: GuestLoop
+    let loop: GuestLoop
     private let lock = Lock()
     /// Written on the UI thread with `lock` held; read there without it, elsewhere with it.
     private var line: Line

@@ -97,6 +97,7 @@ extension GuestLoop {
             case .job(let job, .task): runTaskJobLate(job)
             case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
             case .job(let job, .pool): Self.runPoolJobWithoutLoop(job)
+            case .continuation(let continuation, _): continuation.resume()
             case .posted: dropped += 1
             case .callback(let slot):
                 let released = callbacks.take(slot)

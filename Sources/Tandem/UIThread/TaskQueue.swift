@@ -9,6 +9,8 @@ enum Work: ~Copyable {
     case callback(UInt32)
     case posted(() throws -> Void, CallSite)
     case job(UnownedJob, ExecutorIdentity)
+    /// A task that has gone to the end of the line, and where it goes on; see `CooperativeBudget`.
+    case continuation(UnsafeContinuation<Void, Never>, (any Actor)?)
 
     var isJob: Bool {
         switch self {

@@ -44,7 +44,7 @@ extension Socket {
             // Linux hands errors of the new connection to accept: they are the peer's affair.
             case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH,
                 EPERM:
-                try await takeBreath()
+                try await loop.checkpoint()
             default: throw GuestError.socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)
             }
         }

@@ -159,7 +159,7 @@ extension UDPSocket {
 
     /// From `sentCount` on.
     private func sendRest(of batch: DatagramBatch, _ site: CallSite) async throws {
-        try await socket.takeBreath()
+        try await socket.loop.checkpoint()
         while batch.sentCount < batch.count {
             let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
             if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {

@@ -32,8 +32,6 @@ public final class Socket: Sendable {
     /// What was read and not given out. Datagrams and connections are taken one at a time and leave nothing here.
     // Safe: touched by the one task that reads, between `begin` and `end`, which order it by acquiring and releasing.
     @exclusivity(unchecked) nonisolated(unsafe) var readAhead = ReadAhead()
-    /// Operations in a row that had no need to wait; see `begin`.
-    private let streak = Atomic<UInt32>(0)
 
     /// Takes over `rawValue`, which is non-blocking.
     init(
@@ -176,11 +174,10 @@ extension Socket {
 
     /// Begins an operation that is not to be mixed with another of its direction.
     ///
-    /// An operation that never has to wait never lets anybody else run: after a few in a row the task goes to the end of the line.
+    /// An operation that need not wait takes a unit, and lets others run first if there is none left.
     func begin(_ direction: IOHandle.Direction) async throws {
-        try await takeBreath()
-        let bit: UInt32 = direction == .readable ? 1 : 2
-        if directions.bitwiseOr(bit, ordering: .acquiring).oldValue & bit != 0 {
+        try await loop.checkpoint()
+        if !tryBegin(direction) {
             throw GuestError(
                 .alreadyRegistered,
                 "another task \(direction == .readable ? "reads" : "writes") on the socket\(to); let one task do it, or await the other first"
@@ -188,22 +185,17 @@ extension Socket {
         }
     }
 
+    func tryBegin(_ direction: IOHandle.Direction) -> Bool {
+        let bit: UInt32 = direction == .readable ? 1 : 2
+        return directions.bitwiseOr(bit, ordering: .acquiring).oldValue & bit == 0
+    }
+
     func end(_ direction: IOHandle.Direction) {
         directions.bitwiseAnd(direction == .readable ? ~1 : ~2, ordering: .releasing)
     }
 
-    /// Looks for a cancellation, and yields now and then.
-    func takeBreath() async throws {
-        try Task.checkCancellation()
-        if streak.add(1, ordering: .relaxed).newValue >= 16, loop.thread.isCurrent {
-            streak.store(0, ordering: .relaxed)
-            try await loop.sleep(for: .zero)
-        }
-    }
-
     /// Waits until the descriptor is ready, fails, or is closed.
     func wait(_ direction: IOHandle.Direction, _ site: CallSite) async throws {
-        streak.store(0, ordering: .relaxed)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             if isClosed { throw closedError }
             let handle = try loop.watch(descriptor, direction, .resume(waiter), site)

@@ -89,7 +89,9 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
 
         /// The next line. Throws what the stream's reads throw, and `.messageTooLong`.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> String? {
-            try await lines.stream.socket.nextLine(maximumLength: lines.maximumLength)
+            let socket = lines.stream.socket
+            if let line = try socket.lineAtHand(maximumLength: lines.maximumLength) { return line }
+            return try await socket.nextLine(maximumLength: lines.maximumLength)
         }
     }
 
@@ -98,6 +100,13 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
 }
 
 extension Socket {
+    /// A line that needs no read, without the cost of an await; `nil`: ask `nextLine`, which knows the reasons.
+    fileprivate func lineAtHand(maximumLength: Int) throws(GuestError) -> String? {
+        guard loop.takeUnit(), !Task.isCancelled, !isClosed, tryBegin(.readable) else { return nil }
+        defer { end(.readable) }
+        return readAhead.isEmpty ? nil : try readAhead.line(maximumLength: maximumLength)
+    }
+
     fileprivate func nextLine(maximumLength: Int) async throws -> String? {
         try await begin(.readable)
         defer { end(.readable) }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// StepBuffer: steps of long work that nobody has taken yet.
+// Idea:   the steps belong to the work and not to an iterator or to a task: leaving a loop over them, or cancelling the task that waits for
+//         the next one, ends neither the sequence nor loses a step. (`AsyncStream` is finished for everybody by one cancelled `next`.)
+// Owner:  steps are added on a thread of the pool and taken on the consumer's; the waiter is the UI thread's.
+
+import DequeModule
+
+final class StepBuffer<Step: Sendable>: @unchecked Sendable {
+    // Safe to send: `waiter` belongs to the UI thread, the other variables are touched with `lock` held.
+
+    private let policy: AsyncStream<Step>.Continuation.BufferingPolicy
+    // Not the loop, which the work must not keep alive.
+    private let backstage: Backstage
+    private let inbox: Inbox
+    private let site: CallSite
+    private let lock = Lock()
+    private var steps: Deque<Step> = []
+    private var isFinished = false
+    /// Whoever adds something is to tell the waiter.
+    private var isAwaited = false
+    private var waiter: Waiter?
+
+    init(_ policy: AsyncStream<Step>.Continuation.BufferingPolicy, _ site: CallSite, on loop: GuestLoop) {
+        self.policy = policy
+        self.site = site
+        backstage = loop.backstage
+        inbox = loop.inbox
+    }
+
+    func add(_ step: Step) {
+        change {
+            switch policy {
+            case .bufferingOldest(let limit) where steps.count >= limit: return
+            case .bufferingNewest(let limit) where steps.count >= limit:
+                if limit <= 0 { return }
+                steps.removeFirst()
+            default: break
+            }
+            steps.append(step)
+        }
+    }
+
+    func finish() { change { isFinished = true } }
+
+    private func change(_ body: () -> Void) {
+        lock.lock()
+        body()
+        let wakes = isAwaited && (isFinished || !steps.isEmpty)
+        if wakes { isAwaited = false }
+        lock.unlock()
+        // A refusal means that the loop has closed, which ended the wait.
+        if wakes { _ = backstage.deliver(.posted({ self.wake() }, CallSite()), to: inbox) }
+    }
+
+    private func wake() {
+        waiter?.resume()
+        waiter = nil
+    }
+
+    /// The next step; `nil` once the work has ended, the calling task is cancelled, or the loop has ended.
+    func next(on loop: GuestLoop) async -> Step? {
+        await loop.cooperate(isolation: #isolation)
+        while !Task.isCancelled {
+            let (step, isFinished) = taken()
+            if step != nil || isFinished { return step }
+            do {
+                try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in arm(waiter) }
+            } catch {
+                return nil
+            }
+        }
+        return nil
+    }
+
+    private func taken() -> (step: Step?, isFinished: Bool) {
+        lock.lock()
+        defer { lock.unlock() }
+        return (steps.popFirst(), isFinished)
+    }
+
+    private func arm(_ waiter: Waiter) -> (() -> Void) {
+        precondition(self.waiter == nil, "two tasks take the steps of the work started at \(site); let one do it")
+        waiter.list(WaitNote(kind: .other, site: site, reason: "a task that waits for a step of long work"))
+        lock.lock()
+        let isReady = isFinished || !steps.isEmpty
+        isAwaited = !isReady
+        lock.unlock()
+        if isReady {
+            waiter.resume()
+        } else {
+            self.waiter = waiter
+        }
+        return { self.waiter = nil }
+    }
+}
