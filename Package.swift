@@ -123,7 +123,8 @@ let package = Package(
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [
-                "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "TandemCSDLVideo", "MainActorProbe",
+                "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "TandemCSDLVideo", "CTestSupport",
+                "MainActorProbe",
                 "07-main-actor",
                 "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -5,14 +5,15 @@ public import Logging
 
 /// What a loop is made with. The defaults suit a game at 60 frames a second.
 public struct Configuration: Sendable {
-    /// Gets what callbacks throw, on the UI thread, with the place where the callback was scheduled.
+    /// Gets what callbacks throw, and tasks (runs, a scene's) whose outcome nobody else is told, on the UI thread, with the place where the
+    /// callback was scheduled or the task started.
     /// What the handler itself throws is logged; the loop goes on.
     public typealias ErrorHandler = @Sendable (_ error: any Error, _ site: CallSite) throws -> Void
 
     /// How long a tick may run user code when ``GuestLoop/tick(budget:)`` is called without a budget: 4 ms, a quarter
     /// of a frame at 60 Hz.
     public var budget: Duration = .milliseconds(4)
-    /// Where callback errors go; `nil`: to ``logger``, at error level.
+    /// Where errors of callbacks and tasks go that have no other owner; `nil`: to ``logger``, at error level.
     public var errorHandler: ErrorHandler?
     /// Where the loop reports what has no other owner.
     public var logger = Logger(label: "tandem")

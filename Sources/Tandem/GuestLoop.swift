@@ -17,6 +17,7 @@
 
 import Logging
 import Synchronization
+import TandemCLinux
 
 /// An asynchronous event loop that is a guest in a host's loop: it runs callbacks, timers, descriptor handlers and `async` code
 /// on the thread that made it, whenever that thread calls ``tick(budget:)``, and has a second thread of its own that does
@@ -42,7 +43,7 @@ public final class GuestLoop: @unchecked Sendable {
     let backstage: Backstage
     let inbox = Inbox()
     let isClosed = Atomic<Bool>(false)
-    private let site: CallSite
+    let site: CallSite
     private var backend: BackendThread?
 
     enum State { case open, closing, closed }
@@ -60,8 +61,12 @@ public final class GuestLoop: @unchecked Sendable {
     let registrations: RegistrationTable
     /// Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too.
     var otherWaiters = InOrder<Waiter>()
+    let runList = RunList()
     /// Those that have not ended.
-    var runs = InOrder<any AnyGuestRun>()
+    var runs: InOrder<any AnyGuestRun> {
+        get { runList.runs }
+        _modify { yield &runList.runs }
+    }
     /// Those that have not ended.
     var scenes = InOrder<Scene>()
     /// The tasks that wait for frames, and what runs in the phase under way.
@@ -74,7 +79,11 @@ public final class GuestLoop: @unchecked Sendable {
     private(set) var madeFrameLine: FrameLine?
     let phaseWork = TaskQueue<ReadyWork>()
     var isInPhase = false
-    private(set) lazy var runExecutor = RunExecutor(loop: self)
+    private(set) lazy var runExecutor = {
+        let executor = RunExecutor(loop: self)
+        callbacks.entrance = executor
+        return executor
+    }()
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public internal(set) var mainActorPath: MainActorPath?
     /// Whether ticks run what `DispatchQueue.main` has.
@@ -84,8 +93,8 @@ public final class GuestLoop: @unchecked Sendable {
     package var drive: (() -> Bool)?
     /// Whether the main executor runs this loop's host at the moment.
     package internal(set) var isDriven = false
-    /// Told, on the UI thread, when the loop closes: what else lives on it.
-    package var onClose: [() -> Void] = []
+    /// What else lives on the loop and ends with it, on the UI thread.
+    package var closingActions = ClosingActions()
 
     // The tick under way; see `Tick.swift`.
     @exclusivity(unchecked) var isTicking = false
@@ -165,23 +174,20 @@ public final class GuestLoop: @unchecked Sendable {
             registrations = RegistrationTable(poller: backstage.poller, thread: thread)
             backend = try BackendThread(backstage: backstage)
         } catch {
-            OpenLoops.leave(thread)
+            OpenLoops.leave(thread, callbacks.number)
             throw error
         }
         callbacks.open(self)
+        tandem_workers_take_mask_of_this_thread()
         registrations.onStale = { [unowned self] in descriptorWasClosed($0, $1) }
     }
 
     deinit {
         guard state != .closed else { return }
+        // The parent's loop: only let go of.
+        if thread.isForkedChild { return finishClosing() }
         configuration.logger.warning("the loop made at \(site) was let go without close(); it is closed now")
-        if thread.isCurrent, !thread.isForkedChild {
-            performClose()
-        } else {
-            // Callbacks and `onDone` belong to the other thread and cannot be called here.
-            for run in runs.values { run.cancel() }
-            finishClosing()
-        }
+        if thread.isCurrent { performClose() } else { closeFromElsewhere() }
     }
 
     /// The time that deadlines are measured by: the machine's continuous clock, or the configured source's.
@@ -231,9 +237,9 @@ public final class GuestLoop: @unchecked Sendable {
         isClosed.store(true, ordering: .releasing)
         inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
-        if mainActorPath != nil { ProgramExecutors.leave() }
+        if mainActorPath != nil { ProgramExecutors.leave(self) }
         backstage.release()
         callbacks.close()
-        OpenLoops.leave(thread)
+        OpenLoops.leave(thread, callbacks.number)
     }
 }

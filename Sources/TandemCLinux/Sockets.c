@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "Sockets.h"
-#include "Interrupts.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 int tandem_socket(int family, int type, int protocol) {
@@ -137,52 +132,4 @@ int tandem_batch_receive(int descriptor, tandem_batch *batch) {
 
 int tandem_batch_send(int descriptor, tandem_batch *batch, int from, int count) {
     return sendmmsg(descriptor, batch->headers + from, (unsigned)count, MSG_NOSIGNAL);
-}
-
-int tandem_signalfd(const sigset_t *signals) { return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK); }
-
-int tandem_signalfd_read(int descriptor) {
-    struct signalfd_siginfo information;
-    if (read(descriptor, &information, sizeof information) != sizeof information) {
-        return -1;
-    }
-    return (int)information.ssi_signo;
-}
-
-// Written and read on the thread that installs; the handler does not look at it.
-static struct sigaction action_before_forwarding[NSIG];
-// How many threads the handler has made block the signal.
-static atomic_int forwarded[NSIG];
-
-// A signal for the process goes to any thread that does not block it, and a signalfd sees only what all of them block. This
-// handler makes a thread that was hit block the signal from its return on, and sends it again.
-static void forward(int number, siginfo_t *information, void *context) {
-    int saved = errno;
-    atomic_fetch_add(&forwarded[number], 1);
-    sigaddset(&((ucontext_t *)context)->uc_sigmask, number);
-    // The kernel lets a process send itself any information, so that the sender's is kept.
-    if (syscall(SYS_rt_sigqueueinfo, getpid(), number, information) != 0) {
-        kill(getpid(), number);
-    }
-    errno = saved;
-}
-
-int tandem_forward_install(int number) {
-    struct sigaction ours;
-    memset(&ours, 0, sizeof ours);
-    ours.sa_sigaction = forward;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigfillset(&ours.sa_mask);
-    atomic_store(&forwarded[number], 0);
-    return sigaction(number, &ours, &action_before_forwarding[number]);
-}
-
-bool tandem_forward_restore(int number) {
-    struct sigaction current;
-    if (sigaction(number, NULL, &current) == 0 && (current.sa_flags & SA_SIGINFO) && current.sa_sigaction == forward) {
-        // The handler that stood there may have been taken back meanwhile, and what it stood in for is due.
-        tandem_interrupt_skip(number, &action_before_forwarding[number]);
-        sigaction(number, &action_before_forwarding[number], NULL);
-    }
-    return atomic_load(&forwarded[number]) > 0;
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "TandemCLinux.h"
-#include "Interrupts.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -118,100 +116,6 @@ int tandem_unsent_bytes(int descriptor) {
         return bytes;
     }
     return tandem_unread_bytes(descriptor);
-}
-
-// Signal handlers are the process's, so their state is too. Written under `tandem_interrupt_install` on one thread,
-// read by the handler on any.
-static struct sigaction former_action[NSIG];
-static atomic_bool installed[NSIG];
-static atomic_int interrupt_eventfd = -1;
-static atomic_int unanswered;
-static atomic_int last_signal;
-static atomic_bool former_called;
-
-static void interrupt_handler(int number, siginfo_t *information, void *context);
-
-static int install_ours(int number) {
-    struct sigaction ours;
-    memset(&ours, 0, sizeof ours);
-    ours.sa_sigaction = interrupt_handler;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigemptyset(&ours.sa_mask);
-    return sigaction(number, &ours, NULL);
-}
-
-static void interrupt_handler(int number, siginfo_t *information, void *context) {
-    int saved = errno;
-    if (atomic_fetch_add(&unanswered, 1) > 0) {
-        // The first one got no answer: the user means it.
-        signal(number, SIG_DFL);
-        sigset_t mask;
-        sigemptyset(&mask);
-        sigaddset(&mask, number);
-        raise(number);
-        pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
-        errno = saved;
-        return;
-    }
-    struct sigaction *former = &former_action[number];
-    if (former->sa_flags & SA_SIGINFO) {
-        former->sa_sigaction(number, information, context);
-        atomic_store(&former_called, true);
-    } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
-        former->sa_handler(number);
-        atomic_store(&former_called, true);
-        // SDL's handler installs itself anew each time.
-        struct sigaction current;
-        if (sigaction(number, NULL, &current) == 0 && !(current.sa_flags & SA_SIGINFO) &&
-            current.sa_handler == former->sa_handler) {
-            install_ours(number);
-        }
-    }
-    atomic_store(&last_signal, number);
-    uint64_t one = 1;
-    ssize_t ignored = write(atomic_load(&interrupt_eventfd), &one, sizeof one);
-    (void)ignored;  // An eventfd that is full is readable already, which is all that is wanted.
-    errno = saved;
-}
-
-bool tandem_interrupt_install(int number, int eventfd) {
-    struct sigaction current;
-    if (sigaction(number, NULL, &current) != 0) {
-        return false;
-    }
-    if (!(current.sa_flags & SA_SIGINFO) && current.sa_handler == SIG_IGN) {
-        return false;
-    }
-    if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == interrupt_handler) {
-        atomic_store(&interrupt_eventfd, eventfd);
-        return true;
-    }
-    former_action[number] = current;
-    atomic_store(&interrupt_eventfd, eventfd);
-    atomic_store(&unanswered, 0);
-    atomic_store(&installed[number], true);
-    return install_ours(number) == 0;
-}
-
-void tandem_interrupt_restore(int number) {
-    struct sigaction current;
-    if (!atomic_exchange(&installed[number], false) || sigaction(number, NULL, &current) != 0) {
-        return;
-    }
-    if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == interrupt_handler) {
-        sigaction(number, &former_action[number], NULL);
-    }
-}
-
-void tandem_interrupt_skip(int number, struct sigaction *action) {
-    if ((action->sa_flags & SA_SIGINFO) && action->sa_sigaction == interrupt_handler && !atomic_load(&installed[number])) {
-        *action = former_action[number];
-    }
-}
-
-int tandem_interrupt_take(bool *was_handled) {
-    *was_handled = atomic_exchange(&former_called, false);
-    return atomic_exchange(&last_signal, 0);
 }
 
 // Defined in Swift where the toolchain has custom executors.

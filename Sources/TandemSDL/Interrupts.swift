@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interrupts: Ctrl-C and SIGTERM reach a sleeping game.
+// Interrupts: Ctrl-C, SIGTERM and SIGHUP (the terminal has gone) reach a sleeping game.
 // Idea:   the handler writes an eventfd in the loop's epoll set and calls the handler that stood there before. SDL's own sets a
 //         flag that the next pump turns into SDL_QUIT; where there was none, the event is pushed here.
 // Owner:  the main thread, but for the handler in `TandemCLinux`.
@@ -7,44 +7,42 @@
 import Glibc
 import SystemPackage
 import Tandem
-import TandemCLinux
 import TandemCSDL
 
 @MainActor
 final class Interrupts {
-    private static let signals = [SIGINT, SIGTERM]
-    private let descriptor: FileDescriptor
+    private let receiver: SignalReceiver
     private var watch: IOHandle?
 
     init(_ loop: GuestLoop) throws(GuestError) {
-        let raw = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard raw >= 0 else {
-            throw GuestError(.startFailed, errno: Errno(rawValue: errno), "eventfd gave no descriptor for interrupts")
-        }
-        descriptor = FileDescriptor(rawValue: raw)
+        receiver = try SignalReceiver()
         do throws(GuestError) {
-            watch = try loop.serve(descriptor) { [descriptor] in Self.answer(descriptor) }
+            watch = try loop.serve(FileDescriptor(rawValue: receiver.descriptor)) { [receiver] in Self.answer(receiver)
+            }
         } catch {
-            Glibc.close(raw)
+            Glibc.close(receiver.descriptor)
             throw error
         }
-        for signal in Self.signals { _ = tandem_interrupt_install(signal, raw) }
+        for signal in [SIGINT, SIGTERM, SIGHUP] { _ = receiver.receive(signal, takes: false) }
+        loop.closingActions.add { [self] in MainActor.assumeIsolated { end() } }
     }
 
     /// Puts the former handlers back and closes the descriptor.
-    func end() {
+    private func end() {
         guard let watch else { return }
-        for signal in Self.signals { tandem_interrupt_restore(signal) }
-        watch.cancel()
         self.watch = nil
-        Glibc.close(descriptor.rawValue)
+        receiver.end()
+        watch.cancel()
+        Glibc.close(receiver.descriptor)
     }
 
-    private static func answer(_ descriptor: FileDescriptor) {
-        var count: eventfd_t = 0
-        eventfd_read(descriptor.rawValue, &count)
-        var wasHandled = false
-        guard tandem_interrupt_take(&wasHandled) != 0, !wasHandled else { return }
+    private static func answer(_ receiver: SignalReceiver) {
+        var isUnhandled = false
+        while case let (number, wasHandled) = receiver.take(), number >= 0 {
+            // Where SDL's own handler was called, it has seen to it.
+            if !wasHandled { isUnhandled = true }
+        }
+        guard isUnhandled else { return }
         var event = SDL_Event()
         event.type = SDL_QUIT.rawValue
         SDL_PushEvent(&event)

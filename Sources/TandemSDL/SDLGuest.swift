@@ -28,7 +28,6 @@
     public nonisolated let loop: GuestLoop
     let host: SDLHost
     let eventType: UInt32
-    private var interrupts: Interrupts?
     /// Who waits for SDL's events.
     let events = EventLine()
     /// The frame loop that is under way.
@@ -56,8 +55,8 @@
     /// - Parameters:
     ///   - configuration: The loop's.
     ///   - mainActor: How `@MainActor` code reaches the loop.
-    ///   - handlesInterrupts: Ctrl-C (SIGINT) and SIGTERM become `SDL_QUIT` at once, also while the host sleeps; a second one ends
-    ///     the process. SDL's own handler only sets a flag that the next pump reads.
+    ///   - handlesInterrupts: Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) become `SDL_QUIT` at once, also while the host
+    ///     sleeps; a second SIGINT or SIGTERM ends the process. SDL's own handler only sets a flag that the next pump reads, and SIGHUP has none.
     /// - Throws: `GuestError`: `.hostFailed` if SDL refuses, `.wrongThread`, and what `GuestLoop.init` throws. Nothing is left behind.
     public init(
         configuration: Configuration = .init(), mainActor: MainActorPath = .executor, handlesInterrupts: Bool = true,
@@ -72,8 +71,8 @@
         loop = try GuestLoop(host: host, configuration: configuration, fileID: fileID, line: line)
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)
-            interrupts = handlesInterrupts ? try Interrupts(loop) : nil
-            loop.onClose.append { [watch] in MainActor.assumeIsolated { watch.end() } }
+            if handlesInterrupts { _ = try Interrupts(loop) }
+            loop.closingActions.add { [watch] in MainActor.assumeIsolated { watch.end() } }
             loop.drive = { [weak self] in
                 guard let self else { return false }
                 drive()
@@ -112,7 +111,7 @@
     public func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
         _ main: @escaping @MainActor () async throws -> T,
-        onDone: @escaping (Result<T, any Error>) -> Void = { _ in }
+        onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
         loop.run(fileID: fileID, line: line, { try await main() }, onDone: onDone)
     }
@@ -151,8 +150,6 @@
 
     /// Ends the loop: cancels, drains, joins. Idempotent. SDL stays as it is.
     public func close() {
-        interrupts?.end()
-        interrupts = nil
         loop.close()
     }
 }

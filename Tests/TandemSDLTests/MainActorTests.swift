@@ -62,6 +62,21 @@ extension SDL {
             }
         }
 
+        /// A task that nobody cancelled waits for an event, and the guest closes.
+        @Test func aWaitForAnEventThatTheGuestsEndEndsThrowsClosed() throws {
+            var end = ""
+            try withGuest { guest in
+                Task { @MainActor in
+                    do { _ = try await guest.nextKey() } catch {
+                        end = "\((error as? GuestError)?.code.description ?? "\(error)")"
+                    }
+                }
+                guest.tick()
+                guest.close()
+            }
+            #expect(end == "closed")
+        }
+
         @Test func adoptingTwiceAndASecondGuestAreClearErrors() throws {
             try withGuest { guest in
                 let twice = #expect(throws: GuestError.self) { try guest.loop.adoptMainActor() }

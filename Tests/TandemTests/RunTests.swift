@@ -189,6 +189,7 @@ extension Core.RunTests {
         }
         try make()
         #expect(gone == nil)
+        #expect(throws: CancellationError.self) { try outcome.value?.get() }
         #expect(outcome.value != nil)
         // The thread is free for another loop.
         try ManualHost().makeLoop().close()

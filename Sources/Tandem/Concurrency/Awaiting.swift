@@ -11,32 +11,37 @@ extension GuestLoop {
     ///
     /// Nothing of `main` runs before this returns. `onDone` is called exactly once: with the value, with what `main` threw,
     /// or, if the loop ends first, with `.abandoned`, `.closed` or `.backendFailed`.
-    /// On a closed loop that is at once, since there is no later.
+    /// On a closed loop that is at once, since there is no later. If the loop is let go on another thread, it is when this one makes its next
+    /// loop, or ends; on the main thread when its main queue runs.
+    ///
+    /// Without `onDone` the outcome can be awaited: ``GuestRun/value``. An error that neither of them is told goes to the error handler, or
+    /// to the log, with the place of this call; that the task was cancelled, to the log at debug level.
     @discardableResult
     public func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
         _ main: @escaping @Sendable () async throws -> T,
-        onDone: @escaping (Result<T, any Error>) -> Void = { _ in }
+        onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
         let run = GuestRun<T>(site: CallSite(fileID: fileID, line: line), onDone: onDone)
         if isClosed.load(ordering: .acquiring) {
-            run.abandon(GuestError.closed)
+            if !run.abandon(GuestError.closed) {
+                configuration.logger.warning(
+                    "GuestLoop.run at \(run.site) came after the loop had closed; it starts nothing")
+            }
             return run
         }
         thread.check("GuestLoop.run")
         if let failure {
-            run.abandon(failure)
+            if !run.abandon(failure) { report(failure, .task, run.site) }
             return run
         }
         backstage.trace?(.runStarted)
         runs[ObjectIdentifier(run)] = run
-        run.start(on: runExecutor, loop: self, main)
+        run.start(on: runExecutor, main)
         return run
     }
 
-    func forget(_ run: some AnyGuestRun) {
-        runs[ObjectIdentifier(run)] = nil
-    }
+    func forget(_ run: some AnyGuestRun) { runs[ObjectIdentifier(run)] = nil }
 
     /// Suspends for `duration`; a timer on the loop. Zero and negative durations let one pass go by.
     ///
@@ -83,7 +88,7 @@ extension GuestLoop {
 
     /// UI thread: waits are refused by a loop that closes or has failed.
     func admitWait() throws {
-        if state != .open { throw CancellationError() }
+        if state != .open { throw GuestError.closed }
         if let failure { throw failure }
     }
 }

@@ -11,6 +11,9 @@ import Logging
 enum LateJobs {
     private static let queue = DispatchQueue(label: "tandem-late-jobs")
 
+    /// What is not to run beside a late job.
+    static func run(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
     static func run(_ job: UnownedJob, logger: Logger, _ body: @escaping @Sendable (UnownedJob) -> Void) {
         logger.warning(
             "a task went on after its loop had closed; it runs off the UI thread now. Await or cancel it before close()."

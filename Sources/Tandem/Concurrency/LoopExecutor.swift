@@ -5,6 +5,7 @@
 // Owner:  `enqueue` runs on any thread.
 
 import Dispatch
+import Logging
 
 extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Takes a job of an actor that lives on the loop. Called by Swift's runtime, on any thread.
@@ -148,6 +149,7 @@ final class RunExecutor: TaskExecutor {
     private let inbox: Inbox
     private let backstage: Backstage
     private let configuration: Configuration
+    private let runList: RunList
 
     init(loop: GuestLoop) {
         self.loop = loop
@@ -155,7 +157,31 @@ final class RunExecutor: TaskExecutor {
         inbox = loop.inbox
         backstage = loop.backstage
         configuration = loop.configuration
+        runList = loop.runList
     }
+
+    // MARK: What the end of a run needs, also while its loop goes
+
+    var isOnUIThread: Bool { thread.isCurrent }
+    var logger: Logger { configuration.logger }
+
+    /// UI thread.
+    func forget(_ run: some AnyGuestRun) { runList.runs[ObjectIdentifier(run)] = nil }
+
+    func trace(_ step: TraceStep) { backstage.trace?(step) }
+
+    /// UI thread: nobody was told of the error.
+    func report(_ error: any Error, _ site: CallSite) {
+        loop?.counters.callbackErrors += 1
+        configuration.tell(error, .task, site)
+    }
+
+    /// UI thread: resumes a task that waited in `isolation`.
+    func resuming(_ isolation: (any Actor)?, _ body: () -> Void) {
+        if let loop { loop.resuming(isolation, body) } else { body() }
+    }
+
+    // MARK: Jobs
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -173,6 +199,12 @@ final class RunExecutor: TaskExecutor {
     func takeMainActorJob(_ job: UnownedJob) -> Bool {
         !backstage.keepsOthersOut.load(ordering: .relaxed)
             && backstage.deliver(.job(job, .mainActor(nil)), to: inbox)
+    }
+
+    /// Any thread: takes a job that only resumes a continuation to the end of the line, if it comes from a tick of this loop.
+    func takeResumption(_ job: UnownedJob) -> Bool {
+        guard thread.isCurrent, let loop, loop.isTicking else { return false }
+        return loop.accept(.job(job, .pool))
     }
 
     func runLate(_ job: UnownedJob) {

@@ -2,24 +2,31 @@
 // OffloadPool: threads for calls that block.
 // Idea:   a task executor with few threads of its own: they come when there is work, sleep for a while without any, then go. Swift's
 //         own pool has as many threads as the machine has cores, and a blocked one would be missed there.
-// Owner:  any thread. Workers block every signal, so that none of them takes the game's.
+//         A child of `fork` has a pool of its own: its parent's threads are not there.
+// Owner:  any thread. Workers have the signal mask of the thread that made the last loop, for the processes that bodies start: one that
+//         blocks everything would be inherited through `exec`, and nothing could end them politely.
 
 import DequeModule
 import Glibc
+import Synchronization
 import SystemPackage
 import TandemCLinux
 
 final class OffloadPool: TaskExecutor {
     /// The process's pool: blocking calls of several loops share it.
-    static let shared = OffloadPool(limit: 8)
+    static var shared: OffloadPool { sharedPools.pool }
     /// For names: a lookup of a server that does not answer takes ten seconds and more, and cannot be called off. It keeps nobody's work
     /// waiting, and other lookups only when there are so many. Such a thread sleeps; it costs little.
-    static let names = OffloadPool(limit: 32)
+    static var names: OffloadPool { namePools.pool }
+
+    private static let sharedPools = PoolOfEachProcess(limit: 8)
+    private static let namePools = PoolOfEachProcess(limit: 32)
 
     /// Starts a thread that runs `work` of the pool given as its argument: 0, or an error's number.
     typealias StartThread = @Sendable (UnsafeMutableRawPointer) -> Int32
 
-    private let limit: Int
+    fileprivate let forkDepth = tandem_fork_depth()
+    fileprivate let limit: Int
     private let lingering: Duration
     private let startThread: StartThread
     private let lock = Lock()
@@ -83,6 +90,7 @@ final class OffloadPool: TaskExecutor {
     }
 
     private func work() {
+        tandem_worker_sets_mask()
         while true {
             lock.lock()
             idle += 1
@@ -109,4 +117,33 @@ final class OffloadPool: TaskExecutor {
     }
 
     func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+}
+
+/// A pool for the process, and another one for each child of `fork`, which cannot trust a lock that a thread of its parent's may have held.
+private final class PoolOfEachProcess: Sendable {
+    private let first: OffloadPool
+    /// The address of a child's pool, which is never released; 0 in a process that is none.
+    private let latest = Atomic<UInt>(0)
+
+    init(limit: Int) { first = OffloadPool(limit: limit) }
+
+    var pool: OffloadPool { first.forkDepth == tandem_fork_depth() ? first : poolOfChild() }
+
+    private func poolOfChild() -> OffloadPool {
+        while true {
+            let old = latest.load(ordering: .acquiring)
+            if let address = UnsafeRawPointer(bitPattern: old) {
+                // Safe: never released.
+                let pool = Unmanaged<OffloadPool>.fromOpaque(address).takeUnretainedValue()
+                if pool.forkDepth == tandem_fork_depth() { return pool }
+            }
+            let new = Unmanaged.passRetained(OffloadPool(limit: first.limit))
+            if latest.compareExchange(
+                expected: old, desired: UInt(bitPattern: new.toOpaque()), ordering: .acquiringAndReleasing
+            ).exchanged {
+                return new.takeUnretainedValue()
+            }
+            new.release()
+        }
+    }
 }

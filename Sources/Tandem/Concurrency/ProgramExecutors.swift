@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // ProgramExecutors: the two executors that a Swift program has one each of, replaced by ours.
 // Idea:   the main executor hands the main actor's jobs to the loop that adopted it, and to libdispatch's main queue while there is
-//         none, where they would have gone without us. The default executor is the platform's pool, but for two kinds of job that
-//         are enqueued on the adopting thread: a task that the loop resumes goes on there, instead of by way of a pool thread; and
-//         a loop that simulates keeps everything that its ticks start.
+//         none, where they would have gone without us. The default executor is the platform's pool, but for three kinds of job that
+//         are enqueued in a tick: a task that the loop resumes goes on there, instead of by way of a pool thread; so does a job that only
+//         resumes a continuation, which is what `Task.yield` makes; and a loop that simulates keeps everything that its ticks start.
+// Facts:  a job's kind is all that tells it from others. Any other job of a task, started, woken by what it awaited, or on its way from an
+//         actor into a function of no actor's, looks alike here, and belongs to the pool: it may be there to run beside this thread. A main-actor
+//         task that yields comes by here twice: on its way into `Task.yield`, which nothing tells from any other, and then from the pool.
 // Owner:  adoption is the main actor's; `enqueue` runs on any thread.
 // Breaks: a job that goes to neither the loop nor the platform leaves its task waiting for ever.
 //
@@ -38,28 +41,47 @@ import TandemCLinux
             return true
         }
 
-        /// The loop closes.
-        static func leave() { Adopter.shared.attach(nil) }
+        /// The loop closes, on its thread; or has been let go, on any.
+        static func leave(_ loop: GuestLoop) {
+            Adopter.shared.detach(loop.callbacks.number, isHere: loop.thread.isCurrent)
+        }
     }
 
     /// The loop that has adopted the main actor, as both executors see it.
     private final class Adopter: Sendable {
         static let shared = Adopter()
         private let lock = BriefLock()
-        // Safe: written with `lock` held; read on the adopting thread.
+        // Safe: written with `lock` held on the adopting thread, and read there only.
         private nonisolated(unsafe) weak var loop: GuestLoop?
+        // Safe: touched with `lock` held. The loop's, as it is no more to be had when that is going.
+        private nonisolated(unsafe) var number: UInt32 = 0
         // Safe: touched with `lock` held.
         private nonisolated(unsafe) var open: RunExecutor?
         /// Which thread may read `loop`; 0 for none.
         private let thread = Atomic<UInt>(0)
 
-        func attach(_ loop: GuestLoop?) {
-            let new = loop?.runExecutor
+        func attach(_ loop: GuestLoop) {
+            let new = loop.runExecutor
             lock.lock()
             self.loop = loop
+            number = loop.callbacks.number
             let old = open
             open = new
-            thread.store(loop?.thread.ownKey ?? 0, ordering: .releasing)
+            thread.store(loop.thread.ownKey, ordering: .releasing)
+            lock.unlock()
+            withExtendedLifetime(old) {}
+        }
+
+        /// The loop of that number goes; another one may have come since. From another thread the reference is not touched: it is empty
+        /// already, and the adopting thread may be reading it.
+        func detach(_ number: UInt32, isHere: Bool) {
+            lock.lock()
+            guard self.number == number else { return lock.unlock() }
+            if isHere { loop = nil }
+            self.number = 0
+            let old = open
+            open = nil
+            thread.store(0, ordering: .releasing)
             lock.unlock()
             withExtendedLifetime(old) {}
         }
@@ -123,6 +145,14 @@ import TandemCLinux
         _ = ProgramExecutors.install()
     }
 
+    extension UnownedJob {
+        /// Does it resume a continuation, and nothing else? The runtime's kinds of job that are no task's are numbered from one on, and have
+        /// no names here; a test yields and looks where it goes on.
+        fileprivate var onlyResumes: Bool {
+            ExecutorJob(self).kind.rawValue == ExecutorJob.Kind.firstReserved.rawValue + 3
+        }
+    }
+
     /// The program's default executor: the platform's pool, but for what belongs to the loop's thread.
     private final class LoopPoolExecutor: TaskExecutor, SchedulingExecutor {
         static let shared = LoopPoolExecutor()
@@ -130,6 +160,7 @@ import TandemCLinux
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
+            if job.onlyResumes, let entrance = CallbackTable.entranceHere, entrance.takeResumption(job) { return }
             if let loop = Adopter.shared.loopHere, let identity = loop.identityOfPoolJob,
                 loop.accept(.job(job, identity))
             {
@@ -175,7 +206,7 @@ import TandemCLinux
     /// Without custom executors libdispatch's main queue carries the main actor's jobs as well.
     enum ProgramExecutors {
         static func install(for loop: GuestLoop) -> Bool { false }
-        static func leave() {}
+        static func leave(_ loop: GuestLoop) {}
     }
 
 #endif

@@ -106,7 +106,6 @@ package final class Waiter: @unchecked Sendable {
 extension GuestLoop {
     /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
     private func wait(isolation: isolated (any Actor)?, arm: (Waiter) throws -> () -> Void) async throws {
-        try Task.checkCancellation()
         let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(
             operation: {
@@ -124,6 +123,7 @@ extension GuestLoop {
         for reason: String, site: CallSite, isolation: isolated (any Actor)? = #isolation,
         arm: (Waiter) throws -> () -> Void
     ) async throws {
+        try Task.checkCancellation()
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
         thread.check("a wait for a host's event")
         try admitWait()
@@ -139,12 +139,13 @@ extension GuestLoop {
     func waitFromAnywhere(
         isolation: isolated (any Actor)?, arm: @escaping @Sendable (Waiter) throws -> () -> Void
     ) async throws {
+        // Before all else: a cancelled task's wait throws that, whatever has become of the loop.
+        try Task.checkCancellation()
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
         if thread.isCurrent {
             try admitWait()
             return try await wait(isolation: isolation, arm: arm)
         }
-        try Task.checkCancellation()
         backstage.waitsHandedOver.add(1, ordering: .relaxed)
         let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(

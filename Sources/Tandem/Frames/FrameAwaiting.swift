@@ -54,10 +54,10 @@ extension GuestLoop {
     fileprivate func frame(
         _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isolation: isolated (any Actor)?
     ) async throws -> Frame {
+        try Task.checkCancellation()
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
         thread.check("GuestLoop.nextFrame")
         try admitWait()
-        try Task.checkCancellation()
         let waiter = frameLine.waiter()
         waiter.prepare(phase, condition, site, isolation)
         let wait = waiter.number

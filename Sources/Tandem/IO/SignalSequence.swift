@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SignalSequence: the process's signals, as a sequence on the UI thread.
-// Idea:   a signalfd in the epoll set, so that no code of ours or yours runs in a signal's context.
-// Facts:  a signalfd sees a signal only if every thread blocks it. The UI thread is made to, and ours, SDL's and libdispatch's threads do
-//         anyway; a thread that does not is hit once, when a handler makes it block the signal and sends it on.
-// Owner:  the UI thread, but for the iteration.
-// Breaks: a blocked signal that nobody reads would make Ctrl-C dead; the end of the sequence therefore puts everything back.
+// Idea:   a handler notes the signal and writes an eventfd in the epoll set, so that no code of yours runs in a signal's context.
+// Facts:  `exec` puts handlers back, and keeps the mask: a signal that was blocked here, for a signalfd, could never end a child. Nothing is
+//         blocked, therefore; where the UI thread blocks one of the signals itself, it lets it through for as long as the sequence stands.
+// Owner:  the UI thread, but for the iteration and the end.
 
 import Glibc
-import SystemPackage
+import Synchronization
 import TandemCLinux
 
 /// A signal of the operating system's.
@@ -46,7 +45,8 @@ extension GuestLoop {
     /// ```
     ///
     /// While it stands, a signal does nothing else: Ctrl-C is no `SDL_QUIT` then, and a second one does not end the process. The same signal that
-    /// arrives several times before it is taken counts once. Processes that are spawned meanwhile inherit the block, unless they are given a mask.
+    /// arrives several times before it is taken counts once. What has arrived and was not taken when the sequence ends is dropped; it does not
+    /// end the process afterwards. Processes that are spawned meanwhile know nothing of it: their signals do what they always do.
     ///
     /// - Throws: `.alreadyRegistered` if another sequence has one of the signals, `.startFailed` without descriptors. Traps on signals that no
     ///   program can wait for (SIGKILL, SIGSTOP, faults).
@@ -78,40 +78,36 @@ public struct SignalSequence: AsyncSequence, Sendable {
 }
 
 final class SignalSource: Sendable {
-    /// A signalfd; the owner does not mind that it is no socket.
+    /// An eventfd; the owner does not mind that it is no socket.
     private let descriptor: Socket
-    private let held: HeldSignals
+    private let claim: SignalClaim
+    private let entry: ClosingActions.Entry
     private let site: CallSite
 
     init(_ signals: [Signal], _ site: CallSite, on loop: GuestLoop) throws(GuestError) {
-        held = try HeldSignals(signals, site)
+        let claim = try SignalClaim(signals, site, loop.thread)
+        self.claim = claim
         self.site = site
-        var set = sigset_t()
-        sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal.rawValue) }
-        let fd = tandem_signalfd(&set)
-        guard fd >= 0 else {
-            held.letGo()
-            throw GuestError(
-                .startFailed, errno: Errno(rawValue: errno),
-                "signalfd gave no descriptor; close some, or raise the limit (ulimit -n)")
-        }
-        descriptor = Socket(taking: fd, on: loop)
-        // The loop's end is the sequence's, and comes while the thread is still there.
-        loop.onClose.append { [held] in held.letGo() }
+        descriptor = Socket(taking: claim.descriptor, on: loop)
+        entry = loop.closingActions.add { claim.end() }
     }
 
     deinit {
-        let (loop, held) = (descriptor.loop, held)
-        // The mask is the UI thread's. After the loop's close there is nothing left to do.
-        if loop.thread.isCurrent { held.letGo() } else { loop.postInternally { held.letGo() } }
+        // Before the descriptor goes, with the socket.
+        claim.end()
+        let (loop, entry) = (descriptor.loop, entry)
+        if loop.thread.isCurrent {
+            loop.closingActions.remove(entry)
+        } else {
+            loop.postInternally { loop.closingActions.remove(entry) }
+        }
     }
 
     func next() async throws -> Signal {
         try await descriptor.begin(.readable)
         defer { descriptor.end(.readable) }
         while true {
-            if let number = try descriptor.attempt("read a signal", { tandem_signalfd_read($0) }) {
+            if let number = try descriptor.attempt("read a signal", { [claim] _ in claim.take() }) {
                 return Signal(rawValue: Int32(number))
             }
             try await descriptor.wait(.readable, site)
@@ -119,19 +115,20 @@ final class SignalSource: Sendable {
     }
 }
 
-/// Signals that are held back from everybody but a signalfd, and what was before.
-private final class HeldSignals: @unchecked Sendable {
-    // Safe: made and let go on the UI thread.
+/// Signals that one sequence has, and nobody else meanwhile.
+private final class SignalClaim: Sendable {
     private let signals: [Signal]
-    /// Those that the thread did not block before.
-    private var unblocked = sigset_t()
-    private var isHeld = true
+    private let thread: UIThread
+    private let receiver: SignalReceiver
+    // Safe: written in `init`, read on the UI thread. Those that the thread blocks, but for the time of the claim.
+    private nonisolated(unsafe) var blocked = sigset_t()
+    private let hasEnded = Atomic<Bool>(false)
 
     private static let lock = Lock()
     // Safe: touched with `lock` held. Handlers are the process's.
     private nonisolated(unsafe) static var holders: [Signal: CallSite] = [:]
 
-    init(_ signals: [Signal], _ site: CallSite) throws(GuestError) {
+    init(_ signals: [Signal], _ site: CallSite, _ thread: UIThread) throws(GuestError) {
         for signal in signals {
             precondition(
                 (1...64).contains(signal.rawValue)
@@ -139,17 +136,35 @@ private final class HeldSignals: @unchecked Sendable {
                 "\(signal) (\(signal.rawValue)) is no signal that a program can wait for")
         }
         self.signals = signals
-        try Self.claim(signals, site)
+        self.thread = thread
+        receiver = try SignalReceiver()
+        do throws(GuestError) {
+            try Self.claim(signals, site)
+        } catch {
+            close(receiver.descriptor)
+            throw error
+        }
+        for signal in signals {
+            let isReceived = receiver.receive(signal.rawValue, takes: true)
+            precondition(isReceived, "the system lets no program handle \(signal) (\(signal.rawValue))")
+        }
+        letThrough()
+    }
+
+    /// Can be read once one has arrived.
+    var descriptor: Int32 { receiver.descriptor }
+
+    /// The number of one that has arrived; -1 with EAGAIN without.
+    func take() -> Int32 { receiver.take().number }
+
+    /// One that every thread blocks would reach no handler.
+    private func letThrough() {
         var (ours, before) = (sigset_t(), sigset_t())
         sigemptyset(&ours)
-        sigemptyset(&unblocked)
+        sigemptyset(&blocked)
         for signal in signals { sigaddset(&ours, signal.rawValue) }
-        // Blocked before the handlers come, which would block it as well and hide what was before.
-        pthread_sigmask(SIG_BLOCK, &ours, &before)
-        for signal in signals {
-            if sigismember(&before, signal.rawValue) == 0 { sigaddset(&unblocked, signal.rawValue) }
-            tandem_forward_install(signal.rawValue)
-        }
+        pthread_sigmask(SIG_UNBLOCK, &ours, &before)
+        for signal in signals where sigismember(&before, signal.rawValue) == 1 { sigaddset(&blocked, signal.rawValue) }
     }
 
     private static func claim(_ signals: [Signal], _ site: CallSite) throws(GuestError) {
@@ -165,13 +180,11 @@ private final class HeldSignals: @unchecked Sendable {
         for signal in signals { holders[signal] = site }
     }
 
-    /// UI thread: handlers, then the mask; what has arrived unread goes to the handlers. Where another thread that took the signal was made to
-    /// block it, this one takes it from now on.
-    func letGo() {
-        guard isHeld else { return }
-        isHeld = false
-        for signal in signals where tandem_forward_restore(signal.rawValue) { sigaddset(&unblocked, signal.rawValue) }
-        pthread_sigmask(SIG_UNBLOCK, &unblocked, nil)
+    /// Any thread. The mask is the UI thread's own: where the end comes from elsewhere, it stays as it is.
+    func end() {
+        guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        if thread.isCurrent { pthread_sigmask(SIG_BLOCK, &blocked, nil) }
+        receiver.end()
         Self.lock.lock()
         for signal in signals { Self.holders[signal] = nil }
         Self.lock.unlock()

@@ -13,7 +13,7 @@ public struct Statistics: Sendable {
     public internal(set) var callbacks = 0
     /// Swift jobs run: pieces of `async` code between two suspensions.
     public internal(set) var jobs = 0
-    /// Errors that callbacks threw.
+    /// Errors that callbacks threw, and tasks whose outcome nobody else was told.
     public internal(set) var callbackErrors = 0
     /// Timers and sleeps that were started.
     public internal(set) var timersArmed = 0

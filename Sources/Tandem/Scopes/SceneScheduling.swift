@@ -18,10 +18,17 @@ extension Scene {
         @_inheritActorContext _ operation: @escaping @Sendable () async throws -> Void
     ) -> GuestRun<Void> {
         run(fileID: fileID, line: line, operation) { [self] result in
-            guard case .failure(let error) = result, !(error is CancellationError), !fail(error) else { return }
+            guard case .failure(let error) = result else { return }
+            let site = CallSite(fileID: fileID, line: line)
+            if error is CancellationError {
+                // At the scene's end that is what was asked for.
+                if !isEnding { loop.configuration.logger.debug("the task started at \(site) was cancelled") }
+                return
+            }
+            if fail(error) { return }
             let ends: [GuestError.Code] = [.closed, .abandoned, .backendFailed, .sceneEnded]
             if let error = error as? GuestError, ends.contains(error.code) { return }
-            loop.report(error, CallSite(fileID: fileID, line: line))
+            loop.report(error, .task, site)
         }
     }
 

@@ -62,6 +62,11 @@ final class CallbackTable {
     // Safe: the loop takes itself out when it closes, before it goes.
     private var loop: Unmanaged<GuestLoop>?
 
+    /// The way into the loop for what has no reference to it. UI thread.
+    var entrance: RunExecutor?
+    /// What the loop still owed when it was let go on another thread.
+    let lateWork = LateWork()
+
     private static let lastNumber = Atomic<UInt32>(0)
 
     init(thread: UIThread) {
@@ -127,7 +132,20 @@ final class CallbackTable {
     /// Any thread, once the loop takes nothing any more: its handles are done.
     func close() {
         loop = nil
-        if thread.isCurrent { Self.keep(nil) }
+        // In a child of `fork` the parent's loop may be let go of after another one was made.
+        if thread.isCurrent, Self.isKept(self) { Self.keep(nil) }
+    }
+
+    /// The way into the calling thread's loop; `nil` without one, or before it has needed any.
+    static var entranceHere: RunExecutor? {
+        // Safe: the thread keeps the table.
+        pthread_getspecific(key).flatMap {
+            Unmanaged<CallbackTable>.fromOpaque($0)._withUnsafeGuaranteedRef { $0.entrance }
+        }
+    }
+
+    private static func isKept(_ table: CallbackTable) -> Bool {
+        pthread_getspecific(key) == UnsafeMutableRawPointer(Unmanaged.passUnretained(table).toOpaque())
     }
 
     /// The calling thread's table, until its loop closes. One that was closed from elsewhere stays until the thread ends or makes another.
@@ -135,12 +153,17 @@ final class CallbackTable {
         let former = pthread_getspecific(key)
         // Safe: what stands there is retained, and released by whatever comes next.
         pthread_setspecific(key, table.map { Unmanaged.passRetained($0).toOpaque() })
-        if let former { Unmanaged<CallbackTable>.fromOpaque(former).release() }
+        if let former { letGo(former) }
+    }
+
+    private static func letGo(_ former: UnsafeMutableRawPointer) {
+        // Safe: takes over the reference that was kept.
+        Unmanaged<CallbackTable>.fromOpaque(former).takeRetainedValue().lateWork.end()
     }
 
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
-        let result = pthread_key_create(&key) { Unmanaged<CallbackTable>.fromOpaque($0!).release() }
+        let result = pthread_key_create(&key) { CallbackTable.letGo($0!) }
         precondition(result == 0, "pthread_key_create gave \(result); the process has used up its keys")
         return key
     }()

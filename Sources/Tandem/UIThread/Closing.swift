@@ -2,7 +2,7 @@
 // Closing: the end loses nothing and leaks nothing.
 //
 //   1. The inbox takes no more posts; later ones are told so.
-//   2. Scenes end, runs are cancelled, waiting tasks resumed with `CancellationError`, timers and watches dropped.
+//   2. Scenes end, runs are cancelled, other waiting tasks resumed with `.closed`, timers and watches dropped.
 //   3. What was accepted runs, and so do the jobs of the tasks that are ending, those that come from other threads within
 //      the grace period included.
 //   4. Runs that are still not done are given up, and their `onDone` is told.
@@ -38,9 +38,9 @@ extension GuestLoop {
         inbox.closeToPosts()
         for scene in scenes.values { scene.end() }
         for run in runs.values { run.cancel() }
-        for action in onClose { action() }
-        onClose = []
-        resumeWaiters(throwing: CancellationError())
+        for action in closingActions.takeAll() { action() }
+        // Whose task was cancelled, the runs' among them, has its `CancellationError` already.
+        resumeWaiters(throwing: GuestError.closed)
         endKeptSleeps()
         dropTimers()
         let graceEnd = mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
@@ -88,27 +88,44 @@ extension GuestLoop {
 
     /// What came after the grace period, or never ended: jobs have a place to go; callbacks that go on scheduling callbacks have not.
     private func disposeOfLeftovers() {
+        // A timer that something within the loop has armed since.
+        dropTimers()
         _ = inbox.empty(into: ready)
         var dropped = 0
+        while let timer = readyTimers.popFirst() {
+            drop(timer.slot)
+            dropped += 1
+        }
         while let next = ready.popFirst() {
             switch next.work {
-            case .job(let job, .run(let executor)): executor.runLate(job)
-            case .job(let job, .actor): runActorJobLate(job)
-            case .job(let job, .task): runTaskJobLate(job)
-            case .job(let job, .mainActor): Self.runMainActorJobWithoutLoop(job)
-            case .job(let job, .pool): Self.runPoolJobWithoutLoop(job)
+            case .job(let job, let identity): runLate(job, identity)
             case .continuation(let continuation, _): continuation.resume()
             case .posted: dropped += 1
             case .callback(let slot):
-                let released = callbacks.take(slot)
-                callbacks.free(slot)
-                withExtendedLifetime(released) {}
+                drop(slot)
                 dropped += 1
             }
         }
         if dropped > 0 {
             configuration.logger.error(
                 "\(dropped) callbacks were still being scheduled when the loop's grace period ended; they are dropped")
+        }
+    }
+
+    private func drop(_ slot: UInt32) {
+        let released = callbacks.take(slot)
+        callbacks.free(slot)
+        withExtendedLifetime(released) {}
+    }
+
+    /// The fate of a job that the loop has taken and will not run.
+    func runLate(_ job: UnownedJob, _ identity: ExecutorIdentity) {
+        switch identity {
+        case .run(let executor): executor.runLate(job)
+        case .actor: runActorJobLate(job)
+        case .task: runTaskJobLate(job)
+        case .mainActor: Self.runMainActorJobWithoutLoop(job)
+        case .pool: Self.runPoolJobWithoutLoop(job)
         }
     }
 }

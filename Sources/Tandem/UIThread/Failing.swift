@@ -5,25 +5,35 @@
 import Logging
 import SystemPackage
 
+/// What threw an error that nobody else takes.
+enum ErrorSource: String {
+    case callback = "the callback scheduled at"
+    case task = "the task started at"
+}
+
+extension Configuration {
+    /// UI thread: tells the error handler, or without one the log.
+    func tell(_ error: any Error, _ source: ErrorSource, _ site: CallSite) {
+        let name = "\(source.rawValue) \(site)"
+        guard let errorHandler else { return logger.error("\(name) threw \(error)") }
+        do {
+            try errorHandler(error, site)
+        } catch let second {
+            logger.error("the error handler threw \(second) for \(error) of \(name)")
+        }
+    }
+}
+
 extension GuestLoop {
     /// Calls user code, and keeps what it throws from the loop.
     func call(_ body: () throws -> Void, _ site: CallSite) {
         backstage.trace?(.callback)
-        do { try body() } catch { report(error, site) }
+        do { try body() } catch { report(error, .callback, site) }
     }
 
-    func report(_ error: any Error, _ site: CallSite) {
+    func report(_ error: any Error, _ source: ErrorSource, _ site: CallSite) {
         counters.callbackErrors += 1
-        guard let handler = configuration.errorHandler else {
-            configuration.logger.error("the callback scheduled at \(site) threw \(error)")
-            return
-        }
-        do {
-            try handler(error, site)
-        } catch let second {
-            configuration.logger.error(
-                "the error handler threw \(second) for \(error) of the callback scheduled at \(site)")
-        }
+        configuration.tell(error, source, site)
     }
 
     /// The backend is gone: whoever waits is told, and the queues go on as long as the host ticks.
@@ -44,7 +54,7 @@ extension GuestLoop {
     func endEverything(with error: any Error) {
         let abandoned = runs.values
         runs.removeAll()
-        for run in abandoned { run.abandon(error) }
+        for run in abandoned where !run.abandon(error) { report(error, .task, run.site) }
         resumeWaiters(throwing: error)
     }
 

@@ -17,7 +17,8 @@ enum OpenLoops {
     static func enter(_ thread: UIThread, _ site: CallSite, _ number: UInt32) throws(GuestError) {
         lock.lock()
         defer { lock.unlock() }
-        if let other = entries[thread.key] {
+        // A child of `fork` has the entries of its parent, whose loops stayed there.
+        if let other = entries[thread.key], !other.thread.isForkedChild {
             throw GuestError(
                 .loopAlreadyOnThread, "this thread has an open loop, made at \(other.site); close it first, or share it"
             )
@@ -25,10 +26,10 @@ enum OpenLoops {
         entries[thread.key] = Entry(thread: thread, site: site, number: number)
     }
 
-    static func leave(_ thread: UIThread) {
+    static func leave(_ thread: UIThread, _ number: UInt32) {
         lock.lock()
         defer { lock.unlock() }
-        entries[thread.key] = nil
+        if entries[thread.key]?.number == number { entries[thread.key] = nil }
     }
 
     /// The thread of the open loop with this number. O(n) in open loops.

@@ -21,13 +21,15 @@ extension GuestLoop {
     }
 
     /// Runs `body` once `delay` has passed, never earlier. Zero and negative delays mean soon, not now. O(log n).
+    ///
+    /// On a loop that has closed, or is closing, nothing is armed: the handle is done from the start, and the log says so.
     @discardableResult
     public func callLater(
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line,
         _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("GuestLoop.callLater", site) else { return .done }
+        guard admit("GuestLoop.callLater", site), admitTimer(site) else { return .done }
         return arm(.call(consume body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
     }
 
@@ -39,7 +41,7 @@ extension GuestLoop {
         _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("GuestLoop.callAt", site) else { return .done }
+        guard admit("GuestLoop.callAt", site), admitTimer(site) else { return .done }
         return arm(.call(consume body), time.nanoseconds(at: deadline), site)
     }
 
@@ -185,5 +187,12 @@ extension GuestLoop {
         }
         thread.check(call)
         return true
+    }
+
+    /// A closing loop takes callbacks, which still run, and no timers, which would not.
+    private func admitTimer(_ site: CallSite) -> Bool {
+        if state == .open { return true }
+        configuration.logger.warning("the timer armed at \(site) came when the loop was closing; it will not fire")
+        return false
     }
 }

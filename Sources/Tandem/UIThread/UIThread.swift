@@ -10,6 +10,8 @@ struct UIThread: Sendable {
     let ownKey: UInt
     private let kernelID: Int32
     private let forkDepth: Int32
+    /// Whether it is the process's first thread.
+    let isMain: Bool
 
     /// The calling thread.
     init() {
@@ -17,6 +19,7 @@ struct UIThread: Sendable {
         ownKey = tandem_thread_key()
         kernelID = tandem_thread_id()
         forkDepth = tandem_fork_depth()
+        isMain = tandem_is_main_thread()
     }
 
     var key: UInt { UInt(thread) }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets: the socket and signalfd calls that Glibc's Swift module lacks.
+// Sockets: the socket calls that Glibc's Swift module lacks.
 // No socket header here either: what it defines would be taken for ours, and hidden from those who import Glibc alone.
 // Addresses are therefore `void *` (a sockaddr_storage), their sizes plain numbers.
 #ifndef TANDEM_CLINUX_SOCKETS_H
@@ -38,15 +38,5 @@ void tandem_batch_prepare(tandem_batch *batch, int index, size_t length, uint32_
 void tandem_batch_get(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated);
 int tandem_batch_receive(int descriptor, tandem_batch *batch);
 int tandem_batch_send(int descriptor, tandem_batch *batch, int from, int count);
-
-/// A signalfd for `signals`, which every thread has to block.
-int tandem_signalfd(const sigset_t *signals);
-/// The next signal's number; -1 with EAGAIN if there is none.
-int tandem_signalfd_read(int descriptor);
-
-/// A handler that makes each thread which gets a signal block it, and sends it on.
-int tandem_forward_install(int signal);
-/// Puts the former handler back. Returns whether a thread was made to block the signal: it stays so, and another has to take it.
-bool tandem_forward_restore(int signal);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef TANDEM_CLINUX_H
 #define TANDEM_CLINUX_H
 
+#include "Signals.h"
 #include "Sockets.h"
 
 #include <errno.h>
@@ -126,14 +127,5 @@ int tandem_unsent_bytes(int descriptor);
 /// libdispatch's main queue for foreign run loops: what announces its work, and what runs it. Main thread.
 extern int _dispatch_get_main_queue_handle_4CF(void);
 extern void _dispatch_main_queue_callback_4CF(void *message);
-
-/// Interrupt signals (SIGINT, SIGTERM): the handler adds one to `eventfd`, then calls whatever handler stood there before.
-/// The second signal takes the default action, which is the end: the first one got no answer.
-/// Returns false if the process ignores the signal, which is then left alone.
-bool tandem_interrupt_install(int signal, int eventfd);
-/// Puts the former handler back, unless somebody has replaced ours in the meantime.
-void tandem_interrupt_restore(int signal);
-/// Reports and clears what has arrived: the last signal's number, 0 if none. `wasHandled` tells whether a former handler was called too.
-int tandem_interrupt_take(bool *was_handled);
 
 #endif

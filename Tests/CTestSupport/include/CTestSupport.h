@@ -12,4 +12,15 @@ long test_allocated_bytes(void);
 /// A signal to this thread every `microseconds`, whose handler does nothing and does not restart system calls; 0 ends it.
 void test_alarm_storm(int microseconds);
 
+/// Installs a handler that calls whatever handler stands there now, as other libraries do. Once for each signal.
+void test_chain_signal(int number);
+/// How often it was called.
+int test_chain_calls(void);
+
+/// The calling thread blocks no signal from here on.
+void test_block_no_signal(void);
+
+/// Does the system's default await the signal?
+int test_signal_is_default(int number);
+
 #endif
