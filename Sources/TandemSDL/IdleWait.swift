@@ -3,16 +3,18 @@
 //
 // Facts about SDL2 that this code rests on:
 //  - SDL_WaitEvent really blocks on the x11 and wayland drivers only; elsewhere it polls every millisecond.
-//  - From 2.32.8 on, a push between SDL's look at its queue and its going to sleep wakes nobody: a wait through SDL is bounded there.
+//  - What wakes it can be lost: a flush or a filter of another thread's takes our event out again, and from 2.32.8 on an event that is added
+//    between SDL's look at its queue and its going to sleep wakes nobody. So a wait through SDL is bounded.
 //  - Joysticks and sensors are read by pumping; nothing announces them.
 //  - A wait through SDL counts in milliseconds. A deadline in between is the backend's, whose event ends the wait.
-//  - On x11 a push ends SDL's wait by way of the X server, which takes five times as long as waking a thread.
+//  - On x11 an event that is added ends SDL's wait by way of the X server, which takes five times as long as waking a thread.
 //  - A pump reads all that the X connection has, into Xlib's memory and from there into SDL's queue; as long as only the main
 //    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
-// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events (`PushWatch`) ring, and on x11 on the X connection
-// as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. SDL waits on wayland, whose
-// reading is a protocol of several steps, and on x11 as long as no window tells the connection. Where something has to be pumped,
-// the sleep ends at that pace.
+//  - A pump may call the game's event watches, which may close the guest.
+// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events (`PushedEventWatch`) ring, and on x11 on the X
+// connection as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. What nothing announces
+// is looked for (`QueueLooks`). SDL waits on wayland, whose reading is a protocol of several steps, and on x11 as long as no window tells
+// the connection. Where something has to be pumped, the sleep ends at that pace.
 //
 // Owner:  the main thread.
 
@@ -37,7 +39,8 @@ extension SDLGuest {
     /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
     ///   are never returned.
     public func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
-        while nextEvent(&event, timeout: timeout) {
+        let end = end(of: timeout)
+        while nextEvent(&event, until: end) {
             if !events.offer(event) { return true }
         }
         return false
@@ -45,7 +48,14 @@ extension SDLGuest {
 
     /// As ``waitEvent(_:timeout:)``, before anybody who waits for events was asked.
     func nextEvent(_ event: inout SDL_Event, timeout: Duration?) -> Bool {
-        let end = timeout.map { loop.hostNow.advanced(by: min($0, Self.century)) }
+        nextEvent(&event, until: end(of: timeout))
+    }
+
+    private func end(of timeout: Duration?) -> ContinuousClock.Instant? {
+        timeout.map { loop.hostNow.advanced(by: min($0, Self.century)) }
+    }
+
+    private func nextEvent(_ event: inout SDL_Event, until end: ContinuousClock.Instant?) -> Bool {
         while true {
             pump.runIfDue()
             if nextGameEvent(&event, pumping: false) { return true }
@@ -61,7 +71,7 @@ extension SDLGuest {
                     record(event)
                     return true
                 }
-            case .bell(let connection): loop.whileWaiting(on: host.bell) { sleep(left, connection) }
+            case .bell(let connection): loop.whileWaiting(on: host.bell) { sleep(until: end, connection) }
             }
             // The game's events are looked at by whoever calls next, after the work.
             if loop.hasWork { return false }
@@ -93,6 +103,7 @@ extension SDLGuest {
                 return true
             }
         }
+        if !pumping { watch.foundQueueEmpty() }
         return false
     }
 
@@ -115,30 +126,26 @@ extension SDLGuest {
 
     /// True if SDL gave an event.
     private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration) -> Bool {
-        let bound = SDLDriver.canLoseWakes ? Duration.milliseconds(250) : .seconds(3600)
-        let milliseconds = (min(left, bound) / .milliseconds(1)).rounded(.up)
-        return SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0
+        let milliseconds = (min(left, QueueLooks.longest) / .milliseconds(1)).rounded(.up)
+        guard SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0 else { return false }
+        watch.saw(event)
+        return true
     }
 
-    private func sleep(_ left: Duration, _ connection: Int32) {
+    /// Ends when the loop has work, SDL's queue has an event, or at `end`.
+    private func sleep(until end: ContinuousClock.Instant?, _ connection: Int32) {
         watch.stand()
-        let shortest = Duration.microseconds(20)
-        var (pause, expected) = (shortest, watch.coming)
-        while !loop.hasWork, SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE {
-            let pace = SDLDriver.pumpPace
-            // An event that the watch has heard of comes into the queue a moment later: look again, a little later each time. One that it has
-            // heard of since is as new as the first.
-            if pause > .seconds(1) { watch.giveUp(upTo: expected) }
-            let coming = watch.coming
-            if coming != expected { (pause, expected) = (shortest, coming) }
-            let isComing = coming != 0
-            let longest = isComing ? min(pause, .milliseconds(250)) : pace ?? left
-            let wake = loop.sleep(on: host.bell, for: min(left, longest), watching: connection)
+        while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, let left = timeToSleep(until: end) {
+            let untilLook = min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest)
+            let wake = loop.sleep(on: host.bell, for: min(left, untilLook), watching: connection)
             pump.note(wake)
-            guard !wake.isEmpty || (isComing && left > pause) else { return }
-            if isComing { pause = pause * 4 }
+            if wake.isEmpty, left > untilLook, !loop.hasWork {
+                watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
+            }
             if loop.hasWork { return }
             pump.runIfDue()
+            // The pump may have called a watch of the game's that has closed the loop.
+            guard loop.isOpen else { return }
         }
     }
 
@@ -162,13 +169,6 @@ enum SDLDriver {
         if strcmp(name, "wayland") == 0 { return .sdl }
         let connection = tandem_x11_connection()
         return connection < 0 && strcmp(name, "x11") == 0 ? .sdl : .bell(connection: connection)
-    }
-
-    /// Does this SDL have the gap between its last look and its sleep?
-    static var canLoseWakes: Bool {
-        var version = SDL_version()
-        SDL_GetVersion(&version)
-        return (version.major, version.minor, version.patch) >= (2, 32, 8)
     }
 
     /// How often SDL has to be pumped for what announces nothing: open devices as often as a game draws, for a new one to

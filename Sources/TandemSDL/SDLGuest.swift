@@ -42,7 +42,7 @@
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
     var pump = Pump()
-    let watch: PushWatch
+    let watch: PushedEventWatch
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
     var forcesSDLWait = false
     /// Set by ``FrameLoop/stop()`` and by a quit event.
@@ -67,7 +67,7 @@
         }
         eventType = try AsyncioMessage.type()
         host = try SDLHost(eventType: eventType)
-        watch = PushWatch(bell: host.bell, own: eventType)
+        watch = PushedEventWatch(bell: host.bell, own: eventType)
         loop = try GuestLoop(host: host, configuration: configuration, fileID: fileID, line: line)
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SDLHost: the part of the host that other threads call: it wakes the UI thread where that sleeps.
-// Idea:   while the UI thread sleeps in a wait of ours, a bell ends it; else the SDL event is pushed, which wakes SDL's own wait
-//         and any loop that takes SDL's events.
-// Owner:  `requestTick` runs on any thread.
+// Idea:   while the UI thread sleeps in a wait of ours, a bell ends it; else the SDL event is added to the queue, which wakes SDL's own
+//         wait and any loop that takes SDL's events.
+// Owner:  `requestTick` runs on any thread. No code of the game's runs in it, but for what SDL was given to work with: an allocator
+//         (SDL_SetMemoryFunctions) and, with SDL_HINT_EVENT_LOGGING, a log output function.
 
 import Tandem
 
@@ -17,7 +18,7 @@ final class SDLHost: GuestHost {
     }
 
     func requestTick() -> Bool {
-        guard bell.isListenedTo else { return AsyncioMessage.push(eventType) }
+        guard bell.isListenedTo else { return AsyncioMessage.add(eventType) }
         bell.ringForLoop()
         return true
     }

@@ -132,18 +132,18 @@ extension SDL {
                 var pushed = SDL_Event()
                 pushed.type = SDL_RegisteredUser.type
                 // Both halves of a push, one by one: the watches are told, and then the event is queued.
-                let (ears, late) = (guest.watch.ears, pushed)
+                let (pushedEvents, late) = (PushedEvents.shared, pushed)
                 let isHeard = DispatchSemaphore(value: 0)
                 Thread.detachNewThread {
-                    ears.hear(late)
+                    pushedEvents.hear(late)
                     isHeard.signal()
                 }
                 isHeard.wait()
-                #expect(guest.watch.coming != 0)
+                #expect(pushedEvents.newestOnItsWay != 0)
                 for _ in 0..<overtaking {
                     Thread.detachNewThread {
                         var other = late
-                        ears.hear(other)
+                        pushedEvents.hear(other)
                         SDL_PeepEvents(&other, 1, SDL_ADDEVENT, 0, 0)
                     }
                     #expect(guest.waitEvent(&event, timeout: .seconds(20)))
@@ -276,6 +276,6 @@ extension SDL {
     }
 }
 
-@MainActor private enum SDL_RegisteredUser {
+@MainActor enum SDL_RegisteredUser {
     static let type = SDL_RegisterEvents(1)
 }

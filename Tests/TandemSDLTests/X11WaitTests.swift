@@ -49,6 +49,45 @@ extension SDL {
             }
         }
 
+        /// What calls no watch is found by a look at the queue.
+        @Test func anEventThatIsAddedWithoutAPushEndsTheWait() throws {
+            try withWindow { guest, _ in
+                let user = SDL_RegisterEvents(1)
+                Thread.detachNewThread {
+                    usleep(700_000)
+                    var event = SDL_Event()
+                    event.type = user
+                    SDL_PeepEvents(&event, 1, SDL_ADDEVENT, 0, 0)
+                }
+                var isSeen = false
+                let start = ContinuousClock.now
+                #expect(guest.work(event: { if $0.type == user { isSeen = true } }, until: { isSeen }))
+                // Slept over, it would have been found at the end of the time only.
+                #expect(ContinuousClock.now < start + .seconds(15))
+            }
+        }
+
+        /// Here SDL's own wait sleeps on the X connection: adding the hint wakes it as a push would.
+        @Test func theHintEndsSDLsOwnWait() throws {
+            try withWindow { guest, _ in
+                let count = Box(0)
+                for round in 1...50 {
+                    let start = ContinuousClock.now
+                    Thread.detachNewThread { try? guest.loop.post { count.value += 1 } }
+                    var event = SDL_Event()
+                    while count.value < round, ContinuousClock.now < start + .seconds(15) {
+                        if SDL_WaitEventTimeout(&event, 20_000) != 0 { _ = guest.handle(event) }
+                        guest.tick()
+                    }
+                    #expect(count.value == round)
+                    guard ContinuousClock.now < start + .seconds(15) else {
+                        Issue.record("SDL's wait slept over the hint of round \(round)")
+                        return
+                    }
+                }
+            }
+        }
+
         /// The answer to a question reads all that the connection has: what came before it stands in Xlib's memory, where no descriptor
         /// tells of it.
         @Test func anEventThatXlibHasReadAlreadyIsNotSleptOver() throws {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// QueueLooks: when a sleeping main thread looks at SDL's queue by itself. Pure; tested alone.
+// Idea:   an event that is on its way comes within microseconds, unless its thread has lost its core: the pauses before the looks grow.
+//         An event that another thread adds without a push (SDL_PeepEvents with SDL_ADDEVENT) is announced by nothing: the thread looks
+//         four times a second, and more often after such an event, since more may follow.
+// Owner:  the main thread. What it has learned outlives the wait: only what is new starts the short pauses again.
+
+struct QueueLooks {
+    /// A sleep lasts no longer. An event that nothing announces waits so long, at most.
+    static let longest = Duration.milliseconds(250)
+    private static let firstForPushed = Duration.microseconds(20)
+    private static let firstForUnannounced = Duration.milliseconds(2)
+
+    /// The newest event that was waited for.
+    private var awaited: UInt64 = 0
+    private var pauseForPushed = longest
+    private var pauseForUnannounced = longest
+
+    /// How long to sleep before the next look. `newest`: the number of the newest event that is on its way, 0 if none is.
+    mutating func pause(newest: UInt64) -> Duration {
+        if newest > awaited {
+            awaited = newest
+            pauseForPushed = Self.firstForPushed
+        }
+        return newest == 0 ? pauseForUnannounced : min(pauseForPushed, pauseForUnannounced)
+    }
+
+    /// The pause has passed. Returns whether to give up those on their way.
+    mutating func looked(found: Bool, newest: UInt64) -> Bool {
+        guard newest == 0 else {
+            pauseForPushed = min(pauseForPushed * 4, Self.longest)
+            return !found && pauseForPushed == Self.longest
+        }
+        pauseForUnannounced = found ? Self.firstForUnannounced : min(pauseForUnannounced * 2, Self.longest)
+        return false
+    }
+}
