@@ -58,7 +58,17 @@ int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void 
     return failure;
 }
 
-void tandem_thread_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0); }
+unsigned long tandem_thread_set_timer_slack(unsigned long nanoseconds) {
+    int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (before < 0) {
+        // Older kernels' policies may refuse the question; then nothing is changed that could not be put back.
+        return nanoseconds;
+    }
+    if ((unsigned long)before != nanoseconds) {
+        prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
+    }
+    return (unsigned long)before;
+}
 
 static pthread_t main_thread;
 

@@ -17,10 +17,8 @@ package final class Bell: Sendable {
     /// The UI thread looks at the loop again and again, and need not be told of it. Set and cleared there.
     private let isMuted = Atomic<Bool>(false)
 
-    /// On the UI thread, whose sleeps are ended within a nanosecond of their time from now on, instead of 50 microseconds.
     package init() throws(GuestError) {
         descriptor = try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
-        tandem_thread_set_timer_slack(1)
     }
 
     /// Any thread: would the UI thread hear it? It sleeps, or will look at the loop before it does.

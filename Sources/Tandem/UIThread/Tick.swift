@@ -148,7 +148,9 @@ extension GuestLoop {
         guard sleepsByItself, tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
             timers.firstDeadline > mark.addingClamped(Moderation.nap), moderation.wantsNap()
         else { return false }
+        let slack = tandem_thread_set_timer_slack(1)
         usleep(UInt32(Moderation.nap / 1000))
+        if slack != 1 { tandem_thread_set_timer_slack(slack) }
         tick.hasNapped = true
         // It is no callback's time.
         readClock()

@@ -35,7 +35,8 @@ int tandem_epoll_pwait2(int epoll, struct epoll_event *events, int capacity, con
 int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void *), void *argument);
 
 /// Asks the kernel to end this thread's sleeps within a nanosecond of their time instead of the usual 50 us.
-void tandem_thread_set_timer_slack(unsigned long nanoseconds);
+/// Returns what it was before.
+unsigned long tandem_thread_set_timer_slack(unsigned long nanoseconds);
 
 /// True on the process's first thread, the one SDL and the main actor call home.
 bool tandem_is_main_thread(void);
