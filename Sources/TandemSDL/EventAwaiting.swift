@@ -9,31 +9,42 @@ public import TandemCSDL
 extension SDLGuest {
     /// Suspends until an event comes that `matches`, and returns it.
     ///
+    /// A task that waits again in the tick in which it went on misses nothing that came meanwhile: such events are kept for it, and those that
+    /// its last wait would have consumed are consumed. If it does not wait again they go on to the others and to the game, in the next frame.
+    ///
     /// - Parameters:
     ///   - priority: Who is asked first: higher ones, then those who have waited longer.
-    ///   - consuming: Whether the event ends here: neither those of lower priority nor the game see it.
+    ///   - consuming: Whether the event ends here: neither those of lower priority nor the game see it. The string of a dropped file belongs
+    ///     to the task then, which frees it by `SDL_free`; without consuming it is `nil`, as the game frees it.
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` when the loop ends.
     @discardableResult
     public func event(
         priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,
         matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
     ) async throws -> SDL_Event {
+        try Task.checkCancellation()
+        let task = withUnsafeCurrentTask { $0?.hashValue }
+        if let kept = events.takeKept(by: task, priority: priority, consuming: consuming, matching: matches) {
+            return kept
+        }
         var taken = SDL_Event()
+        var place = -1
         try await loop.wait(for: "a task that waits for an SDL event", site: CallSite(fileID: fileID, line: line)) {
             [events] waiter in
-            let number = events.add(priority: priority, consumes: consuming, isOnce: true) { event in
+            place = events.addSingle(task: task, priority: priority, consumes: consuming, matching: matches) { event in
                 guard waiter.isWaiting else { return nil }
                 guard matches(event) else { return false }
-                taken = event
+                taken = consuming ? event : event.withoutString
                 waiter.resume()
                 return true
             }
-            return { events.remove(number) }
+            return { [place] in events.remove(place) }
         }
+        events.goesOn(place)
         return taken
     }
 
-    /// Suspends until a key is pressed, not repeated: `key`, or any.
+    /// Suspends until a key is pressed, not repeated: `key`, or any. For one key after the other, see ``keys(_:priority:consuming:capacity:fileID:line:)``.
     ///
     /// - Parameters:
     ///   - key: For example `SDLK_SPACE`; `nil`: whichever comes.
@@ -45,9 +56,31 @@ extension SDLGuest {
         line: UInt = #line
     ) async throws -> SDL_Keysym {
         try await event(priority: priority, consuming: consuming, fileID: fileID, line: line) { event in
-            event.type == SDL_KEYDOWN.rawValue && event.key.repeat == 0
-                && (key == nil || event.key.keysym.sym == Int32(bitPattern: UInt32(key!.rawValue)))
+            Self.isPress(event, of: key)
         }.key.keysym
+    }
+
+    private static func isPress(_ event: SDL_Event, of key: SDL_KeyCode?) -> Bool {
+        event.type == SDL_KEYDOWN.rawValue && event.key.repeat == 0
+            && (key == nil || event.key.keysym.sym == Int32(bitPattern: UInt32(key!.rawValue)))
+    }
+
+    /// The keys that are pressed, not repeated, from now on, as a sequence that ends with its task or with the loop: `key`, or all.
+    ///
+    /// ```swift
+    /// for await key in guest.keys() { … }
+    /// ```
+    ///
+    /// What is pressed while the consumer does something else waits for it. Parameters as for
+    /// ``events(priority:consuming:capacity:fileID:line:matching:)``.
+    public func keys(
+        _ key: SDL_KeyCode? = nil, priority: Int = 0, consuming: Bool = false, capacity: Int = 256,
+        fileID: StaticString = #fileID, line: UInt = #line
+    ) -> Keys {
+        Keys(
+            events(priority: priority, consuming: consuming, capacity: capacity, fileID: fileID, line: line) {
+                Self.isPress($0, of: key)
+            })
     }
 
     /// The events that match, from now on, as a sequence that ends with its task or with the loop.
@@ -60,7 +93,7 @@ extension SDLGuest {
         priority: Int = 0, consuming: Bool = false, capacity: Int = 256, fileID: StaticString = #fileID,
         line: UInt = #line, matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
     ) -> Events {
-        precondition(capacity > 0, "SDLGuest.events was given a capacity of \(capacity); expected 1 or more")
+        precondition(capacity > 0, "a sequence of SDL's events was given a capacity of \(capacity); expected 1 or more")
         let events = Events(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
         events.enter(self.events, priority: priority, consumes: consuming, matches)
         return events
@@ -74,6 +107,7 @@ extension SDLGuest {
     private let loop: GuestLoop
     private let capacity: Int
     private let site: CallSite
+    /// Strings that stand here are this sequence's; see `EventStrings`.
     private var buffer: Deque<SDL_Event> = []
     private var waiter: Waiter?
 
@@ -83,18 +117,22 @@ extension SDLGuest {
         self.site = site
     }
 
+    isolated deinit {
+        for event in buffer { event.freeString() }
+    }
+
     func enter(_ line: EventLine, priority: Int, consumes: Bool, _ matches: @escaping (SDL_Event) -> Bool) {
-        _ = line.add(priority: priority, consumes: consumes, isOnce: false) { [weak self] event in
+        _ = line.add(priority: priority, consumes: consumes) { [weak self] event in
             guard let self else { return nil }
             guard matches(event) else { return false }
-            take(event)
+            take(consumes ? event : event.withoutString)
             return true
         }
     }
 
     private func take(_ event: SDL_Event) {
         if buffer.count == capacity {
-            buffer.removeFirst()
+            buffer.removeFirst().freeString()
             dropped += 1
         }
         buffer.append(event)
@@ -121,4 +159,20 @@ extension SDLGuest {
 
     /// The sequence is its own iterator.
     public nonisolated func makeAsyncIterator() -> Events { self }
+}
+
+/// The keys that are pressed, for one consumer; see ``SDLGuest/keys(_:priority:consuming:capacity:fileID:line:)``.
+@MainActor public struct Keys: AsyncSequence, AsyncIteratorProtocol {
+    private let events: Events
+
+    init(_ events: Events) { self.events = events }
+
+    /// How many keys were dropped since the consumer was slower than they came.
+    public var dropped: Int { events.dropped }
+
+    /// The next key; `nil` when the task is cancelled or the loop ends.
+    public func next() async -> SDL_Keysym? { await events.next()?.key.keysym }
+
+    /// The sequence is its own iterator.
+    public nonisolated func makeAsyncIterator() -> Keys { self }
 }

@@ -95,6 +95,7 @@ extension SDLGuest {
 
     /// The next event that is not Tandem's own: SDL's, or the recorded run's.
     func nextGameEvent(_ event: inout SDL_Event, pumping: Bool = true) -> Bool {
+        tendEvents()
         if let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
         while pumping ? SDL_PollEvent(&event) != 0 : takeEvent(&event) {
             watch.saw(event)

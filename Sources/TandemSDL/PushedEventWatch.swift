@@ -84,6 +84,8 @@ final class PushedEvents: Sendable {
     /// The oldest first. Of a program that takes its events by itself nobody sees any: then the newest ones are kept.
     private nonisolated(unsafe) var pushes: [Push] = []
     private nonisolated(unsafe) var lastNumber: UInt64 = 0
+    /// Told of every event, on its pushing thread.
+    private nonisolated(unsafe) var hearer: (@Sendable (SDL_Event) -> Void)?
     private static let capacity = 64
 
     private init() { pushes.reserveCapacity(Self.capacity) }
@@ -102,6 +104,7 @@ final class PushedEvents: Sendable {
             self.bell = bell
             ownType = type
             pushes = []
+            hearer = nil
         }
     }
 
@@ -110,22 +113,27 @@ final class PushedEvents: Sendable {
         locked {
             guard self.bell === bell else { return false }
             self.bell = nil
+            hearer = nil
             return true
         }
     }
 
+    /// Has `hearer` told of every event, or nobody, until the guest that is attached is detached.
+    func hearAll(_ hearer: (@Sendable (SDL_Event) -> Void)?) { locked { self.hearer = hearer } }
+
     /// On any thread, which is about to put the event into the queue.
     func hear(_ event: SDL_Event) {
         let isMain = tandem_is_main_thread()
-        let listener = locked { () -> Bell? in
-            guard let bell, event.type != ownType, event.type != SDL_POLLSENTINEL.rawValue else { return nil }
+        let (listener, hearer) = locked { () -> (Bell?, (@Sendable (SDL_Event) -> Void)?) in
+            guard let bell, event.type != ownType, event.type != SDL_POLLSENTINEL.rawValue else { return (nil, nil) }
             makeRoom()
             if !isMain { lastNumber += 1 }
             // The main thread's are noted because one of the same kind and time may be another thread's, and not have come yet.
             pushes.append(Push(key: Self.key(event), number: isMain ? 0 : lastNumber))
-            return isMain ? nil : bell
+            return (isMain ? nil : bell, self.hearer)
         }
         if let listener, listener.isListenedTo { listener.ring() }
+        hearer?(event)
     }
 
     private func makeRoom() {

@@ -18,6 +18,7 @@ extension SDLGuest {
         var own = SDL_Event()
         while SDL_PollEvent(&own) != 0 {
             if own.type == SDL_QUIT.rawValue { stopsFrames = true }
+            own.freeString()
         }
         guard let bytes = tape.nextInput() else { return false }
         precondition(

@@ -86,6 +86,7 @@ final class RunningFrames {
 
     private func deliver(_ event: SDL_Event) {
         guest.wantsFrame = true
+        if DisplayRate.mayChange(with: event) { pacer.period = settings.period }
         if !guest.events.offer(event) { self.event(event) }
         if settings.stopsOnQuit, event.type == SDL_QUIT.rawValue { settings.stop() }
     }
@@ -131,10 +132,6 @@ extension FrameLoop {
             precondition(rate > 0, "FrameLoop was given \(rate) frames per second; expected 1 or more")
             return .seconds(1) / rate
         }
-        var mode = SDL_DisplayMode()
-        let isKnown =
-            SDL_WasInit(UInt32(SDL_INIT_VIDEO)) != 0 && SDL_GetCurrentDisplayMode(0, &mode) == 0
-            && mode.refresh_rate > 0
-        return .seconds(1) / (isKnown ? Int(mode.refresh_rate) : 60)
+        return .seconds(1) / (guest.displayRate() ?? 60)
     }
 }

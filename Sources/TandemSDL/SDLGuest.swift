@@ -37,12 +37,16 @@
         var settings = FrameLoop(self)
         settings.stopsOnQuit = false
         return RunningFrames(
-            settings, event: { _ in }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
+            settings, event: { $0.freeString() }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
     }()
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
     var pump = Pump()
     let watch: PushedEventWatch
+    /// What the event watch has heard of, where waits for events hear by it.
+    var heard: HeardEvents?
+    /// Pictures a second; for tests, which have one display.
+    var displayRate: @MainActor () -> Int? = DisplayRate.current
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
     var forcesSDLWait = false
     /// Set by ``FrameLoop/stop()`` and by a quit event.
@@ -72,7 +76,12 @@
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)
             if handlesInterrupts { _ = try Interrupts(loop) }
-            loop.closingActions.add { [watch] in MainActor.assumeIsolated { watch.end() } }
+            loop.closingActions.add { [watch, events] in
+                MainActor.assumeIsolated {
+                    watch.end()
+                    events.endServed()
+                }
+            }
             loop.drive = { [weak self] in
                 guard let self else { return false }
                 drive()
@@ -88,10 +97,19 @@
     ///
     /// - Returns: `true` if the game has nothing to do with it: it was Tandem's own, a request for a tick, or a waiting task
     ///   has consumed it (see ``event(priority:consuming:fileID:line:matching:)``).
-    public func handle(_ event: SDL_Event) -> Bool { isOwn(event) || events.offer(event) }
+    public func handle(_ event: SDL_Event) -> Bool {
+        guard !isOwn(event) else { return true }
+        tendEvents()
+        watch.saw(event)
+        return events.offer(event)
+    }
 
-    /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own; without waits for events.
-    public func handle(eventType: UInt32) -> Bool { eventType == self.eventType }
+    /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own. Tasks that wait for events hear of them if
+    /// ``eventSource`` is ``EventSource/eventWatch``, which is to be set once, after the guest was made.
+    public func handle(eventType: UInt32) -> Bool {
+        tendEvents()
+        return eventType == self.eventType
+    }
 
     func isOwn(_ event: SDL_Event) -> Bool { event.type == eventType }
 
@@ -103,6 +121,7 @@
     public func tick(budget: Duration? = nil) -> TickReport {
         let report = loop.tick(budget: budget)
         if running == nil, !report.isNested { ownFrames.pass(loop) }
+        tendEvents()
         return report
     }
 
@@ -201,7 +220,7 @@ extension SDLGuest {
             return
         }
         var event = SDL_Event()
-        if nextEvent(&event, timeout: nil) { _ = events.offer(event) }
+        if nextEvent(&event, timeout: nil), !events.offer(event) { event.freeString() }
         loop.tick()
     }
 }

@@ -4,8 +4,8 @@
 //         of hurrying after lost frames. The fixed step has an accumulator with a bound ("Fix Your Timestep!", Glenn Fiedler).
 
 package struct FramePacer {
-    /// The distance of two frames.
-    package let period: Duration
+    /// The distance of two frames. It may change from frame to frame, as a window may move to another display.
+    package var period: Duration
     /// The fixed step; `nil` without one.
     package let fixedStep: Duration?
     /// How many fixed steps one frame may run.
