@@ -20,6 +20,18 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
     let loop: GuestLoop
     let sleep: @Sendable (C, C.Instant) async throws -> Void
 
+    init(
+        clock: C, period: Duration, start: C.Instant, loop: GuestLoop,
+        sleep: @escaping @Sendable (C, C.Instant) async throws -> Void
+    ) {
+        self.clock = clock
+        // Clocks count in nanoseconds, and end after so many of them.
+        self.period = Swift.min(Swift.max(period, .nanoseconds(1)), .nanoseconds(Int64.max))
+        self.start = start
+        self.loop = loop
+        self.sleep = sleep
+    }
+
     /// Sleeps from beat to beat.
     public struct Iterator: AsyncIteratorProtocol {
         let beats: Beats
@@ -32,8 +44,9 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
         public mutating func next() async throws -> Beat<C.Instant>? {
             try await beats.loop.checkpoint()
             let passed = beats.start.duration(to: beats.clock.now)
-            // The beat that is due, or the next one. O(1), however many were missed.
-            let due = Swift.max(last + 1, Int((passed / beats.period).rounded(.down)))
+            // The beat that is due, or the next one. O(1), however many were missed; in whole numbers, since a quotient of `Double`s may be that of
+            // the beat before or after.
+            let due = Swift.max(last + 1, Int(clamping: passed.attoseconds / beats.period.attoseconds))
             let time = beats.start.advanced(by: beats.period * due)
             if beats.clock.now < time { try await beats.sleep(beats.clock, time) }
             defer { last = due }
@@ -47,7 +60,7 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
 
 extension GuestClock {
     /// Beats that are `period` apart, counted from now. They keep their phase; one that finds its consumer busy is counted as missed.
-    /// Traps on a period that is not positive.
+    /// Traps on a period that is not positive; one below a nanosecond counts as one.
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> Beats<GuestClock>
     {
@@ -59,7 +72,7 @@ extension GuestClock {
 
 extension GameClock {
     /// Beats that are `period` of game time apart, counted from now: they stop while the clock is paused.
-    /// Traps on a period that is not positive.
+    /// Traps on a period that is not positive; one below a nanosecond counts as one.
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> Beats<GameClock>
     {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GameClock: a game's own time: it can pause, run faster or slower, and be stepped.
-// Idea:   a line through the loop's time: an anchor, what had elapsed there, and a rate. Changing the rate moves the anchor.
-//         Sleepers stand in a heap of the clock's own, in game time; the loop has one timer, for the first of them.
+// Idea:   a straight line through the loop's time (`GameTimeline`). Sleepers stand in a heap of the clock's own, in game time; the loop
+//         has one timer, for the first of them.
 // Owner:  the UI thread changes it; any thread may read the time. Generic code may start a sleep from another thread; it goes
 //         through the inbox.
 
@@ -13,7 +13,8 @@
 /// clock.isPaused = true                      // … which may take longer
 /// ```
 public final class GameClock: Clock, @unchecked Sendable {
-    // Safe to send: the line is read under its lock, everything else belongs to the UI thread, to which `sleep` hands over.
+    // Safe to send: the timeline is changed on the UI thread with the lock held, and read by other threads with it held; everything else
+    // belongs to the UI thread, to which `sleep` hands over.
 
     /// A point in the game's time: what has elapsed since the clock was made.
     public struct Instant: InstantProtocol, Sendable, Hashable {
@@ -22,10 +23,10 @@ public final class GameClock: Clock, @unchecked Sendable {
 
         /// The instant at which so much game time will have elapsed.
         public init(elapsed: Duration) { self.elapsed = elapsed }
-        /// A later instant, or an earlier one for a negative duration.
-        public func advanced(by duration: Duration) -> Instant { Instant(elapsed: elapsed + duration) }
-        /// From here to there.
-        public func duration(to other: Instant) -> Duration { other.elapsed - elapsed }
+        /// A later instant, or an earlier one for a negative duration. What does not fit is the first instant or the last.
+        public func advanced(by duration: Duration) -> Instant { Instant(elapsed: elapsed.addingClamped(duration)) }
+        /// From here to there; of two instants that are too far apart, the longest duration.
+        public func duration(to other: Instant) -> Duration { other.elapsed.subtractingClamped(elapsed) }
         /// Earlier?
         public static func < (a: Instant, b: Instant) -> Bool { a.elapsed < b.elapsed }
     }
@@ -33,7 +34,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     let loop: GuestLoop
     private let lock = Lock()
     /// Written on the UI thread with `lock` held; read there without it, elsewhere with it.
-    private var line: Line
+    private var timeline: GameTimeline
     private let sleepers: TimerHeap
     /// The loop's timer for the first sleeper.
     private var alarm: CallbackHandle?
@@ -44,25 +45,27 @@ public final class GameClock: Clock, @unchecked Sendable {
         loop.thread.check("GameClock.init")
         self.loop = loop
         sleepers = TimerHeap(table: loop.callbacks)
-        line = Line(anchor: loop.time.now)
+        timeline = GameTimeline(anchor: loop.time.now)
     }
 
-    /// While set, no time passes and sleepers wait.
+    /// While set, no time passes and sleepers wait. Any thread may read it.
     public var isPaused: Bool {
-        get { line.isPaused }
+        get { readingTimeline { $0.isPaused } }
         set { change { $0.isPaused = newValue } }
     }
 
-    /// Game seconds for each second; 1 at first. Zero stands still. Traps on a negative or infinite rate.
+    /// Game seconds for each second; 1 at first. Zero stands still. Any thread may read it. Traps on a negative or infinite rate.
+    ///
+    /// Every rate is exact: no time is lost by changing it, and a sleeper wakes in the first nanosecond in which its time has come.
     public var rate: Double {
-        get { line.rate }
+        get { readingTimeline { $0.rate } }
         set {
             precondition(newValue >= 0 && newValue.isFinite, "GameClock.rate was given \(newValue); expected 0 or more")
-            change { $0.rate = newValue }
+            change { $0.setRate(newValue) }
         }
     }
 
-    /// The present of the game. Any thread.
+    /// The present of the game. Any thread. After 292 years it stands still.
     public var now: Instant { Instant(elapsed: .nanoseconds(elapsed)) }
 
     /// One nanosecond.
@@ -71,7 +74,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// Moves the game's time on at once, paused or not: a single step in a debugger, a skipped night. Due sleepers wake in the next pass.
     public func step(by duration: Duration) {
         precondition(duration >= .zero, "GameClock.step(by:) was given \(duration); time only goes forward")
-        change { $0.elapsedAtAnchor = $0.elapsedAtAnchor.addingClamped(duration.nanosecondsRoundedUp) }
+        change { $0.skip(duration.nanosecondsRoundedUp) }
         wakeSleepers()
     }
 
@@ -108,18 +111,21 @@ public final class GameClock: Clock, @unchecked Sendable {
         try await sleep(until: now.advanced(by: duration), tolerance, CallSite(fileID: fileID, line: line))
     }
 
-    private var elapsed: Nanoseconds {
+    private var elapsed: Nanoseconds { readingTimeline { $0.elapsed(at: loop.time.now) } }
+
+    /// Any thread.
+    private func readingTimeline<Value>(_ body: (GameTimeline) -> Value) -> Value {
         lock.lock()
         defer { lock.unlock() }
-        return line.elapsed(at: loop.time.now)
+        return body(timeline)
     }
 
-    /// UI thread: changes the line from the present on.
-    private func change(_ body: (inout Line) -> Void) {
+    /// UI thread: changes the timeline from the present on.
+    private func change(_ body: (inout GameTimeline) -> Void) {
         loop.thread.check("GameClock's setters")
         lock.lock()
-        line.moveAnchor(to: loop.time.now)
-        body(&line)
+        timeline.moveAnchor(to: loop.time.now)
+        body(&timeline)
         lock.unlock()
         setAlarm()
     }
@@ -134,7 +140,7 @@ public final class GameClock: Clock, @unchecked Sendable {
 
     /// Sets the loop's timer to the first sleeper, if it is not set to that already.
     private func setAlarm() {
-        let deadline = line.time(of: sleepers.firstDeadline)
+        let deadline = timeline.time(of: sleepers.firstDeadline)
         guard deadline != alarmDeadline else { return }
         alarm?.cancel()
         alarm = nil
@@ -158,32 +164,15 @@ public final class GameClock: Clock, @unchecked Sendable {
     }
 }
 
-/// The line that leads from the loop's time to the game's. Pure.
-private struct Line {
-    /// The loop's time at the anchor, and what had elapsed then.
-    var anchor: Nanoseconds
-    var elapsedAtAnchor: Nanoseconds = 0
-    var rate = 1.0
-    var isPaused = false
-
-    init(anchor: Nanoseconds) { self.anchor = anchor }
-
-    func elapsed(at time: Nanoseconds) -> Nanoseconds {
-        if isPaused { return elapsedAtAnchor }
-        let passed = max(0, time - anchor)
-        // Whole numbers where they suffice: a game at its own pace is exact.
-        return elapsedAtAnchor.addingClamped(rate == 1 ? passed : Int64(Double(passed) * rate))
+extension Duration {
+    /// The sum, or the nearest end of the range where it does not fit.
+    fileprivate func addingClamped(_ other: Duration) -> Duration {
+        let (sum, overflow) = attoseconds.addingReportingOverflow(other.attoseconds)
+        return Duration(attoseconds: overflow ? (other > .zero ? .max : .min) : sum)
     }
 
-    mutating func moveAnchor(to time: Nanoseconds) {
-        elapsedAtAnchor = elapsed(at: time)
-        anchor = time
-    }
-
-    /// The loop's time at which so much will have elapsed; never while the line is level. Rounded up: no sleeper is early.
-    func time(of elapsed: Nanoseconds) -> Nanoseconds {
-        guard elapsed != .never, !isPaused, rate > 0 else { return .never }
-        let left = max(0, elapsed - elapsedAtAnchor)
-        return anchor.addingClamped(rate == 1 ? left : Int64(exactly: (Double(left) / rate).rounded(.up)) ?? .never)
+    fileprivate func subtractingClamped(_ other: Duration) -> Duration {
+        let (difference, overflow) = attoseconds.subtractingReportingOverflow(other.attoseconds)
+        return Duration(attoseconds: overflow ? (other > .zero ? .min : .max) : difference)
     }
 }
