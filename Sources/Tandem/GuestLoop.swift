@@ -85,7 +85,11 @@ public final class GuestLoop: @unchecked Sendable {
         return executor
     }()
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
-    public internal(set) var mainActorPath: MainActorPath?
+    public var mainActorPath: MainActorPath? {
+        thread.check("GuestLoop.mainActorPath")
+        return adoptionPath
+    }
+    var adoptionPath: MainActorPath?
     /// Whether ticks run what `DispatchQueue.main` has.
     var drainsMainQueue = false
     /// For hosts that the program's main executor can run: one frame, or one wait and tick. UI thread, outside of ticks. `false`: the host
@@ -126,6 +130,9 @@ public final class GuestLoop: @unchecked Sendable {
     package var takesGlobalJobs = false
     /// Told before a tick or a phase begins to run user code, and after it has: a simulation shows that code its own time meanwhile.
     package var onWork: ((_ begins: Bool) -> Void)?
+    /// Calls its argument while the thread sees the machine's clocks again, whatever it saw before: for grace periods and the waits that
+    /// they bound, which are the machine's also in a simulation.
+    package var byMachineTime: ((() -> Void) -> Void)?
     /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests; they go where
     /// they would go without a loop. Any thread.
     package var admitsOthers: Bool {
@@ -237,7 +244,7 @@ public final class GuestLoop: @unchecked Sendable {
         isClosed.store(true, ordering: .releasing)
         inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
-        if mainActorPath != nil { ProgramExecutors.leave(self) }
+        if adoptionPath != nil { ProgramExecutors.leave(self) }
         backstage.release()
         callbacks.close()
         OpenLoops.leave(thread, callbacks.number)

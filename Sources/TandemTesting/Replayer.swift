@@ -48,7 +48,7 @@ public final class Replayer: RunTape, @unchecked Sendable {
     private var tickNumber = -1
     private var names: [RecordedWork: Substring] = [:]
     private let expectedNames: [Substring]
-    /// The first difference.
+    /// The first difference. UI thread, as everything here but ``now``.
     public private(set) var divergence: Divergence?
     private var hasEnded = false
 
@@ -68,8 +68,8 @@ public final class Replayer: RunTape, @unchecked Sendable {
         loop.beginTape()
     }
 
-    /// The recorded run has been replayed to its end, or left at a difference.
-    public var isOver: Bool { begun != nil && (divergence != nil || position == recording.steps.count) }
+    /// The recorded run has been replayed to its end, or left at a difference, or its loop has closed.
+    public var isOver: Bool { begun != nil && (hasEnded || divergence != nil || position == recording.steps.count) }
 
     /// UI thread: the end of the replay.
     ///
@@ -86,7 +86,7 @@ public final class Replayer: RunTape, @unchecked Sendable {
         guard !isOver else { return false }
         frameBegins()
         try body()
-        while hasTick ?? false { loop.tick() }
+        while !isOver, hasTick ?? false { loop.tick() }
         return true
     }
 
@@ -110,7 +110,7 @@ extension Replayer {
     }
 
     package var hasTick: Bool? {
-        if case .tick = next { true } else { false }
+        if isActive, case .tick = next { true } else { false }
     }
 
     package func frameBegins() {
@@ -169,7 +169,12 @@ extension Replayer {
         return bytes
     }
 
-    package func loopCloses() { hasEnded = true }
+    package func loopCloses() {
+        guard begun != nil, !hasEnded else { return }
+        // The recorded run went on from here; this one cannot.
+        if divergence == nil, position < recording.steps.count { differ("the loop closed") }
+        hasEnded = true
+    }
 
     private func differ(_ found: String) {
         let expected =

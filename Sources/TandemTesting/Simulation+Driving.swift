@@ -101,7 +101,7 @@ extension Simulation {
     }
 
     /// What runs between ticks is simulated, too, and sees the simulation's time.
-    private func showingTime(_ body: () throws -> Void) rethrows {
+    func showingTime(_ body: () throws -> Void) rethrows {
         clock.show()
         defer { clock.hide() }
         try body()
@@ -175,5 +175,22 @@ extension Simulation {
 
     private func error(_ kind: SimulationError.Kind) -> SimulationError {
         SimulationError(kind, elapsed: elapsed, waiting: loop.waiting)
+    }
+}
+
+extension GuestLoop {
+    /// What its ticks start stays on this thread, and what runs in them sees `clock` wherever it asks for the time.
+    func beginSimulation(on clock: VirtualClock) {
+        takesGlobalJobs = true
+        admitsOthers = false
+        onWork = { begins in if begins { clock.show() } else { clock.hide() } }
+        byMachineTime = { body in clock.whileHidden(body) }
+    }
+
+    func endSimulation() {
+        takesGlobalJobs = false
+        admitsOthers = true
+        onWork = nil
+        byMachineTime = nil
     }
 }

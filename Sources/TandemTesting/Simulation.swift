@@ -87,9 +87,7 @@ public import Tandem
             loop.close()
             throw error
         }
-        loop.takesGlobalJobs = true
-        loop.admitsOthers = false
-        loop.onWork = { begins in if begins { clock.show() } else { clock.hide() } }
+        loop.beginSimulation(on: clock)
         self.failures = failures
         self.loop = loop
         self.clock = clock
@@ -118,9 +116,7 @@ public import Tandem
             loop.configurationTimeSource as? VirtualClock === clock,
             "Simulation(driving:clock:) was given a clock that is not the loop's; make the loop with it as its configuration's timeSource"
         )
-        loop.takesGlobalJobs = true
-        loop.admitsOthers = false
-        loop.onWork = { begins in if begins { clock.show() } else { clock.hide() } }
+        loop.beginSimulation(on: clock)
         self.loop = loop
         self.clock = clock
         failures = Failures()
@@ -155,10 +151,9 @@ public import Tandem
         guard !isClosed else { return [] }
         isClosed = true
         let leftovers = loop.isOpen ? loop.waiting : []
-        if case .host = driver { loop.close() }
-        loop.takesGlobalJobs = false
-        loop.onWork = nil
-        loop.admitsOthers = true
+        // What ends is simulated as well.
+        if case .host = driver { showingTime { loop.close() } }
+        loop.endSimulation()
         return leftovers
     }
 

@@ -40,6 +40,14 @@ public final class VirtualClock: TimeSource {
     /// The calling thread sees the machine's clocks again.
     func hide() { tandem_virtual_time_hide() }
 
+    /// The calling thread sees the machine's clocks in `body`, and afterwards what it saw before.
+    func whileHidden(_ body: () -> Void) {
+        let wasShown = tandem_virtual_time_is_shown()
+        hide()
+        body()
+        if wasShown { show() }
+    }
+
     /// Moves the present to `instant` if that lies ahead.
     public func advance(to instant: ContinuousClock.Instant) {
         let difference = now.duration(to: instant)

@@ -94,7 +94,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 
     private func identity(of isolation: (any Actor)?) -> ExecutorIdentity? {
         guard let isolation, thread.isCurrent else { return nil }
-        if mainActorPath == .executor, isolation === MainActor.shared { return .mainActor(nil) }
+        if adoptionPath == .executor, isolation === MainActor.shared { return .mainActor(nil) }
         return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .actor(nil) : nil
     }
 

@@ -31,9 +31,9 @@ extension GuestLoop {
     @MainActor @discardableResult
     public func adoptMainActor(_ path: MainActorPath = .executor) throws(GuestError) -> MainActorPath {
         thread.check("GuestLoop.adoptMainActor")
-        if let mainActorPath {
+        if let adoptionPath {
             throw GuestError(
-                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(mainActorPath)")
+                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(adoptionPath)")
         }
         if tandem_is_main_thread() {
             _ = try serve(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
@@ -42,7 +42,7 @@ extension GuestLoop {
             drainsMainQueue = true
         }
         if path == .executor, ProgramExecutors.install(for: self) {
-            mainActorPath = .executor
+            adoptionPath = .executor
             return .executor
         }
         guard drainsMainQueue else {
@@ -51,7 +51,7 @@ extension GuestLoop {
                 "the main thread has been given up to libdispatch, whose main queue only the main thread may drain; adopt by way of the executor, or from a synchronous main"
             )
         }
-        mainActorPath = .dispatchQueue
+        adoptionPath = .dispatchQueue
         return .dispatchQueue
     }
 

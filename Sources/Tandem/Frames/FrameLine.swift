@@ -62,7 +62,10 @@ final class FrameLine {
 
 extension GuestLoop {
     /// UI thread: does a task wait for a frame? Then a host that draws on demand should have one.
-    public var hasFrameWaiters: Bool { (madeFrameLine?.count ?? 0) > 0 }
+    public var hasFrameWaiters: Bool {
+        thread.check("GuestLoop.hasFrameWaiters")
+        return (madeFrameLine?.count ?? 0) > 0
+    }
 
     /// UI thread, for hosts: runs one phase of a frame: resumes the tasks that wait for it, in the order in which they began to wait, and
     /// runs them until they wait again.
@@ -71,7 +74,7 @@ extension GuestLoop {
     /// resumed task is run once at least; what goes on beyond the configuration's budget is left to the next tick. Without waiting
     /// tasks it costs a comparison. Must not be called from inside a tick.
     public func run(_ phase: FramePhase, of frame: Frame) {
-        guard hasFrameWaiters else { return }
+        guard let madeFrameLine, madeFrameLine.count > 0 else { return }
         thread.check("GuestLoop.run(_:of:)")
         guard state == .open else { return }
         precondition(
@@ -88,8 +91,8 @@ extension GuestLoop {
         isInPhase = false
         while let entry = phaseWork.popFirst() { ready.append(entry) }
         endPhase()
-        onWork?(false)
         isTicking = false
         if closesAfterTick { performClose() }
+        onWork?(false)
     }
 }

@@ -47,7 +47,12 @@ public final class Scene: @unchecked Sendable {
     }
 
     /// True from the beginning of the scene's end on.
-    public var isEnding: Bool { phase != .live }
+    public var isEnding: Bool {
+        // A closed loop has ended its scenes; a task that outlived it may ask from anywhere.
+        if loop.isClosed.load(ordering: .acquiring) { return true }
+        loop.thread.check("Scene.isEnding")
+        return phase != .live
+    }
 
     /// Ends the scene: nothing more starts, callbacks and watches are called off, tasks are cancelled, the body among them. Returns at once;
     /// `withScene` returns when all has ended. For use inside and outside of the scene; harmless when repeated.

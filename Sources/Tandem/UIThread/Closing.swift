@@ -34,7 +34,7 @@ extension GuestLoop {
         // As in a tick: what is scheduled from here on asks nobody for one.
         isTicking = true
         closesAfterTick = false
-        mark = LoopClock.machine
+        readGraceClock()
         inbox.closeToPosts()
         for scene in scenes.values { scene.end() }
         for run in runs.values { run.cancel() }
@@ -47,10 +47,20 @@ extension GuestLoop {
         drain(until: graceEnd)
         giveUpRuns()
         // What the last `onDone` scheduled was accepted, too.
-        repeat { runClosingPass() } while hasReadyWork && mark < graceEnd
+        repeat {
+            runClosingPass()
+            readGraceClock()
+        } while hasReadyWork && mark < graceEnd
         finishClosing()
         disposeOfLeftovers()
         isTicking = false
+    }
+
+    /// The grace period is the machine's, also where what runs in it is shown a simulation's time.
+    private func readGraceClock() { countingByMachine { readClock() } }
+
+    private func countingByMachine(_ body: () -> Void) {
+        if let byMachineTime { byMachineTime(body) } else { body() }
     }
 
     /// Timers that will not fire let go of what they captured.
@@ -64,11 +74,12 @@ extension GuestLoop {
     private func drain(until graceEnd: Nanoseconds) {
         while true {
             runClosingPass()
+            readGraceClock()
             if mark >= graceEnd || (runs.isEmpty && !hasReadyWork && inbox.isEmpty) { return }
             guard !hasReadyWork else { continue }
             // libdispatch's main queue does not signal the inbox: look at it again soon.
             let longest = !drainsMainQueue ? graceEnd - mark : 1_000_000
-            _ = inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - mark)))
+            countingByMachine { _ = inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - mark))) }
         }
     }
 

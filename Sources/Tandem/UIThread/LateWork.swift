@@ -85,7 +85,7 @@ extension GuestLoop {
         )
         // Safe: called on one thread, the loop's own, or after that has ended.
         nonisolated(unsafe) let late = late
-        if thread.isMain || mainActorPath != nil {
+        if thread.isMain || adoptionPath != nil {
             DispatchQueue.main.async { for piece in late { piece() } }
         } else if !callbacks.lateWork.leave(late) {
             LateJobs.run { for piece in late { piece() } }

@@ -71,10 +71,10 @@ extension GuestLoop {
             budget: max(0, budget), began: mark, endOfLast: endOfLast, isVirtual: time.isVirtual)
         runPasses(&tick)
         endTick(&tick)
-        onWork?(false)
         isTicking = false
         if tick.report.isEmpty { counters.emptyTicks += 1 }
         if closesAfterTick { performClose() }
+        onWork?(false)
         return tick.report
     }
 
