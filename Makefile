@@ -7,7 +7,7 @@ help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
 	@echo "make test      build and run every test"
 	@echo "make examples  build the examples, and say how to start them"
-	@echo "make bench     measure Tandem beside its peers, about ten minutes; JSON=FILE keeps the figures (make bench-quick: does it all run?)"
+	@echo "make bench     measure Tandem beside its peers, a quarter of an hour; JSON=FILE keeps the figures, ONLY=wake,echo chooses (make bench-quick: does it all run?)"
 	@echo "make assets    make the game's pictures and sounds anew"
 	@echo "make format    format the sources"
 
@@ -40,7 +40,7 @@ bench-build: dependencies
 	@$(MAKE) --no-print-directory --file Tests/Benchmarks/Peers/Makefile
 
 bench: bench-build
-	Tests/Benchmarks/run $(if $(JSON),--json "$(JSON)")
+	Tests/Benchmarks/run $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)")
 
 bench-quick: bench-build
 	Tests/Benchmarks/run --quick $(if $(JSON),--json "$(JSON)")
