@@ -12,17 +12,17 @@ public struct Configuration: Sendable {
 
     /// How long a tick may run user code when ``GuestLoop/tick(budget:)`` is called without a budget: 4 ms, a quarter
     /// of a frame at 60 Hz.
-    public var budget: Duration = .milliseconds(4)
+    public var budget: Duration
     /// Where errors of callbacks and tasks go that have no other owner; `nil`: to ``logger``, at error level.
     public var errorHandler: ErrorHandler?
     /// Where the loop reports what has no other owner.
-    public var logger = Logger(label: "tandem")
+    public var logger: Logger
     /// The clock that deadlines are measured by; `nil`: the machine's.
     public var timeSource: (any TimeSource)?
     /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up.
-    public var closeGrace: Duration = .milliseconds(250)
+    public var closeGrace: Duration
     /// How long the end of a scene waits for its cancelled tasks before it gives them up; on the loop's clock.
-    public var sceneGrace: Duration = .seconds(1)
+    public var sceneGrace: Duration
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
@@ -32,14 +32,18 @@ public struct Configuration: Sendable {
     /// Told of each step of the two threads' dance, on the thread that takes it. For tests of the order of steps.
     package var trace: (@Sendable (TraceStep) -> Void)?
 
-    /// The defaults.
-    public init() {}
-
     /// The defaults but for what is named.
-    public init(budget: Duration, errorHandler: ErrorHandler? = nil, timeSource: (any TimeSource)? = nil) {
+    public init(
+        budget: Duration = .milliseconds(4), errorHandler: ErrorHandler? = nil,
+        logger: Logger = Logger(label: "tandem"), timeSource: (any TimeSource)? = nil,
+        closeGrace: Duration = .milliseconds(250), sceneGrace: Duration = .seconds(1)
+    ) {
         self.budget = budget
         self.errorHandler = errorHandler
+        self.logger = logger
         self.timeSource = timeSource
+        self.closeGrace = closeGrace
+        self.sceneGrace = sceneGrace
     }
 }
 

@@ -97,6 +97,8 @@ public final class GuestLoop: @unchecked Sendable {
     package var drive: (() -> Bool)?
     /// Whether the main executor runs this loop's host at the moment.
     package internal(set) var isDriven = false
+    /// For hosts with events: does a task wait for one? Then a simulation gives the host frames to take them in.
+    package var awaitsHostEvents: (() -> Bool)?
     /// What else lives on the loop and ends with it, on the UI thread.
     package var closingActions = ClosingActions()
 
@@ -215,6 +217,9 @@ public final class GuestLoop: @unchecked Sendable {
         return !backstage.announced.isEmpty || hasReadyWork || hasReadiness
             || (timers.count > 0 && timers.firstDeadline <= time.live)
     }
+
+    /// Where what has no other owner is reported.
+    package var logger: Logger { configuration.logger }
 
     /// Whether the loop takes work: it has neither closed nor begun to.
     package var isOpen: Bool { state == .open }

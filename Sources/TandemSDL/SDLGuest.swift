@@ -82,6 +82,7 @@
                     events.endServed()
                 }
             }
+            loop.awaitsHostEvents = { [events] in MainActor.assumeIsolated { events.count > 0 } }
             loop.drive = { [weak self] in
                 guard let self else { return false }
                 drive()
@@ -129,8 +130,8 @@
     @discardableResult
     public func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
-        _ main: @escaping @MainActor () async throws -> T,
-        onDone: ((Result<T, any Error>) -> Void)? = nil
+        @_implicitSelfCapture _ main: @escaping @MainActor () async throws -> T,
+        @_implicitSelfCapture onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
         loop.run(fileID: fileID, line: line, { try await main() }, onDone: onDone)
     }

@@ -18,9 +18,11 @@ extension Simulation {
     /// Moves time on until `time` has elapsed since the simulation began. As ``advance(by:)``.
     public func advance(to time: Duration) throws {
         precondition(time >= elapsed, "Simulation.advance(to:) was given \(time), but \(elapsed) have elapsed already")
-        try settle()
-        while let next = nextTime, next <= time { try jump(to: next) }
-        try jump(to: time)
+        try driving {
+            try settle()
+            while let next = nextTime, next <= time { try jump(to: next) }
+            try jump(to: time)
+        }
     }
 
     /// Moves time on until nothing is ready and neither a deadline nor an input is left. Frames are not run.
@@ -31,14 +33,16 @@ extension Simulation {
     @discardableResult
     public func runUntilIdle(limit: Duration = .seconds(3600)) throws -> Duration {
         let began = elapsed
-        try settle()
-        repeat {
-            while let next = nextTime {
-                guard next <= began + limit else { throw error(.limit) }
-                try jump(to: next)
-            }
-        } while try isMovedByOtherThreads()
-        return elapsed - began
+        return try driving {
+            try settle()
+            repeat {
+                while let next = nextTime {
+                    guard next <= began + limit else { throw error(.limit) }
+                    try jump(to: next)
+                }
+            } while try isMovedByOtherThreads()
+            return elapsed - began
+        }
     }
 
     /// Runs `count` frames, ``framePeriod`` apart: time moves on by a period, and what comes due meanwhile runs at its time; then the frame
@@ -49,9 +53,11 @@ extension Simulation {
     public func run(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
         precondition(count >= 0, "Simulation.run(frames:) was given \(count); expected 0 or more")
         let began = elapsed
-        for number in 0..<count {
-            try advance(to: began + framePeriod * (number + 1))
-            try runFrame(update)
+        try driving {
+            for number in 0..<count {
+                try advance(to: began + framePeriod * (number + 1))
+                try runFrame(update)
+            }
         }
     }
 
@@ -62,15 +68,24 @@ extension Simulation {
     /// - Throws: What `main` throws; ``SimulationError`` with what is waiting if nothing can move `main` any more, which is cancelled then.
     public func run<Value: Sendable>(
         limit: Duration = .seconds(3600), fileID: StaticString = #fileID, line: UInt = #line,
-        _ main: @escaping @MainActor () async throws -> Value
+        @_implicitSelfCapture _ main: @escaping @MainActor () async throws -> Value
+    ) throws -> Value {
+        try driving { try runToEnd(limit, fileID, line, main) }
+    }
+
+    private func runToEnd<Value: Sendable>(
+        _ limit: Duration, _ fileID: StaticString, _ line: UInt, _ main: @escaping @MainActor () async throws -> Value
     ) throws -> Value {
         var outcome: Result<Value, any Error>?
+        // Events that came before the first frame are looked for, even if nothing else is going to happen.
+        var hasLooked = false
         let run = loop.run(fileID: fileID, line: line, { try await main() }) { outcome = $0 }
         do {
             let began = elapsed
             try settle()
             while outcome == nil {
-                if loop.hasFrameWaiters {
+                if loop.hasFrameWaiters || (awaitsFrameForEvents && (nextTime != nil || !hasLooked)) {
+                    hasLooked = nextTime == nil
                     guard elapsed + framePeriod <= began + limit else { throw error(.limit) }
                     try self.run(frames: 1)
                 } else if let next = nextTime {
@@ -114,22 +129,48 @@ extension Simulation {
         try settle()
     }
 
-    /// Runs what is ready, until nothing is.
+    /// Runs what is ready, until nothing is, and no event is left.
     private func settle() throws {
         var ticks = 0
-        while loop.hasWork {
-            tick()
-            try failures.throwFirst()
-            ticks += 1
-            if ticks > Self.ticksAtOnce { throw error(.endless) }
-        }
+        repeat {
+            while loop.hasWork {
+                tick()
+                try failures.throwFirst()
+                ticks += 1
+                if ticks > Self.ticksAtOnce { throw error(.endless) }
+            }
+        } while try takeEvents() > 0
+    }
+
+    /// Hands the host's events out.
+    private func takeEvents() throws -> Int {
+        guard case .events(let take) = driver, loop.isOpen else { return 0 }
+        var count = 0
+        try showingTime { count = try take() }
+        return count
+    }
+
+    /// The frames in which a host takes its events are its own, and a task waits for one.
+    private var awaitsFrameForEvents: Bool {
+        if case .other = driver { loop.awaitsHostEvents?() ?? false } else { false }
     }
 
     private func tick() {
         switch driver {
         case .host(let host): host.tick()
-        case .other: loop.tick()
+        case .other, .events: loop.tick()
         }
+    }
+
+    /// A driving call, which the watch hears of.
+    private func driving<Value>(_ body: () throws -> Value) rethrows -> Value {
+        if drivingCalls == 0 { watch.change() }
+        drivingCalls += 1
+        defer {
+            drivingCalls -= 1
+            if drivingCalls == 0 { watch.change() }
+        }
+        return try body()
     }
 
     private func runFrame(_ update: (Frame) throws -> Void) throws {
@@ -140,9 +181,10 @@ extension Simulation {
             number: frames, time: loop.now, delta: plan.delta, blend: plan.blend, budgetLeft: framePeriod)
         frames += 1
         switch driver {
-        case .host(let host):
+        case .host, .events:
+            _ = try takeEvents()
             loop.run(.input, of: frame)
-            host.tick()
+            tick()
             if let fixedStep {
                 var part = frame
                 part.delta = fixedStep
@@ -164,7 +206,7 @@ extension Simulation {
         guard patience > .zero else { return false }
         switch driver {
         case .host(let host): _ = host.waitForRequest(within: patience)
-        case .other:
+        case .other, .events:
             let end = ContinuousClock.now.advanced(by: patience)
             while !loop.hasWork, ContinuousClock.now < end { poll(nil, 0, 1) }
         }

@@ -19,8 +19,11 @@ public import Tandem
 /// }
 /// ```
 ///
+/// A game in SDL is simulated as a whole, events and frames included: see ``init(_:fileID:line:event:)``.
+///
 /// While a simulation is open the main actor is its own. The code that drives it is therefore synchronous: an `await` of the test's own would
-/// wait for a main actor that nobody drives. A process has one simulation at a time.
+/// wait for a main actor that nobody drives; async code belongs into ``run(limit:fileID:line:_:)``. A simulation that is open and has not been
+/// driven for ten seconds says so in its loop's log. A process has one simulation at a time.
 @MainActor public final class Simulation {
     /// The loop that simulated code runs on.
     public nonisolated let loop: GuestLoop
@@ -52,6 +55,11 @@ public import Tandem
     /// What callbacks threw, until a driving call throws it on.
     let failures: Failures
     private var isClosed = false
+    /// Driving calls call each other; only the outermost counts.
+    var drivingCalls = 0
+    let watch: DrivingWatch
+    /// How long a simulation may stand open, by the machine's clock, before that is told.
+    static var longestRest: Duration = .seconds(10)
 
     /// Who ticks.
     enum Driver {
@@ -59,6 +67,8 @@ public import Tandem
         case host(ManualHost)
         /// This object, with the frames of a host that is somebody else's.
         case other(frame: (Duration) -> Void)
+        /// This object, with the events of a host that has some.
+        case events(take: @MainActor () throws -> Int)
     }
 
     /// Makes a loop on the calling thread, on a clock of its own, and gives it the main actor.
@@ -93,35 +103,89 @@ public import Tandem
         self.clock = clock
         driver = .host(host)
         start = .zero
+        watch = Self.watch(loop, CallSite(fileID: fileID, line: line))
     }
 
-    /// Drives a loop that another host made on `clock`: an `SDLGuest`'s on SDL's dummy driver, say. Closing the simulation leaves the loop open.
+    /// Simulates a game that has events: an `SDLGuest`'s on SDL's dummy driver, say. Closing the simulation leaves the guest open.
     ///
     /// ```swift
-    /// let clock = VirtualClock()
-    /// let guest = try SDLGuest(configuration: Configuration(timeSource: clock))
+    /// let guest = try SDLGuest(configuration: Configuration(timeSource: VirtualClock()))
+    /// let simulation = Simulation(guest)
+    /// simulation.at(.seconds(2)) { push(key: SDLK_SPACE) }                  // SDL_PushEvent
+    /// let score = try simulation.run { try await Game(guest).play() }       // waits for keys, frames and time
+    /// ```
+    ///
+    /// An event that an input pushes comes at the input's time, whether or not a frame begins then, as in a game that is drawn on demand. Frames
+    /// are run as for a simulation's own loop, in all their phases.
+    ///
+    /// - Parameters:
+    ///   - host: Its loop has a ``VirtualClock`` as its time source, and has adopted the main actor.
+    ///   - event: Gets the events that no task has consumed, as the `event` of a `FrameLoop`.
+    public convenience init<Host: EventHost>(
+        _ host: Host, fileID: StaticString = #fileID, line: UInt = #line,
+        event: @escaping @MainActor (Host.Event) throws -> Void = { _ in }
+    ) {
+        guard let clock = host.loop.configurationTimeSource as? VirtualClock else {
+            preconditionFailure(
+                "Simulation(_:) was given a host on the machine's clock; make it with Configuration(timeSource: VirtualClock())"
+            )
+        }
+        self.init(
+            host.loop, clock, CallSite(fileID: fileID, line: line),
+            .events { try host.takeEvents { try event($0) } })
+    }
+
+    /// Drives a loop that another host made on `clock`, with frames of that host's own. Closing the simulation leaves the loop open. For a host that
+    /// is an ``Tandem/EventHost``, as an `SDLGuest` is, ``init(_:fileID:line:event:)`` is less to write.
+    ///
+    /// ```swift
     /// let simulation = Simulation(driving: guest.loop, clock: clock) { _ in
-    ///     while SDL_PollEvent(&event) != 0 { game.handle(event) }
+    ///     while SDL_PollEvent(&event) != 0 { if !guest.handle(event) { game.handle(event) } }
     ///     guest.tick()
     /// }
     /// simulation.at(.seconds(2)) { push(key: SDLK_SPACE) }
     /// try simulation.run(frames: 600)
     /// ```
     ///
+    /// While a task waits for an event of the host's, ``run(limit:fileID:line:_:)`` runs frames, as for one that waits for a frame.
+    ///
     /// - Parameters:
     ///   - loop: A loop of this thread's, whose configuration has `clock` as its time source.
     ///   - frame: One frame of the host's; it is told the frame's length. `nil`: a tick.
-    public init(driving loop: GuestLoop, clock: VirtualClock, frame: ((Duration) -> Void)? = nil) {
+    public convenience init(
+        driving loop: GuestLoop, clock: VirtualClock, fileID: StaticString = #fileID, line: UInt = #line,
+        frame: ((Duration) -> Void)? = nil
+    ) {
         precondition(
             loop.configurationTimeSource as? VirtualClock === clock,
             "Simulation(driving:clock:) was given a clock that is not the loop's; make the loop with it as its configuration's timeSource"
         )
+        self.init(loop, clock, CallSite(fileID: fileID, line: line), .other(frame: frame ?? { _ in loop.tick() }))
+    }
+
+    /// A loop that is somebody else's.
+    private init(_ loop: GuestLoop, _ clock: VirtualClock, _ site: CallSite, _ driver: Driver) {
         loop.beginSimulation(on: clock)
         self.loop = loop
         self.clock = clock
         failures = Failures()
-        driver = .other(frame: frame ?? { _ in loop.tick() })
+        self.driver = driver
         start = clock.elapsed
+        watch = Self.watch(loop, site)
+    }
+
+    private static func watch(_ loop: GuestLoop, _ site: CallSite) -> DrivingWatch {
+        let (logger, rest) = (loop.logger, longestRest)
+        let watch = DrivingWatch {
+            logger.critical(
+                """
+                the simulation opened at \(site) is open and has not been driven for \(rest). Does its test await something of its own? While \
+                the simulation is open nobody else drives the main actor, and that may never return: put async code into the simulation's \
+                `run { }`, or close the simulation before
+                """)
+        }
+        watch.keepLooking(each: rest)
+        return watch
     }
 
     /// Virtual time since the simulation began.
@@ -150,6 +214,7 @@ public import Tandem
     public func close() -> [WaitingReport] {
         guard !isClosed else { return [] }
         isClosed = true
+        watch.end()
         let leftovers = loop.isOpen ? loop.waiting : []
         // What ends is simulated as well.
         if case .host = driver { showingTime { loop.close() } }

@@ -35,7 +35,7 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
         let sentence =
             switch kind {
             case .stuck:
-                "after \(elapsed) nothing can go on: nothing is ready and no deadline is left. If another thread is to go on, give the simulation some patience"
+                "after \(elapsed) nothing can go on: nothing is ready, and neither a deadline nor an input is left. If an input is to come, script it with at(_:_:); if another thread is to go on, give the simulation some patience"
             case .limit: "after \(elapsed), the limit of virtual time, the simulation still goes on"
             case .endless: "after \(elapsed) time cannot go on: what runs keeps making more that is ready at once"
             case .leftovers: "something was still waiting when the simulation was closed, after \(elapsed)"
