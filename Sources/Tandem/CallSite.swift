@@ -22,6 +22,18 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
         shortLine = UInt16(clamping: line)
     }
 
+    private init(unknownAt address: UInt32) {
+        startLow = address
+        startHigh = 0
+        shortLine = 0
+    }
+
+    /// Nobody has told it: a call by generic code of the standard library's, or a property, which cannot ask its caller.
+    static var unknown: CallSite { CallSite(unknownAt: 0) }
+
+    /// The place, unless it is unknown.
+    var known: CallSite? { startLow == 0 && startHigh == 0 ? nil : self }
+
     /// The module and file, as in `#fileID`.
     public var fileID: String {
         // Safe: points at a string literal, which lives as long as the program does and ends with a zero.

@@ -42,6 +42,47 @@ extension Core {
             }
         }
 
+        /// Not ours: what generic code of the standard library's calls knows no place, and says none.
+        @Test func theClocksSayTheirCallersPlaceOrNone() throws {
+            let (configuration, _) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let game = GameClock(loop)
+                let line = UInt32(#line)
+                loop.run({ try await loop.clock.sleep(until: loop.now.advanced(by: .seconds(1)), tolerance: nil) })
+                loop.run({
+                    try await withTimeout(.seconds(2), clock: loop.clock) { try await loop.sleep(for: .seconds(9)) }
+                })
+                loop.run({ try await loop.withTimeout(.seconds(3)) { try await loop.sleep(for: .seconds(9)) } })
+                loop.run({ try await Task.sleep(for: .seconds(4), clock: loop.clock) })
+                loop.run({ try await game.sleep(until: game.now.advanced(by: .seconds(5)), tolerance: nil) })
+                loop.run({ try await withTimeout(.seconds(6), clock: game) { try await loop.sleep(for: .seconds(9)) } })
+                loop.run({ try await Task.sleep(for: .seconds(7), clock: game) })
+                host.tick()
+                let sleeps = loop.waiting.filter { $0.kind == .sleep && !$0.reason.contains("9.0") }
+                #expect(sleeps.map { $0.site?.line } == [line + 1, line + 3, line + 5, nil], "\(sleeps)")
+                #expect(sleeps.last?.description == "a sleep, due in 4.0 seconds")
+                let games = loop.waiting.filter { $0.kind == .gameSleep }
+                #expect(Set(games.map { $0.site?.line }) == [line + 7, line + 8, nil], "\(games)")
+                let files = Set(loop.waiting.compactMap { $0.site?.fileID })
+                #expect(files == ["TandemTests/WaitingReportTests.swift"])
+            }
+        }
+
+        @Test func whatTheLoopDoesForItselfIsNobodysToWaitFor() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                let game = GameClock(loop)
+                loop.run({ for await _ in loop.frames {} })
+                loop.run({ try await game.sleep(for: .seconds(1)) })
+                host.tick()
+                loop.postInternally {}
+                _ = loop.inbox.empty(into: loop.ready)
+                clock.advance(by: .seconds(2))
+                #expect(loop.waiting.allSatisfy { $0.site?.fileID != nil || $0.kind == .frame }, "\(loop.waiting)")
+                #expect(loop.waiting.allSatisfy { $0.site?.isOfLibrary != true }, "\(loop.waiting)")
+            }
+        }
+
         /// The order of a dictionary differs from process to process; that of the ends of tasks must not.
         @Test func aLoopsEndResumesItsTasksInTheOrderInWhichTheyBeganToWait() throws {
             let journal = Journal([])

@@ -16,11 +16,13 @@ extension GuestLoop {
     ///
     /// Without `onDone` the outcome can be awaited: ``GuestRun/value``. An error that neither of them is told goes to the error handler, or
     /// to the log, with the place of this call; that the task was cancelled, to the log at debug level.
+    ///
+    /// As in `Task.init`, `self` need not be written in the closures: the loop lets go of both when the run ends.
     @discardableResult
     public func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
-        _ main: @escaping @Sendable () async throws -> T,
-        onDone: ((Result<T, any Error>) -> Void)? = nil
+        @_implicitSelfCapture _ main: @escaping @Sendable () async throws -> T,
+        @_implicitSelfCapture onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
         let run = GuestRun<T>(site: CallSite(fileID: fileID, line: line), onDone: onDone)
         if isClosed.load(ordering: .acquiring) {

@@ -40,7 +40,7 @@ extension GuestLoop {
     }
 
     /// The frames, one after the other, each in its update phase. See ``frames(in:fileID:line:)``.
-    public var frames: Frames { Frames(loop: self, phase: .update, site: CallSite(fileID: "Tandem/frames", line: 0)) }
+    public var frames: Frames { Frames(loop: self, phase: .update, site: .unknown) }
 
     /// The frames, one after the other, each in `phase`.
     ///

@@ -37,6 +37,16 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
     /// What it waits for, in words.
     public let reason: String
 
+    init(
+        kind: Kind, site: CallSite?, deadline: ContinuousClock.Instant?, descriptor: FileDescriptor?, reason: String
+    ) {
+        self.kind = kind
+        self.site = site?.known
+        self.deadline = deadline
+        self.descriptor = descriptor
+        self.reason = reason
+    }
+
     /// The reason and the place, in one line.
     public var description: String { site.map { "\(reason), from \($0)" } ?? reason }
 }
@@ -50,7 +60,7 @@ struct WaitNote {
 
 extension CallSite {
     /// The library's own machinery, which is nobody's to wait for.
-    fileprivate var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") || fileID.hasPrefix("TandemSDL/") }
+    var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") || fileID.hasPrefix("TandemSDL/") }
 }
 
 extension GuestLoop {
@@ -60,7 +70,9 @@ extension GuestLoop {
         thread.check("GuestLoop.waiting")
         var reports: [WaitingReport] = []
         readyIO.visit {
-            if let handle = registrations.handle(of: $0), !handle.isDone { reports.append(Self.ready(handle.site)) }
+            if let handle = registrations.handle(of: $0), !handle.isDone, handle.isOneShot || !handle.site.isOfLibrary {
+                reports.append(Self.ready(handle.site))
+            }
         }
         readyTimers.visit { if let report = reportReady($0.slot) { reports.append(report) } }
         ready.visit { if let report = report($0.work) { reports.append(report) } }
@@ -86,7 +98,7 @@ extension GuestLoop {
     private func report(_ work: borrowing Work) -> WaitingReport? {
         switch work {
         case .callback(let slot): reportReady(slot)
-        case .posted(_, let site): Self.ready(site, "a post that is ready")
+        case .posted(_, let site): site.isOfLibrary ? nil : Self.ready(site, "a post that is ready")
         case .job: Self.ready(nil, "a task that is ready to go on")
         case .continuation: Self.ready(nil, "a task that lets others run first")
         }
@@ -94,8 +106,11 @@ extension GuestLoop {
 
     private func reportReady(_ slot: UInt32) -> WaitingReport? {
         let record = callbacks.record(slot).pointee
-        if case .none = record.action { return nil }
-        return Self.ready(record.site)
+        switch record.action {
+        case .none: return nil
+        case .call: return record.site.isOfLibrary ? nil : Self.ready(record.site)
+        case .resume: return Self.ready(record.site, "a task whose sleep has ended")
+        }
     }
 
     private static func ready(_ site: CallSite?, _ reason: String = "a callback that is ready") -> WaitingReport {

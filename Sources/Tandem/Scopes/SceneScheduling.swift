@@ -15,7 +15,7 @@ extension Scene {
     public func task(
         fileID: StaticString = #fileID, line: UInt = #line,
         // Underscored, as in the standard library's `Task.init`: the child belongs to the caller's actor.
-        @_inheritActorContext _ operation: @escaping @Sendable () async throws -> Void
+        @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Void
     ) -> GuestRun<Void> {
         run(fileID: fileID, line: line, operation) { [self] result in
             guard case .failure(let error) = result else { return }
@@ -37,8 +37,8 @@ extension Scene {
     @discardableResult
     public func run<Value: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
-        @_inheritActorContext _ operation: @escaping @Sendable () async throws -> Value,
-        onDone: @escaping (Result<Value, any Error>) -> Void
+        @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Value,
+        @_implicitSelfCapture onDone: @escaping (Result<Value, any Error>) -> Void
     ) -> GuestRun<Value> {
         let site = CallSite(fileID: fileID, line: line)
         guard admit("Scene.task or run", site) else {

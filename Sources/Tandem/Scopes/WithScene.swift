@@ -35,7 +35,7 @@ extension GuestLoop {
     public func withScene<Value: Sendable>(
         grace: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line,
         // Underscored, as in the standard library's `Task.init`: the body belongs to the caller's actor.
-        @_inheritActorContext _ body: @escaping @Sendable (Scene) async throws -> Value
+        @_inheritActorContext @_implicitSelfCapture _ body: @escaping @Sendable (Scene) async throws -> Value
     ) async throws -> Value {
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
         thread.check("GuestLoop.withScene")

@@ -82,8 +82,10 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// sleepers.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled, paused or not; `.closed` when the loop ends.
+    @_disfavoredOverload
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        try await sleep(until: deadline, tolerance, CallSite())
+        // What generic code calls, which does not tell its caller's place. Whoever calls by name has the other one.
+        try await sleep(until: deadline, tolerance, .unknown)
     }
 
     /// As ``sleep(until:tolerance:)``, with the caller's place for reports.

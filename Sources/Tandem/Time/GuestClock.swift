@@ -27,8 +27,10 @@ public struct GuestClock: Clock {
     /// thread; then it goes through the inbox.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled; `.closed` when the loop ends.
+    @_disfavoredOverload
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        try await sleep(until: deadline, tolerance, CallSite())
+        // What generic code calls, which does not tell its caller's place. Whoever calls by name has the other one.
+        try await sleep(until: deadline, tolerance, .unknown)
     }
 
     /// As ``sleep(until:tolerance:)``, with the caller's place for reports.
