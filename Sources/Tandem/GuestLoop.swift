@@ -99,18 +99,28 @@ public final class GuestLoop: @unchecked Sendable {
     package internal(set) var isDriven = false
     /// For hosts with events: does a task wait for one? Then a simulation gives the host frames to take them in.
     package var awaitsHostEvents: (() -> Bool)?
+    /// For hosts: sequences of frames have ended, those that begin later, too. See `GuestLoop.endFrames`.
+    package internal(set) var framesHaveEnded = false
     /// What else lives on the loop and ends with it, on the UI thread.
     package var closingActions = ClosingActions()
 
     // The tick under way; see `Tick.swift`.
     @exclusivity(unchecked) var isTicking = false
     var closesAfterTick = false
+    /// How many ticks stand aside for modal loops; see `ModalLoop.swift`.
+    var pausedTicks = 0
+    /// How long the tick or phase under way stood aside.
+    @exclusivity(unchecked) var pausedTime: Nanoseconds = 0
     /// For hosts, whose own loops cannot run inside a tick.
     package var isInTick: Bool { isTicking }
+    /// Whether a tick stands aside for a modal loop.
+    package var isInModalLoop: Bool { pausedTicks > 0 }
     /// Whether the UI thread has the turn, or has put it down, and then the backend may have taken it. See `OwnWait`.
     @exclusivity(unchecked) var holdsTurn = false
     /// The host sleeps in a wait of ours, or looks whether it should.
     var isWaiting = false
+    /// What ends that wait.
+    var listeningBell: Bell?
     /// It did so since the last tick.
     var hasWaited = false
     /// Whether it ticks without sleeping.
@@ -221,8 +231,11 @@ public final class GuestLoop: @unchecked Sendable {
     /// Where what has no other owner is reported.
     package var logger: Logger { configuration.logger }
 
-    /// Whether the loop takes work: it has neither closed nor begun to.
-    package var isOpen: Bool { state == .open }
+    /// Whether the loop takes work: it has neither closed nor begun to, nor will it at the end of the tick under way.
+    package var isOpen: Bool { state == .open && !closesAfterTick }
+
+    /// For hosts: traps unless this is the loop's thread, with the name of the host's call.
+    package func requireUIThread(_ call: StaticString) { thread.check(call) }
 
     /// Work is left in the queues of the UI thread.
     var hasReadyWork: Bool { !ready.isEmpty || !readyTimers.isEmpty || !readyIO.isEmpty || inbox.hasLeftovers }

@@ -36,13 +36,14 @@ extension GuestLoop {
                 .adoptionFailed, "this loop has adopted the main actor already, by way of its \(adoptionPath)")
         }
         if tandem_is_main_thread() {
-            _ = try serve(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) {
-                Self.drainMainQueue()
+            _ = try serve(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) { [unowned self] in
+                runMainQueue()
             }
             drainsMainQueue = true
         }
         if path == .executor, ProgramExecutors.install(for: self) {
             adoptionPath = .executor
+            takeMainActorJobs()
             return .executor
         }
         guard drainsMainQueue else {
@@ -53,6 +54,19 @@ extension GuestLoop {
         }
         adoptionPath = .dispatchQueue
         return .dispatchQueue
+    }
+
+    /// Main thread: runs what `DispatchQueue.main` has, and takes over the main actor's jobs that came by way of it.
+    func runMainQueue() {
+        Self.drainMainQueue()
+        takeMainActorJobs()
+    }
+
+    /// What was enqueued before this loop adopted the main actor, or goes by way of the main queue, while an async main runs the loop itself: its
+    /// executor, which runs such jobs, does not come to it.
+    private func takeMainActorJobs() {
+        guard state != .closed, admitsOthers else { return }
+        while let job = MainActorJobs.takeNext() { _ = accept(.job(job, .mainActor(nil))) }
     }
 
     /// Main thread: runs what `DispatchQueue.main` has.
@@ -71,10 +85,5 @@ extension GuestLoop {
         var poll = pollfd(fd: _dispatch_get_main_queue_handle_4CF(), events: Int16(POLLIN), revents: 0)
         _ = Glibc.poll(&poll, 1, -1)
         drainMainQueue()
-    }
-
-    /// Any thread: the fate of a main-actor job while no loop is there: libdispatch's main queue, as without Tandem.
-    static func runMainActorJobWithoutLoop(_ job: UnownedJob) {
-        DispatchQueue.main.async { job.runSynchronously(on: MainActor.sharedUnownedExecutor) }
     }
 }

@@ -113,7 +113,7 @@ import TandemCLinux
             } else if let entrance = Adopter.shared.entrance, entrance.takeMainActorJob(job) {
                 return
             }
-            GuestLoop.runMainActorJobWithoutLoop(job)
+            MainActorJobs.enqueue(job)
         }
 
         func checkIsolated() {
@@ -127,7 +127,9 @@ import TandemCLinux
         /// Main thread, called by Swift's runtime: runs an `async` main for ever: the host of the loop that has adopted the main actor,
         /// or libdispatch's main queue while there is none. The thread stays the main thread, which SDL needs.
         func run() throws {
+            MainActorJobs.executorRuns()
             while true {
+                MainActorJobs.runAll()
                 if let loop = Adopter.shared.loopHere, let drive = loop.drive {
                     loop.isDriven = true
                     if drive() { continue }

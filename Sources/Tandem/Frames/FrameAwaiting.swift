@@ -45,21 +45,24 @@ extension GuestLoop {
     /// The frames, one after the other, each in `phase`.
     ///
     /// No frame is missed as long as what the consumer does fits between two of them; the frames' numbers tell. The sequence ends
-    /// when the task is cancelled or the loop ends.
+    /// when the task is cancelled or the loop ends; where nobody but the tasks that wait for frames runs them (an `async` main without a frame
+    /// loop), also when the player closes the window.
     public func frames(in phase: FramePhase, fileID: StaticString = #fileID, line: UInt = #line) -> Frames {
         Frames(loop: self, phase: phase, site: CallSite(fileID: fileID, line: line))
     }
 
     /// One wait for a frame: what all the others are made of.
     fileprivate func frame(
-        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isolation: isolated (any Actor)?
+        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool = false,
+        isolation: isolated (any Actor)?
     ) async throws -> Frame {
         try Task.checkCancellation()
         if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
         thread.check("GuestLoop.nextFrame")
         try admitWait()
+        if isOfSequence, framesHaveEnded { throw CancellationError() }
         let waiter = frameLine.waiter()
-        waiter.prepare(phase, condition, site, isolation)
+        waiter.prepare(phase, condition, site, isOfSequence: isOfSequence, isolation)
         let wait = waiter.number
         return try await withTaskCancellationHandler(
             operation: {
@@ -82,7 +85,7 @@ public struct Frames: AsyncSequence, Sendable {
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.
         public mutating func next(isolation: isolated (any Actor)?) async -> Frame? {
-            try? await frames.loop.frame(frames.phase, nil, frames.site, isolation: isolation)
+            try? await frames.loop.frame(frames.phase, nil, frames.site, isOfSequence: true, isolation: isolation)
         }
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.

@@ -14,6 +14,8 @@ final class FrameLine {
     /// Waiters that serve nobody now.
     private var spare: [FrameWaiter] = []
     private(set) var count = 0
+    /// Waiters are being resumed, and their conditions asked.
+    private(set) var isResuming = false
 
     init(loop: GuestLoop) { self.loop = loop }
 
@@ -39,6 +41,8 @@ final class FrameLine {
     /// Resumes those that wait for `phase`, in the order in which they began to.
     func resume(_ phase: FramePhase, _ frame: Frame) {
         guard !lines[phase.rawValue].isEmpty else { return }
+        isResuming = true
+        defer { isResuming = false }
         swap(&current, &lines[phase.rawValue])
         count -= current.count
         for waiter in current {
@@ -47,6 +51,14 @@ final class FrameLine {
             if waiter.isWaiting, !waiter.resume(frame), waiter.isWaiting, waiter.number == wait { append(waiter) }
         }
         current.removeAll(keepingCapacity: true)
+    }
+
+    /// Ends the waits of sequences.
+    func endSequences() {
+        for waiter in waiters where waiter.isOfSequence {
+            remove(waiter)
+            waiter.end(with: .failure(CancellationError()))
+        }
     }
 
     /// Ends every wait.
@@ -61,6 +73,22 @@ final class FrameLine {
 }
 
 extension GuestLoop {
+    /// UI thread, for hosts that run frames as tasks wait for them: the player wants to leave. Every sequence of frames ends, those that begin later,
+    /// too: scene after scene, until the program does. Waits for a single frame go on.
+    package func endFrames() {
+        framesHaveEnded = true
+        madeFrameLine?.endSequences()
+    }
+
+    /// UI thread, for hosts that can run no frame any more, though the loop is open: whoever waits for one is resumed with `CancellationError`.
+    package func callOffFrames() {
+        framesHaveEnded = true
+        madeFrameLine?.end(throwing: CancellationError())
+    }
+
+    /// UI thread, for hosts: frames begin anew.
+    package func beginFrames() { framesHaveEnded = false }
+
     /// UI thread: does a task wait for a frame? Then a host that draws on demand should have one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
@@ -92,7 +120,7 @@ extension GuestLoop {
         while let entry = phaseWork.popFirst() { ready.append(entry) }
         endPhase()
         isTicking = false
-        if closesAfterTick { performClose() }
+        if closesAfterTick, pausedTicks == 0 { performClose() }
         onWork?(false)
     }
 }

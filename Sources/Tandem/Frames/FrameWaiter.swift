@@ -15,6 +15,8 @@ final class FrameWaiter: @unchecked Sendable {
     private(set) var number: UInt64 = 0
     private(set) var phase = FramePhase.update
     private(set) var site = CallSite()
+    /// The wait is a step of a sequence, which can end.
+    private(set) var isOfSequence = false
     /// What has to hold, too, when the frame comes.
     private var condition: (() -> Bool)?
 
@@ -23,12 +25,15 @@ final class FrameWaiter: @unchecked Sendable {
     var isWaiting: Bool { continuation != nil }
 
     /// A new wait.
-    func prepare(_ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, _ isolation: (any Actor)?) {
+    func prepare(
+        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool, _ isolation: (any Actor)?
+    ) {
         number += 1
         isCancelled = false
         self.phase = phase
         self.condition = condition
         self.site = site
+        self.isOfSequence = isOfSequence
         self.isolation = isolation
     }
 

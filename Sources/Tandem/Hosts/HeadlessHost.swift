@@ -45,17 +45,23 @@ public final class HeadlessHost: @unchecked Sendable {
         loop = try GuestLoop(host: listener, configuration: configuration, fileID: fileID, line: line)
     }
 
-    /// Sleeps and ticks until ``stop()``. Returns at once if it was called before.
+    /// Sleeps and ticks until ``stop()``, or until the loop closes. Returns at once if either came before.
     public func run() {
         _ = run(within: nil) { isStopped.load(ordering: .acquiring) }
         isStopped.store(false, ordering: .releasing)
     }
 
-    /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed first.
+    /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed or the loop closed first.
+    /// Inside a callback or a task it is a modal loop; see ``GuestLoop/runModal(_:)``.
     public func run(within limit: Duration?, until condition: () -> Bool) -> Bool {
+        loop.runModal { runOutsideTicks(within: limit, until: condition) }
+    }
+
+    private func runOutsideTicks(within limit: Duration?, until condition: () -> Bool) -> Bool {
         let end = limit.map { loop.now.advanced(by: $0) }
         return loop.whileWaiting(on: listener.bell) {
             while !condition() {
+                guard loop.isOpen else { return false }
                 if let end, loop.now >= end { return false }
                 // The look before the sleep: a request may have been answered by an earlier tick, and its ring heard.
                 if !loop.hasWork, !loop.skipsTime(until: end) { sleep(until: end) }

@@ -15,13 +15,13 @@ import Logging
 extension GuestLoop {
     /// Ends the loop: cancels runs and waits, runs what was accepted, stops the backend thread and waits for it. Idempotent.
     ///
-    /// Called from inside a tick it takes effect when that tick ends. In a forked child it only lets go of the parent's loop.
+    /// Called from inside a tick, or from a modal loop in one, it takes effect when that tick ends. In a forked child it only lets go of the parent's loop.
     public func close() {
         if isClosed.load(ordering: .acquiring) { return }
         if thread.isForkedChild { return finishClosing() }
         thread.check("GuestLoop.close")
         guard state == .open else { return }
-        if isTicking {
+        if isTicking || pausedTicks > 0 {
             closesAfterTick = true
         } else {
             performClose()
@@ -135,7 +135,7 @@ extension GuestLoop {
         case .run(let executor): executor.runLate(job)
         case .actor: runActorJobLate(job)
         case .task: runTaskJobLate(job)
-        case .mainActor: Self.runMainActorJobWithoutLoop(job)
+        case .mainActor: MainActorJobs.enqueue(job)
         case .pool: Self.runPoolJobWithoutLoop(job)
         }
     }

@@ -11,12 +11,16 @@ extension GuestLoop {
     /// For hosts that sleep by themselves: `body` looks at the loop and sleeps, by ``sleep(on:for:watching:)``, and may tick. The turn stays
     /// here meanwhile, if it is.
     package func whileWaiting<Result>(on bell: Bell, _ body: () -> Result) -> Result {
+        // Inside of another wait (an inner loop in its tick) that one listens on.
+        let outer = listeningBell
+        listeningBell = bell
         bell.beginListening()
         // Here sleeps end within a nanosecond of their time instead of 50 microseconds. The program's own sleeps stay as they were.
         let slack = tandem_thread_set_timer_slack(1)
         defer {
             if slack != 1 { tandem_thread_set_timer_slack(slack) }
-            bell.endListening()
+            listeningBell = outer
+            if outer !== bell { bell.endListening() }
         }
         // Inside a tick the turn is the tick's.
         guard !isTicking, !isWaiting, state == .open else { return body() }

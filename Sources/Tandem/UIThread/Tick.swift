@@ -73,19 +73,9 @@ extension GuestLoop {
         endTick(&tick)
         isTicking = false
         if tick.report.isEmpty { counters.emptyTicks += 1 }
-        if closesAfterTick { performClose() }
+        if closesAfterTick, pausedTicks == 0 { performClose() }
         onWork?(false)
         return tick.report
-    }
-
-    private func refuseNestedTick() -> TickReport {
-        counters.nestedTicks += 1
-        configuration.logger.warning(
-            "tick() was called from inside a tick and ran nothing; start inner loops from the frame, not from a callback"
-        )
-        var report = TickReport()
-        report.isNested = true
-        return report
     }
 
     func readClock() {
@@ -350,7 +340,7 @@ extension GuestLoop {
         readClock()
         var tick = TickUnderWay(budget: 0, began: mark, endOfLast: mark, isVirtual: time.isVirtual)
         repeat { _ = inbox.empty(into: ready) } while inbox.hasLeftovers
-        if drainsMainQueue { Self.drainMainQueue() }
+        if drainsMainQueue { runMainQueue() }
         let counts = (io: readyIO.count, timers: readyTimers.count, ready: ready.count)
         run(readyIO, counts.io, &tick) { run($0, &$1) }
         run(readyTimers, counts.timers, &tick) { runTimer($0, &$1) }
@@ -362,8 +352,9 @@ extension GuestLoop {
         noteTime(&tick)
         tick.latency.flush(into: &counters.latency)
         tick.report.carriedOver = readyIO.count + readyTimers.count + ready.count + inbox.leftovers
-        tick.report.elapsedNanoseconds = mark - tick.began
-        tick.report.overrunNanoseconds = tick.overrun(at: mark)
+        tick.report.elapsedNanoseconds = mark - tick.began - pausedTime
+        tick.report.overrunNanoseconds = tick.overrun(at: mark - pausedTime)
+        pausedTime = 0
         counters.callbacks += tick.report.callbacks
         counters.ioEvents += tick.report.ioEvents
         counters.jobs += tick.report.jobs
