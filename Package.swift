@@ -22,6 +22,12 @@ func example(_ name: String) -> Target {
     )
 }
 
+/// A program whose main has one of the forms that Swift knows.
+func formOfMain(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["FormsWitness"], path: "Tests/FormsOfMain/\(name)", swiftSettings: settings)
+}
+
 let package = Package(
     name: "Tandem",
     products: [
@@ -78,6 +84,7 @@ let package = Package(
         example("08-dispatch-main"),
         example("09-tcp-chat"),
         example("10-udp-ping"),
+        example("16-pause-menu"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
         // The match without a window; all that other packages see of the game.
@@ -120,11 +127,18 @@ let package = Package(
             dependencies: ["TandemSDL", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/MainActorProbe",
             swiftSettings: settings),
+        .target(
+            name: "FormsWitness", dependencies: ["TandemSDL"], path: "Tests/FormsOfMain/FormsWitness",
+            swiftSettings: settings),
+        formOfMain("FormTopLevel"),
+        formOfMain("FormTopLevelAsync"),
+        formOfMain("FormAtMain"),
+        formOfMain("FormAtMainAsync"),
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [
                 "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "TandemCSDLVideo", "CTestSupport",
-                "MainActorProbe",
+                "MainActorProbe", "FormTopLevel", "FormTopLevelAsync", "FormAtMain", "FormAtMainAsync",
                 "07-main-actor",
                 "Skirmish", "SkirmishRules", "SkirmishMatch",
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -44,10 +44,16 @@ public import TandemCSDL
     public var maximumSteps = 5
     /// The longest delta that an update is told of.
     public var maximumDelta: Duration = .milliseconds(100)
-    /// Whether `SDL_QUIT` ends the loop after its `event` call.
+    /// Whether `SDL_QUIT` ends the loop after its `event` call. One that a task has consumed does not.
     public var stopsOnQuit = true
     /// Ends the loop after so many frames.
     public var frameLimit: Int?
+    let stopRequest = StopRequest()
+
+    /// What ``stop()`` asks for, until a run has answered it.
+    @MainActor final class StopRequest {
+        var isMade = false
+    }
 
     /// A loop around `guest`, at rest.
     public init(_ guest: SDLGuest, pace: Pace = .display, fixedStep: Duration? = nil) {
@@ -56,8 +62,9 @@ public import TandemCSDL
         self.fixedStep = fixedStep
     }
 
-    /// Ends ``run(event:fixedUpdate:update:draw:)`` after the present frame. From callbacks, tasks and updates.
-    public func stop() { guest.stopsFrames = true }
+    /// Ends ``run(event:fixedUpdate:update:draw:)`` after the present frame, or the next one as it begins. From callbacks, tasks and updates. Of
+    /// two loops, one inside the other, the one that it is called on; copies of a frame loop are the same loop.
+    public func stop() { stopRequest.isMade = true }
 
     /// Asks for a frame when drawing on demand.
     public func requestFrame() {
@@ -66,7 +73,10 @@ public import TandemCSDL
         guest.loop.callSoon {}
     }
 
-    /// Runs frames until ``stop()``, a quit event or the frame limit. Must not be called from inside a tick: in async code `await` it.
+    /// Runs frames until ``stop()``, a quit event, the frame limit, or the loop's close. Each of them may have come before: then there is no frame.
+    ///
+    /// Also inside another frame loop, a callback or a task: as a modal loop, with frames for everybody who waits for some, after which the outer
+    /// code goes on; see `GuestLoop.runModal`.
     ///
     /// - Parameters:
     ///   - event: Each of the game's events, but for those that a task has consumed.
@@ -81,20 +91,15 @@ public import TandemCSDL
         update: @escaping (Frame) -> Void = { _ in },
         draw: @escaping (Frame) -> Void = { _ in }
     ) -> Int {
-        precondition(
-            !guest.loop.isInTick,
-            "FrameLoop.run was called from inside a tick, where no tick can run; start it from main, or await it in async code"
-        )
         let frames = RunningFrames(self, event: event, fixedUpdate: fixedUpdate, update: update, draw: draw)
-        return guest.whileRunning(frames) {
-            while frames.step() {}
-            return frames.count
-        }
+        guest.run(frames)
+        return frames.count
     }
 
-    /// In an `async` main: has the program's main executor run the frames, and suspends until they end. As the synchronous one.
+    /// In async code: as the synchronous one. An `async` main hands the frames to the program's main executor and suspends until they end; any
+    /// other task runs them as a modal loop. At top level Swift takes the synchronous one, which does the same.
     ///
-    /// - Throws: `CancellationError` if the task is cancelled, which ends the frames; `.closed` when the loop ends.
+    /// - Throws: `CancellationError` if the task is cancelled, which ends the frames.
     @discardableResult
     public func run(
         event: @escaping (SDL_Event) -> Void = { _ in },
@@ -103,7 +108,19 @@ public import TandemCSDL
         draw: @escaping (Frame) -> Void = { _ in }
     ) async throws -> Int {
         let frames = RunningFrames(self, event: event, fixedUpdate: fixedUpdate, update: update, draw: draw)
-        try await guest.hand(frames)
+        try Task.checkCancellation()
+        if guest.canHand {
+            try await guest.hand(frames)
+        } else {
+            let loop = guest.loop
+            await withTaskCancellationHandler {
+                guest.run(frames)
+            } onCancel: {
+                // A refusal means that the loop has closed, which ends the frames as well.
+                try? loop.post { MainActor.assumeIsolated { frames.isCancelled = true } }
+            }
+            try Task.checkCancellation()
+        }
         return frames.count
     }
 }

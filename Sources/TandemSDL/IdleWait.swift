@@ -38,7 +38,17 @@ extension SDLGuest {
     /// - Parameter timeout: `nil`: as long as it takes; a timer of the loop's ends the wait in any case.
     /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
     ///   are never returned.
-    public func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
+    public nonisolated func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
+        withUnsafeMutablePointer(to: &event) {
+            nonisolated(unsafe) let event = $0  // Safe: used before this returns, on this thread.
+            return onMain("SDLGuest.waitEvent") {
+                if isOwnLoopInTick { return loop.runModal { waitGameEvent(&event.pointee, timeout) } }
+                return waitGameEvent(&event.pointee, timeout)
+            }
+        }
+    }
+
+    private func waitGameEvent(_ event: inout SDL_Event, _ timeout: Duration?) -> Bool {
         let end = end(of: timeout)
         while nextEvent(&event, until: end) {
             if !events.offer(event) { return true }
@@ -78,14 +88,14 @@ extension SDLGuest {
         }
     }
 
-    /// Runs the loop's work until `end`, sleeping in between. SDL's events are left for later: no driver can announce them
+    /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for later: no driver can announce them
     /// without pumping, and whoever calls this is about to.
-    func runWork(until end: ContinuousClock.Instant) {
+    func runWork(until end: ContinuousClock.Instant, unless isStopped: () -> Bool) {
         loop.whileWaiting(on: host.bell) {
             while true {
                 let left = loop.hostNow.duration(to: end)
                 if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1))).isEmpty { wantsFrame = true }
-                guard left > .zero, !stopsFrames else { return }
+                guard left > .zero, !isStopped() else { return }
                 if loop.skipsTime(until: end) { continue }
                 // Looked at after the tick, which may have set a timer.
                 if let left = timeToSleep(until: end) { _ = loop.sleep(on: host.bell, for: left) }

@@ -17,7 +17,7 @@ extension SDLGuest {
     func nextRecordedEvent(_ event: inout SDL_Event, _ tape: any RunTape) -> Bool {
         var own = SDL_Event()
         while SDL_PollEvent(&own) != 0 {
-            if own.type == SDL_QUIT.rawValue { stopsFrames = true }
+            if own.type == SDL_QUIT.rawValue { quitFrames() }
             own.freeString()
         }
         guard let bytes = tape.nextInput() else { return false }

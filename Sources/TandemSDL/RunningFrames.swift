@@ -18,6 +18,10 @@ final class RunningFrames {
     private var drawing = Duration.zero
     /// How many frames were run.
     private(set) var count = 0
+    /// The player wants to leave.
+    var hasQuit = false
+    /// The task that waits for the end was cancelled.
+    var isCancelled = false
     /// Told once, when the frames have ended.
     var onEnd: () -> Void = {}
 
@@ -34,12 +38,14 @@ final class RunningFrames {
         pacer = FramePacer(
             period: settings.period, fixedStep: settings.fixedStep, maximumSteps: settings.maximumSteps,
             maximumDelta: settings.maximumDelta)
-        guest.stopsFrames = false
     }
 
-    private var isOver: Bool {
-        guest.stopsFrames || count >= settings.frameLimit ?? .max || guest.loop.tape?.isOver ?? false
+    /// Nothing but the number of frames is left to ask.
+    var isStopped: Bool {
+        settings.stopRequest.isMade || hasQuit || isCancelled || !guest.loop.isOpen || guest.loop.tape?.isOver ?? false
     }
+
+    private var isOver: Bool { isStopped || count >= settings.frameLimit ?? .max }
 
     /// One frame, and the rest until the next; `false` once there is none.
     func step() -> Bool {
@@ -48,6 +54,9 @@ final class RunningFrames {
         if !isOver { rest(until: pacer.next!) }
         return !isOver
     }
+
+    /// The frames have ended: whatever asked for that is answered, and means nothing to the next run.
+    func end() { settings.stopRequest.isMade = false }
 
     private func frame() {
         let loop = guest.loop
@@ -80,6 +89,7 @@ final class RunningFrames {
     }
 
     private func takeEvents() {
+        if settings.stopsOnQuit, let quit = guest.takeUnclaimedQuit() { take(quit) }
         var event = SDL_Event()
         while guest.nextGameEvent(&event) { deliver(event) }
     }
@@ -87,8 +97,13 @@ final class RunningFrames {
     private func deliver(_ event: SDL_Event) {
         guest.wantsFrame = true
         if DisplayRate.mayChange(with: event) { pacer.period = settings.period }
-        if !guest.events.offer(event) { self.event(event) }
-        if settings.stopsOnQuit, event.type == SDL_QUIT.rawValue { settings.stop() }
+        if !guest.events.offer(event) { take(event) }
+    }
+
+    /// An event that no task has consumed.
+    private func take(_ event: SDL_Event) {
+        self.event(event)
+        if settings.stopsOnQuit, event.type == SDL_QUIT.rawValue { hasQuit = true }
     }
 
     /// What happened between two frames of the recorded run.
@@ -98,7 +113,7 @@ final class RunningFrames {
             if guest.nextGameEvent(&event) {
                 deliver(event)
             } else if tape.hasTick ?? false {
-                guest.tick()
+                guest.loop.tick()
             } else {
                 return
             }
@@ -109,17 +124,17 @@ final class RunningFrames {
     private func rest(until next: ContinuousClock.Instant) {
         if let tape = guest.loop.activeTape, tape.isReplay { return replayRest(tape) }
         switch settings.pace {
-        case .fixed: guest.runWork(until: next)
+        case .fixed: guest.runWork(until: next) { self.isStopped }
         // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.
-        case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8))
+        case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8)) { self.isStopped }
         case .onDemand:
             var event = SDL_Event()
-            while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !guest.stopsFrames {
+            while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !isStopped {
                 if guest.nextEvent(&event, timeout: nil) { deliver(event) }
                 if !guest.loop.tick().isEmpty { guest.wantsFrame = true }
             }
             // No more often than the display shows.
-            guest.runWork(until: next)
+            guest.runWork(until: next) { self.isStopped }
             guest.wantsFrame = false
         }
     }

@@ -23,21 +23,26 @@
 /// ```
 ///
 /// Making it adopts the main actor: `@MainActor` code, `Task.sleep` and `DispatchQueue.main` run in ``tick(budget:)``.
+///
+/// A framework whose classes know nothing of actors makes it by `MainActor.assumeIsolated { try SDLGuest() }`; the calls that stand in a loop
+/// (``handle(_:)``, ``tick(budget:)``, ``waitEvent(_:timeout:)``, ``run(fileID:line:_:onDone:)``, ``close()``) need no actor, and check
+/// their thread instead.
 @MainActor public final class SDLGuest {
     /// The loop: timers, descriptors, posts. Any thread may refer to it, and `post`; the rest of it is the main thread's.
     public nonisolated let loop: GuestLoop
     let host: SDLHost
-    let eventType: UInt32
+    nonisolated let eventType: UInt32
     /// Who waits for SDL's events.
     let events = EventLine()
-    /// The frame loop that is under way.
+    /// The frame loop that is under way, the innermost one.
     private var running: RunningFrames?
     /// The frames of an async main that awaits some without a frame loop.
     private lazy var unaskedFrames = {
         var settings = FrameLoop(self)
         settings.stopsOnQuit = false
+        // The guest keeps these frames.
         return RunningFrames(
-            settings, event: { $0.freeString() }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
+            settings, event: { [unowned self] in drop($0) }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
     }()
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
@@ -49,8 +54,8 @@
     var displayRate: @MainActor () -> Int? = DisplayRate.current
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
     var forcesSDLWait = false
-    /// Set by ``FrameLoop/stop()`` and by a quit event.
-    var stopsFrames = false
+    /// `SDL_QUIT`, which came while an async main awaited something else than frames.
+    private var unclaimedQuit: SDL_Event?
     /// Something happened that a frame drawn on demand should show.
     var wantsFrame = false
 
@@ -98,17 +103,19 @@
     ///
     /// - Returns: `true` if the game has nothing to do with it: it was Tandem's own, a request for a tick, or a waiting task
     ///   has consumed it (see ``event(priority:consuming:fileID:line:matching:)``).
-    public func handle(_ event: SDL_Event) -> Bool {
-        guard !isOwn(event) else { return true }
-        tendEvents()
-        watch.saw(event)
-        return events.offer(event)
+    public nonisolated func handle(_ event: SDL_Event) -> Bool {
+        onMain("SDLGuest.handle") {
+            guard !isOwn(event) else { return true }
+            tendEvents()
+            watch.saw(event)
+            return events.offer(event)
+        }
     }
 
     /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own. Tasks that wait for events hear of them if
     /// ``eventSource`` is ``EventSource/eventWatch``, which is to be set once, after the guest was made.
-    public func handle(eventType: UInt32) -> Bool {
-        tendEvents()
+    public nonisolated func handle(eventType: UInt32) -> Bool {
+        onMain("SDLGuest.handle") { tendEvents() }
         return eventType == self.eventType
     }
 
@@ -117,18 +124,27 @@
     /// Runs what is ready, within the budget; see `GuestLoop.tick`.
     ///
     /// In a game with a loop of its own each call is a frame, too: the phases run after the tick, one after the other, for the tasks
-    /// that wait for them.
+    /// that wait for them. So it is in a modal loop of the game's, inside a `FrameLoop` or not.
+    ///
+    /// A callback or a task is inside a tick, where this runs nothing and says so; see `GuestLoop.runModal`. But an `async` main, and what its
+    /// tasks call, may have a loop of its own, as a synchronous one may.
     @discardableResult
-    public func tick(budget: Duration? = nil) -> TickReport {
-        let report = loop.tick(budget: budget)
-        if running == nil, !report.isNested { ownFrames.pass(loop) }
-        tendEvents()
-        return report
+    public nonisolated func tick(budget: Duration? = nil) -> TickReport {
+        onMain("SDLGuest.tick") {
+            guard !isOwnLoopInTick else { return loop.runModal { tick(budget: budget) } }
+            let report = loop.tick(budget: budget)
+            // The phases run user code, which may have a loop of its own in it.
+            if !report.isNested, let frame = ownFrames.begin(loop) {
+                for phase in FramePhase.allCases { loop.run(phase, of: frame) }
+            }
+            tendEvents()
+            return report
+        }
     }
 
     /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. See `GuestLoop.run`.
     @discardableResult
-    public func run<T: Sendable>(
+    public nonisolated func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
         @_implicitSelfCapture _ main: @escaping @MainActor () async throws -> T,
         @_implicitSelfCapture onDone: ((Result<T, any Error>) -> Void)? = nil
@@ -169,40 +185,48 @@
     }
 
     /// Ends the loop: cancels, drains, joins. Idempotent. SDL stays as it is.
-    public func close() {
-        loop.close()
+    public nonisolated func close() { loop.close() }
+
+    /// For calls that code which knows nothing of actors may make: they check their thread, and go on as the main actor's.
+    @inline(__always)
+    nonisolated func onMain<Value>(_ call: StaticString, _ body: @MainActor () -> Value) -> Value {
+        loop.requireUIThread(call)
+        // Safe: the loop was made by main-actor code, so that its thread is the main actor's.
+        return withoutActuallyEscaping(body) { unsafeBitCast($0, to: (() -> Value).self)() }
     }
 }
 
 // MARK: - Frame loops
 
 extension SDLGuest {
-    /// Keeps `frames` as the frame loop under way.
-    func whileRunning<Result>(_ frames: RunningFrames, _ body: () -> Result) -> Result {
-        requireNoneRunning()
+    /// Runs `frames` until they end, inside of those that are under way.
+    func run(_ frames: RunningFrames) {
+        let outer = running
         running = frames
-        defer { running = nil }
-        return body()
+        defer { running = outer }
+        loop.beginFrames()
+        loop.runModal { while frames.step() {} }
+        frames.end()
     }
 
-    private func requireNoneRunning() {
-        precondition(running == nil, "a FrameLoop of this guest is running already; stop it before another one begins")
-    }
+    /// Whether the main executor is there to run frames, and has none.
+    var canHand: Bool { loop.isDriven && loop.isInTick && !loop.isInModalLoop && running == nil }
 
     /// Has the main executor run `frames`, until they end.
     func hand(_ frames: RunningFrames) async throws {
-        requireNoneRunning()
-        guard loop.isDriven else {
-            throw GuestError(
-                .hostFailed,
-                "nobody runs frames while this function waits: the program's main is synchronous; call FrameLoop.run there, outside of async code"
-            )
-        }
         running = frames
-        defer { if running === frames { running = nil } }
-        try await loop.wait(for: "an async main that waits for its frames to end", site: CallSite()) { waiter in
-            frames.onEnd = { waiter.resume() }
-            return { frames.onEnd = {} }
+        loop.beginFrames()
+        defer {
+            if running === frames { running = nil }
+            frames.end()
+        }
+        do {
+            try await loop.wait(for: "an async main that waits for its frames to end", site: CallSite()) { waiter in
+                frames.onEnd = { waiter.resume() }
+                return { frames.onEnd = {} }
+            }
+        } catch  where !Task.isCancelled && !loop.isOpen {
+            // The loop's close has ended the frames.
         }
     }
 
@@ -216,13 +240,37 @@ extension SDLGuest {
             return
         }
         if loop.hasFrameWaiters {
-            // Frames are awaited, and nobody has made a frame loop: this is one.
-            _ = unaskedFrames.step()
+            // Frames are awaited, and nobody has made a frame loop: this is one. It ends with a run that is given back.
+            if !unaskedFrames.step(), loop.isOpen { loop.callOffFrames() }
             return
         }
         var event = SDL_Event()
-        if nextEvent(&event, timeout: nil), !events.offer(event) { event.freeString() }
+        if nextEvent(&event, timeout: nil), !events.offer(event) { drop(event) }
         loop.tick()
+    }
+
+    /// An event that is nobody's. Where tasks await frames without a frame loop, nobody else sees that the player wants to leave.
+    private func drop(_ event: SDL_Event) {
+        event.freeString()
+        guard event.type == SDL_QUIT.rawValue else { return }
+        unclaimedQuit = event
+        loop.endFrames()
+    }
+
+    /// That event, for a frame loop that has begun since.
+    func takeUnclaimedQuit() -> SDL_Event? {
+        defer { unclaimedQuit = nil }
+        return unclaimedQuit
+    }
+
+    /// The player wants to leave a run that is given back.
+    func quitFrames() {
+        if let running { running.hasQuit = true } else { unaskedFrames.hasQuit = true }
+    }
+
+    /// Whether an async main, or what its tasks call, runs a loop of its own: its code is a job in a tick of the main executor's.
+    var isOwnLoopInTick: Bool {
+        loop.isInTick && loop.isDriven && withUnsafeCurrentTask { $0 != nil }
     }
 }
 
@@ -233,13 +281,13 @@ private struct OwnFrames {
     private var number = 0
     private var last: ContinuousClock.Instant?
 
-    mutating func pass(_ loop: GuestLoop) {
+    /// `nil`: nobody waits for it.
+    mutating func begin(_ loop: GuestLoop) -> Frame? {
         number += 1
-        guard loop.hasFrameWaiters else { return }
+        guard loop.hasFrameWaiters else { return nil }
         let now = loop.now
         let delta = min(last.map { $0.duration(to: now) } ?? .zero, Self.maximumDelta)
         last = now
-        let frame = Frame(number: number - 1, time: now, delta: delta)
-        for phase in FramePhase.allCases { loop.run(phase, of: frame) }
+        return Frame(number: number - 1, time: now, delta: delta)
     }
 }

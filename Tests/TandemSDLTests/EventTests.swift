@@ -213,14 +213,5 @@ extension SDL {
                 #expect((3...5).contains(drawn))
             }
         }
-
-        @Test func anAwaitedFrameLoopUnderASynchronousMainIsAClearError() throws {
-            try withGuest { guest in
-                var outcome: Result<Int, any Error>?
-                guest.run({ try await FrameLoop(guest).run() }) { outcome = $0 }
-                guest.tick()
-                #expect(throws: GuestError.self) { try outcome?.get() }
-            }
-        }
     }
 }

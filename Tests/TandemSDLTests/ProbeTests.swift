@@ -4,9 +4,9 @@
 import Foundation
 import Testing
 
-@Suite struct ProbeTests {
-    /// Runs a program that was built beside the tests.
-    private func run(_ name: String, _ arguments: String...) async throws -> (status: Int32, output: String) {
+/// Runs a program that was built beside the tests.
+struct BuiltProgram {
+    static func run(_ name: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
         let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let process = Process()
         process.executableURL = folder.appendingPathComponent(name)
@@ -29,17 +29,19 @@ import Testing
             }
         }
     }
+}
 
+@Suite struct ProbeTests {
     @Test(arguments: ["executor", "dispatchQueue"])
     func mainActorCodeAndTheMainQueueRunOnTheUIThreadAndWakeAnIdleHost(path: String) async throws {
-        let (status, output) = try await run("MainActorProbe", path)
+        let (status, output) = try await BuiltProgram.run("MainActorProbe", [path])
         #expect(status == 0, "\(output)")
         #expect(output.hasSuffix("ok\n"))
         #expect(!output.contains("NO:"))
     }
 
     @Test func anAsyncMainRunsFrames() async throws {
-        let (status, output) = try await run("07-main-actor", "--frames", "20")
+        let (status, output) = try await BuiltProgram.run("07-main-actor", ["--frames", "20"])
         #expect(status == 0)
         #expect(output.hasPrefix("20 frames, "), "\(output)")
     }
