@@ -79,11 +79,7 @@ public final class GuestLoop: @unchecked Sendable {
     private(set) var madeFrameLine: FrameLine?
     let phaseWork = TaskQueue<ReadyWork>()
     var isInPhase = false
-    private(set) lazy var runExecutor = {
-        let executor = RunExecutor(loop: self)
-        callbacks.entrance = executor
-        return executor
-    }()
+    private(set) lazy var runExecutor = RunExecutor(loop: self)
     /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
     public var mainActorPath: MainActorPath? {
         thread.check("GuestLoop.mainActorPath")

@@ -201,12 +201,6 @@ final class RunExecutor: TaskExecutor {
             && backstage.deliver(.job(job, .mainActor(nil)), to: inbox)
     }
 
-    /// Any thread: takes a job that only resumes a continuation to the end of the line, if it comes from a tick of this loop.
-    func takeResumption(_ job: UnownedJob) -> Bool {
-        guard thread.isCurrent, let loop, loop.isTicking else { return false }
-        return loop.accept(.job(job, .pool))
-    }
-
     func runLate(_ job: UnownedJob) {
         LateJobs.run(job, logger: configuration.logger) { job in
             job.runSynchronously(on: self.asUnownedTaskExecutor())

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // ProgramExecutors: the two executors that a Swift program has one each of, replaced by ours.
 // Idea:   the main executor hands the main actor's jobs to the loop that adopted it, and to libdispatch's main queue while there is
-//         none, where they would have gone without us. The default executor is the platform's pool, but for three kinds of job that
-//         are enqueued in a tick: a task that the loop resumes goes on there, instead of by way of a pool thread; so does a job that only
-//         resumes a continuation, which is what `Task.yield` makes; and a loop that simulates keeps everything that its ticks start.
-// Facts:  a job's kind is all that tells it from others. Any other job of a task, started, woken by what it awaited, or on its way from an
-//         actor into a function of no actor's, looks alike here, and belongs to the pool: it may be there to run beside this thread. A main-actor
-//         task that yields comes by here twice: on its way into `Task.yield`, which nothing tells from any other, and then from the pool.
+//         none, where they would have gone without us. The default executor is the platform's pool, but for two kinds of job that
+//         are enqueued on the adopting thread: a task that the loop resumes goes on there, instead of by way of a pool thread; and
+//         a loop that simulates keeps everything that its ticks start.
+// Facts:  a main-actor task that yields comes by the default executor three times: on its way into `Task.yield`, which is isolated to nobody
+//         and whose job looks like that of any such function; with the job that resumes it (kind 195), from a thread of the pool; and
+//         resumed, on its way back. A run's task prefers an executor of the loop's, and comes by none of these.
 // Owner:  adoption is the main actor's; `enqueue` runs on any thread.
 // Breaks: a job that goes to neither the loop nor the platform leaves its task waiting for ever.
 //
@@ -147,14 +147,6 @@ import TandemCLinux
         _ = ProgramExecutors.install()
     }
 
-    extension UnownedJob {
-        /// Does it resume a continuation, and nothing else? The runtime's kinds of job that are no task's are numbered from one on, and have
-        /// no names here; a test yields and looks where it goes on.
-        fileprivate var onlyResumes: Bool {
-            ExecutorJob(self).kind.rawValue == ExecutorJob.Kind.firstReserved.rawValue + 3
-        }
-    }
-
     /// The program's default executor: the platform's pool, but for what belongs to the loop's thread.
     private final class LoopPoolExecutor: TaskExecutor, SchedulingExecutor {
         static let shared = LoopPoolExecutor()
@@ -162,7 +154,6 @@ import TandemCLinux
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            if job.onlyResumes, let entrance = CallbackTable.entranceHere, entrance.takeResumption(job) { return }
             if let loop = Adopter.shared.loopHere, let identity = loop.identityOfPoolJob,
                 loop.accept(.job(job, identity))
             {

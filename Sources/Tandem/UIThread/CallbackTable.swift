@@ -62,8 +62,6 @@ final class CallbackTable {
     // Safe: the loop takes itself out when it closes, before it goes.
     private var loop: Unmanaged<GuestLoop>?
 
-    /// The way into the loop for what has no reference to it. UI thread.
-    var entrance: RunExecutor?
     /// What the loop still owed when it was let go on another thread.
     let lateWork = LateWork()
 
@@ -134,14 +132,6 @@ final class CallbackTable {
         loop = nil
         // In a child of `fork` the parent's loop may be let go of after another one was made.
         if thread.isCurrent, Self.isKept(self) { Self.keep(nil) }
-    }
-
-    /// The way into the calling thread's loop; `nil` without one, or before it has needed any.
-    static var entranceHere: RunExecutor? {
-        // Safe: the thread keeps the table.
-        pthread_getspecific(key).flatMap {
-            Unmanaged<CallbackTable>.fromOpaque($0)._withUnsafeGuaranteedRef { $0.entrance }
-        }
     }
 
     private static func isKept(_ table: CallbackTable) -> Bool {
