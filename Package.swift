@@ -134,6 +134,13 @@ let package = Package(
         formOfMain("FormTopLevelAsync"),
         formOfMain("FormAtMain"),
         formOfMain("FormAtMainAsync"),
+        // No dependency of the tests', which start it: what it puts in place of the C library's clock must not be linked into them.
+        .target(name: "CWaitProbe", path: "Tests/CWaitProbe"),
+        .executableTarget(
+            name: "WaitProbe",
+            dependencies: ["TandemSDL", "CWaitProbe", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/WaitProbe",
+            swiftSettings: settings),
         .testTarget(
             name: "TandemSDLTests",
             dependencies: [

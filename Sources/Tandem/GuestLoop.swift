@@ -117,11 +117,7 @@ public final class GuestLoop: @unchecked Sendable {
     var isWaiting = false
     /// What ends that wait.
     var listeningBell: Bell?
-    /// It did so since the last tick.
-    var hasWaited = false
-    /// Whether it ticks without sleeping.
-    var spin = Spin()
-    /// A sleep ended since the epoll set has something.
+    /// A sleep with the turn here ended since the epoll set has something.
     var hasReadiness = false
     /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it tells.
     @exclusivity(unchecked) var looksAtClock: Bool
@@ -158,7 +154,7 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var schedulingTime: Nanoseconds = 0
     @exclusivity(unchecked) var schedulingCycles: UInt64 = 0
     /// When due timers were looked for last.
-    @exclusivity(unchecked) var lastLook: Nanoseconds = .min
+    @exclusivity(unchecked) var lastLook = LoopClock.machine
     /// Whether ticks nap while other threads post.
     @exclusivity(unchecked) var moderation = Moderation()
     @exclusivity(unchecked) var patience = Patience()
@@ -220,8 +216,12 @@ public final class GuestLoop: @unchecked Sendable {
         thread.check("GuestLoop.hasWork")
         guard state == .open else { return false }
         if let known = activeTape?.hasTick { return known }
-        return !backstage.announced.isEmpty || hasReadyWork || hasReadiness
-            || (timers.count > 0 && timers.firstDeadline <= time.live)
+        if !backstage.announced.isEmpty || hasReadyWork || hasReadiness { return true }
+        guard timers.count > 0, timers.firstDeadline <= time.live else { return false }
+        // The backend will find it out, too, and a moment later. The tick that follows must not wait for that: it would find nothing to do, and
+        // the host would look again.
+        backstage.note(.ready)
+        return true
     }
 
     /// Where what has no other owner is reported.

@@ -98,13 +98,22 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until) 
     return sem_clockwait(semaphore, CLOCK_MONOTONIC, until);
 }
 
-int tandem_wait_readable(int first, int second, int third, int64_t nanoseconds) {
-    struct pollfd all[3] = {{first, POLLIN, 0}, {second, POLLIN, 0}, {third, POLLIN, 0}};
+int tandem_wait_readable(int first, int second, int third, int fourth, int64_t nanoseconds) {
+    struct pollfd all[4] = {{first, POLLIN, 0}, {second, POLLIN, 0}, {third, POLLIN, 0}, {fourth, POLLIN, 0}};
     struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-    if (ppoll(all, third < 0 ? 2 : 3, nanoseconds < 0 ? NULL : &time, NULL) < 0) {
+    int count = fourth >= 0 ? 4 : third >= 0 ? 3 : 2;
+    if (ppoll(all, (nfds_t)count, nanoseconds < 0 ? NULL : &time, NULL) < 0) {
         return -1;
     }
-    return (all[0].revents != 0) | (all[1].revents != 0) << 1 | (all[2].revents != 0) << 2;
+    int ready = 0;
+    for (int index = 0; index < count; index++) {
+        if (all[index].revents & POLLNVAL) {
+            ready |= tandem_not_open << index;
+        } else if (all[index].revents != 0) {
+            ready |= 1 << index;
+        }
+    }
+    return ready;
 }
 
 int tandem_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
@@ -112,6 +121,13 @@ int tandem_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEX
 void tandem_timer_set(int timer, int64_t nanoseconds) {
     struct itimerspec when = {.it_value = {nanoseconds / 1000000000, nanoseconds % 1000000000}};
     timerfd_settime(timer, 0, &when, NULL);
+}
+
+int tandem_deadline_timer_create(void) { return timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+bool tandem_deadline_timer_set(int timer, int64_t deadline) {
+    struct itimerspec when = {.it_value = {deadline / 1000000000, deadline % 1000000000}};
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL) == 0;
 }
 
 int tandem_unread_bytes(int descriptor) {

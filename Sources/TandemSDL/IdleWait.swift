@@ -50,6 +50,7 @@ extension SDLGuest {
 
     private func waitGameEvent(_ event: inout SDL_Event, _ timeout: Duration?) -> Bool {
         let end = end(of: timeout)
+        ticksAfterWait = true
         while nextEvent(&event, until: end) {
             if !events.offer(event) { return true }
         }
@@ -62,7 +63,7 @@ extension SDLGuest {
     }
 
     private func end(of timeout: Duration?) -> ContinuousClock.Instant? {
-        timeout.map { loop.hostNow.advanced(by: min($0, Self.century)) }
+        timeout.map { loop.hostNow.advancedClamped(by: $0) }
     }
 
     private func nextEvent(_ event: inout SDL_Event, until end: ContinuousClock.Instant?) -> Bool {
@@ -71,7 +72,6 @@ extension SDLGuest {
             if nextGameEvent(&event, pumping: false) { return true }
             if loop.skipsTime(until: end) { return false }
             let sleeper = SDLDriver.sleeper(forcesSDL: forcesSDLWait)
-            if case .bell = sleeper { loop.noteWait() }
             guard let left = timeToSleep(until: end) else { return false }
             switch sleeper {
             case .sdl:
@@ -94,11 +94,13 @@ extension SDLGuest {
         loop.whileWaiting(on: host.bell) {
             while true {
                 let left = loop.hostNow.duration(to: end)
-                if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1))).isEmpty { wantsFrame = true }
+                if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1)), then: .wait).isEmpty {
+                    wantsFrame = true
+                }
                 guard left > .zero, !isStopped() else { return }
                 if loop.skipsTime(until: end) { continue }
                 // Looked at after the tick, which may have set a timer.
-                if let left = timeToSleep(until: end) { _ = loop.sleep(on: host.bell, for: left) }
+                if timeToSleep(until: end) != nil { _ = loop.sleep(on: host.bell, until: end) }
             }
         }
     }
@@ -148,7 +150,8 @@ extension SDLGuest {
         watch.stand()
         while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, let left = timeToSleep(until: end) {
             let untilLook = min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest)
-            let wake = loop.sleep(on: host.bell, for: min(left, untilLook), watching: connection)
+            let look = loop.hostNow.advanced(by: untilLook)
+            let wake = loop.sleep(on: host.bell, until: min(end ?? look, look), watching: connection)
             pump.note(wake)
             if wake.isEmpty, left > untilLook, !loop.hasWork {
                 watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)

@@ -65,7 +65,7 @@ final class RunningFrames {
         let plan = pacer.begin(at: start)
         var frame = Frame(number: count, time: start, delta: plan.delta, blend: plan.blend)
         loop.run(.input, of: frame)
-        guest.loop.tick(budget: pacer.budget(start: start, now: loop.hostNow, drawing: drawing))
+        loop.tick(budget: pacer.budget(start: start, now: loop.hostNow, drawing: drawing), then: .frame)
         let beforeDrawing = loop.hostNow
         frame.budgetLeft = max(.zero, pacer.period - start.duration(to: beforeDrawing))
         if let step = pacer.fixedStep {
@@ -131,7 +131,7 @@ final class RunningFrames {
             var event = SDL_Event()
             while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !isStopped {
                 if guest.nextEvent(&event, timeout: nil) { deliver(event) }
-                if !guest.loop.tick().isEmpty { guest.wantsFrame = true }
+                if !guest.loop.tick(then: .wait).isEmpty { guest.wantsFrame = true }
             }
             // No more often than the display shows.
             guest.runWork(until: next) { self.isStopped }

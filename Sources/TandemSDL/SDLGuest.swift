@@ -53,9 +53,11 @@
     /// Pictures a second; for tests, which have one display.
     var displayRate: @MainActor () -> Int? = DisplayRate.current
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
-    var forcesSDLWait = false
+    package var forcesSDLWait = false
     /// `SDL_QUIT`, which came while an async main awaited something else than frames.
     private var unclaimedQuit: SDL_Event?
+    /// `waitEvent` was called since the last tick: the game sleeps there, and is likely to come back.
+    var ticksAfterWait = false
     /// Something happened that a frame drawn on demand should show.
     var wantsFrame = false
 
@@ -132,7 +134,8 @@
     public nonisolated func tick(budget: Duration? = nil) -> TickReport {
         onMain("SDLGuest.tick") {
             guard !isOwnLoopInTick else { return loop.runModal { tick(budget: budget) } }
-            let report = loop.tick(budget: budget)
+            let report = loop.tick(budget: budget, then: ticksAfterWait ? .wait : .unknown)
+            ticksAfterWait = false
             // The phases run user code, which may have a loop of its own in it.
             if !report.isNested, let frame = ownFrames.begin(loop) {
                 for phase in FramePhase.allCases { loop.run(phase, of: frame) }
@@ -246,7 +249,7 @@ extension SDLGuest {
         }
         var event = SDL_Event()
         if nextEvent(&event, timeout: nil), !events.offer(event) { drop(event) }
-        loop.tick()
+        loop.tick(then: .wait)
     }
 
     /// An event that is nobody's. Where tasks await frames without a frame loop, nobody else sees that the player wants to leave.

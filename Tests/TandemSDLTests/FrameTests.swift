@@ -59,6 +59,41 @@ import Testing
 
 extension SDL {
     @Suite @MainActor struct FrameLoopTests {
+        /// The rest before a frame is a wait of ours, and keeps the turn. The frame's own tick is followed by the drawing.
+        @Test func aFramesOwnTickPassesTheTurnThatTheRestHasKept() throws {
+            try withGuest { guest in
+                let (loop, pipe) = (guest.loop, Pipe())
+                let (reader, writer) = (pipe.fileHandleForReading.fileDescriptor, pipe.fileHandleForWriting)
+                _ = try loop.whenReadable(.init(rawValue: reader)) {
+                    var byte: UInt8 = 0
+                    _ = read(reader, &byte, 1)
+                    loop.callLater(.milliseconds(1)) { writer.write(Data([1])) }
+                }
+                writer.write(Data([1]))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100))
+                var (wasHeld, held, kept, count) = (false, 0, 0, 0)
+                frames.run(
+                    event: { _ in wasHeld = loop.holdsTurn },
+                    update: { _ in
+                        count += 1
+                        if wasHeld {
+                            held += 1
+                            if loop.holdsTurn { kept += 1 }
+                        }
+                        wasHeld = false
+                        if held == 20 || count == 2000 { frames.stop() }
+                    },
+                    draw: { _ in
+                        // So that the next frame has an event, just before its tick.
+                        var event = SDL_Event()
+                        event.type = SDL_USEREVENT.rawValue
+                        SDL_PushEvent(&event)
+                    })
+                #expect(held == 20)
+                #expect(kept == 0)
+            }
+        }
+
         @Test func everyFrameTakesEventsTicksUpdatesAndDrawsInThatOrder() throws {
             try withGuest { guest in
                 var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))

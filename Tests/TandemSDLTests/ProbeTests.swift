@@ -40,6 +40,18 @@ struct BuiltProgram {
         #expect(!output.contains("NO:"))
     }
 
+    /// Conformance 57, and what is left of waits whose descriptors something has closed.
+    @Test(
+        arguments: [
+            "headless", "headlessKept", "ownLoop", "frameLoop", "waitEvent", "waitEventKept", "timeout", "sdlTimeout",
+            "backendIsLate", "closedBell", "closedTurn",
+        ])
+    func aWaitThatTheMachineSleepsThroughOrWhoseDescriptorIsClosedEnds(mode: String) async throws {
+        let (status, output) = try await run("WaitProbe", mode)
+        #expect(status == 0, "\(output)")
+        #expect(output.hasSuffix("ok\n"), "\(output)")
+    }
+
     @Test func anAsyncMainRunsFrames() async throws {
         let (status, output) = try await BuiltProgram.run("07-main-actor", ["--frames", "20"])
         #expect(status == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // KeptTurnTests: a UI thread that sleeps by itself keeps the turn; one that goes elsewhere loses it, and nothing else.
 
+import CTestSupport
 import Foundation
 import Glibc
 import TandemTesting
@@ -43,7 +44,7 @@ extension Core.KeptTurnTests {
         try pipe.write()
         #expect(host.sleepElsewhere())
         loop.whileWaiting(on: host.bell) {}
-        loop.tick()
+        loop.tick(then: .wait)
         #expect(count.value == 1)
         host.forget()
         try body(host, loop, pipe, count)
@@ -94,7 +95,7 @@ extension Core.KeptTurnTests {
             #expect(host.sleepElsewhere())
             loop.tick()
             #expect(count.value == 2)
-            // Once by lying down for too long, and once by a tick without a sleep before.
+            // Once by lying down for too long, and once by a tick of which nobody knows what follows.
             #expect(loop.statistics.turnsPassed == passed + 2)
         }
     }
@@ -125,10 +126,10 @@ extension Core.KeptTurnTests {
         }
     }
 
-    @Test func aTickWithoutASleepBeforePassesTheTurn() throws {
+    @Test func aTickOfALoopThatSaysNothingPassesTheTurn() throws {
         try withKeptTurn { _, loop, _, _ in
             let before = loop.statistics
-            // The tick after the sleep kept it; this one polls once, and has no reason to.
+            // The tick before a wait kept it; this one polls once, and nobody knows where the host sleeps next.
             loop.tick()
             #expect(loop.statistics.turnsPassed == before.turnsPassed + 1)
             #expect(loop.statistics.hotPolls == before.hotPolls + 1)
@@ -192,13 +193,13 @@ extension Core.KeptTurnTests {
                     switch number % 4 {
                     case 0:
                         loop.whileWaiting(on: host.bell) {
-                            if !loop.hasWork { _ = loop.sleep(on: host.bell, for: .milliseconds(10)) }
+                            if !loop.hasWork { _ = loop.sleep(on: host.bell, until: loop.now + .milliseconds(10)) }
                         }
                     case 1: usleep(UInt32(number % 5) * 10)
                     case 2: loop.callLater(.microseconds(number % 50)) { fired += 1 }
                     default: break
                     }
-                    loop.tick()
+                    loop.tick(then: .wait)
                 }
                 #expect(count.value == total)
                 // No report of a byte that had been read already.
@@ -206,7 +207,7 @@ extension Core.KeptTurnTests {
                 #expect(loop.statistics.staleEvents == 0)
                 while loop.nextDeadline != nil {
                     loop.whileWaiting(on: host.bell) {
-                        if !loop.hasWork { _ = loop.sleep(on: host.bell, for: .milliseconds(10)) }
+                        if !loop.hasWork { _ = loop.sleep(on: host.bell, until: loop.now + .milliseconds(10)) }
                     }
                     loop.tick()
                 }
@@ -214,45 +215,57 @@ extension Core.KeptTurnTests {
             }
         }
     }
-}
 
-@Suite struct SpinTests {
-    /// A loop's ticks, as `Spin` sees them.
-    private struct Ticks {
-        private var spin = Spin()
-
-        mutating func isHot(at began: Nanoseconds, number: Int, events: Int = 0) -> Bool {
-            var tick = TickUnderWay(budget: 1, began: began, endOfLast: began, isVirtual: false)
-            tick.report.ioEvents = events
-            return spin.isHot(tick, ticks: number)
+    /// A host that draws does not wait for what is nearly due, and does not poll in the backend's place.
+    @Test func aTickBeforeAFrameWaitsForNothingAndPassesTheTurn() throws {
+        try withKeptTurn { _, loop, _, _ in
+            let before = loop.statistics
+            loop.tick(then: .frame)
+            #expect(loop.statistics.turnsPassed == before.turnsPassed + 1)
+            #expect(!loop.holdsTurn)
+        }
+        for next in [AfterTick.frame, .unknown, .wait] {
+            var tick = TickUnderWay(budget: 1_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
+            tick.report.passes = 1
+            let waits = tick.mayWaitOnce()
+            #expect(waits == (next == .wait))
+            #expect(tick.hasTimeToNap(at: 0) == (next == .wait))
         }
     }
 
-    @Test func manyIdleTicksAndThenAMessageMakeAHotTurn() {
-        var ticks = Ticks()
-        let answers = [
-            ticks.isHot(at: 0, number: 1, events: 1), ticks.isHot(at: 1_000_000, number: 1000, events: 1),
-            // It polls in each tick now, and goes on for a while without messages.
-            ticks.isHot(at: 1_001_000, number: 1001), ticks.isHot(at: 2_999_000, number: 2900, events: 1),
-            ticks.isHot(at: 4_000_000, number: 3000), ticks.isHot(at: 5_000_000, number: 3100),
-        ]
-        #expect(answers == [false, true, true, true, true, false])
+    /// What this thread's sleep has seen to be ready, only the holder of the turn can look at.
+    @Test func whoPassesTheTurnAfterASleepThatADescriptorEndedHasNoWorkLeft() throws {
+        try withKeptTurn { host, loop, pipe, _ in
+            try pipe.write()
+            let wake = loop.whileWaiting(on: host.bell) {
+                loop.sleep(on: host.bell, until: loop.now + .seconds(20))
+            }
+            #expect(wake.contains(.readiness))
+            #expect(loop.hasWork)
+            // Read by somebody else meanwhile, so that the backend finds nothing to announce.
+            #expect(pipe.read() == 1)
+            loop.passKeptTurn()
+            #expect(!loop.hasWork)
+        }
     }
 
-    @Test func ticksThatAnswerRequestsAreNotSpinning() {
-        var ticks = Ticks()
-        let isHot = (1...100).map { ticks.isHot(at: Int64($0) * 20_000, number: $0, events: 1) }
-        #expect(!isHot.contains(true))
-    }
-
-    @Test func framesAreNotSpinning() {
-        var ticks = Ticks()
-        let answers = [
-            ticks.isHot(at: 0, number: 0), ticks.isHot(at: 1_600_000_000, number: 100, events: 1),
-            // Nor is a hot loop whose frames have begun to wait for the display.
-            ticks.isHot(at: 1_601_000_000, number: 1100, events: 1),
-            ticks.isHot(at: 1_617_000_000, number: 1101, events: 1),
-        ]
-        #expect(answers == [false, false, true, false])
+    /// Conformance 31. Each signal ends the sleep; all of them together do not move its end.
+    @Test func aSleepThatSignalsEndAgainAndAgainKeepsItsEnd() throws {
+        let host = try BellHost()
+        let loop = try GuestLoop(host: host, configuration: .unhurried)
+        defer { loop.close() }
+        test_alarm_storm(2000)
+        defer { test_alarm_storm(0) }
+        let start = loop.now
+        let end = start + .milliseconds(30)
+        var sleeps = 0
+        loop.whileWaiting(on: host.bell) {
+            while loop.now < end, loop.now < start + .seconds(20) {
+                sleeps += 1
+                _ = loop.sleep(on: host.bell, until: end)
+            }
+        }
+        #expect(loop.now < start + .seconds(10))
+        #expect(sleeps < 10_000)
     }
 }

@@ -282,16 +282,18 @@ extension Core.TickTests {
 
     /// What a poll found is looked at again by the next one: a frame does not wait for that.
     @Test func aFramesTickPollsAgainAfterFewEventsOrSlowHandlers() {
-        func mayPoll(afterFinding count: Int, delaysFrame: Bool, at time: Int64) -> Bool {
-            var tick = TickUnderWay(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false)
+        func mayPoll(afterFinding count: Int, before next: AfterTick, at time: Int64) -> Bool {
+            var tick = TickUnderWay(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
             tick.report.passes = 1
-            tick.notePoll(count, delaysFrame: delaysFrame, now: 0)
+            tick.notePoll(count, now: 0)
             return tick.mayPoll(queueIsEmpty: true, descriptors: 1000, now: time)
         }
-        #expect(mayPoll(afterFinding: 16, delaysFrame: true, at: 0))
-        #expect(!mayPoll(afterFinding: 100, delaysFrame: true, at: 249_999))
-        #expect(mayPoll(afterFinding: 100, delaysFrame: true, at: 250_000))
-        #expect(mayPoll(afterFinding: 100, delaysFrame: false, at: 0))
-        #expect(!mayPoll(afterFinding: 0, delaysFrame: false, at: 19_999))
+        for next in [AfterTick.frame, .unknown] {
+            #expect(mayPoll(afterFinding: 16, before: next, at: 0))
+            #expect(!mayPoll(afterFinding: 100, before: next, at: 249_999))
+            #expect(mayPoll(afterFinding: 100, before: next, at: 250_000))
+        }
+        #expect(mayPoll(afterFinding: 100, before: .wait, at: 0))
+        #expect(!mayPoll(afterFinding: 0, before: .wait, at: 19_999))
     }
 }

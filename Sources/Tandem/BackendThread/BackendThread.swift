@@ -46,7 +46,14 @@ struct BackendThread: ~Copyable {
         tandem_thread_set_timer_slack(1)
         backstage.trace?(.backendStarted)
         while true {
-            backstage.turn.take(unless: { backstage.closes })
+            do throws(Errno) {
+                try backstage.turn.take(unless: { backstage.closes })
+            } catch {
+                // The turn stays where it is, and nobody passes it any more.
+                backstage.failure.store(error.rawValue, ordering: .releasing)
+                backstage.raise(.failure)
+                break
+            }
             if backstage.closes { break }
             do throws(Errno) {
                 try sleep(backstage)
@@ -69,13 +76,9 @@ struct BackendThread: ~Copyable {
     private static func sleep(_ backstage: Backstage) throws(Errno) {
         backstage.trace?(.poll)
         while !backstage.closes {
-            let timeout = BackendTimeout(deadline: backstage.publishedDeadline, now: LoopClock.machine)
-            let count = try backstage.poller.wait(timeout)
+            let count = try backstage.poller.wait(until: backstage.publishedDeadline)
             var others = count
-            for index in 0..<count where backstage.poller[index].data == Poller.wakeData {
-                backstage.poller.wakePipe.empty()
-                others -= 1
-            }
+            for index in 0..<count where backstage.poller.isOwn(backstage.poller[index]) { others -= 1 }
             let now = LoopClock.machine
             if others > 0 || backstage.publishedDeadline <= now {
                 backstage.found.store(count, ordering: .relaxed)

@@ -66,6 +66,9 @@ extension Backstage {
         }
     }
 
+    /// UI thread: announces work to itself, which asks nobody for a tick.
+    func note(_ news: Signals) { signals.bitwiseOr(news.rawValue, ordering: .relaxed) }
+
     /// Any thread: leaves work in the inbox, and asks for a tick unless the UI thread is going to look there anyway. `false`: too late.
     func deliver(_ work: consuming Work, to inbox: Inbox, isPost: Bool = false) -> Bool {
         let heard = Signals([.hint, .inbox]).rawValue

@@ -20,4 +20,7 @@ struct Descriptor: ~Copyable, Sendable {
     deinit {
         close(rawValue)
     }
+
+    /// Somebody else has closed it: the number is no longer ours, nor ours to close.
+    consuming func forget() { discard self }
 }

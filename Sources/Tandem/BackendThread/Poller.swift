@@ -10,8 +10,7 @@
 //  - EPOLLHUP and EPOLLERR are reported whether asked for or not.
 //  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
-//  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; after that a timer waits for
-//    the next wake, tick or timeout.
+//  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where only
 // one-shot waits stand on a descriptor; epoll_pwait2 unless the kernel refuses it.
 
@@ -30,6 +29,8 @@ final class Poller: Sendable {
     static let capacity = 512
     /// The wake pipe's data; no registration's, since generations are at most 32 bits of ones minus one.
     static let wakeData = UInt64.max
+    /// The deadline timer's; no registration's for the same reason.
+    static let timerData = UInt64.max - 1
 
     // Safe: written in `init` and in `close`, which comes after the backend was joined.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
@@ -37,16 +38,23 @@ final class Poller: Sendable {
     private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
     private let countsMilliseconds: Atomic<Bool>
     let wakePipe: WakePipe
+    /// Belongs to the holder of the turn.
+    private let deadlineTimer: DeadlineTimer
 
     init(forcesMilliseconds: Bool) throws(GuestError) {
         descriptor = try Descriptor(taking: epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
         wakePipe = try WakePipe()
+        deadlineTimer = try DeadlineTimer()
         countsMilliseconds = Atomic(forcesMilliseconds)
         buffer = .allocate(capacity: Self.capacity)
         buffer.initialize(repeating: epoll_event(), count: Self.capacity)
         let failure = control(EPOLL_CTL_ADD, wakePipe.rawValue, events: EPOLLIN.rawValue, data: Self.wakeData)
         if let failure {
             throw GuestError(.startFailed, errno: failure, "the epoll set refused the wake pipe")
+        }
+        if let failure = control(EPOLL_CTL_ADD, deadlineTimer.rawValue, events: EPOLLIN.rawValue, data: Self.timerData)
+        {
+            throw GuestError(.startFailed, errno: failure, "the epoll set refused the deadline timer")
         }
     }
 
@@ -57,16 +65,34 @@ final class Poller: Sendable {
     /// The epoll descriptor; -1 after `close`, which the kernel refuses politely.
     var rawValue: Int32 { descriptor?.rawValue ?? -1 }
 
-    /// UI thread, after the backend was joined: closes both descriptors, also if somebody still refers to the loop.
+    /// UI thread, after the backend was joined: closes its descriptors, also if somebody still refers to the loop.
     func close() {
         descriptor = nil
         wakePipe.close()
+        deadlineTimer.close()
     }
 
     /// Adds, changes or removes an entry; `nil` if the kernel did it.
     func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
         let failure = tandem_epoll_control(rawValue, operation, fd, events, data)
         return failure == 0 ? nil : Errno(rawValue: failure)
+    }
+
+    /// Holder of the turn: waits until something is ready or `deadline` has come, and returns how many entries of the buffer were filled.
+    func wait(until deadline: Nanoseconds) throws(Errno) -> Int {
+        let now = LoopClock.machine
+        let reserve = deadlineTimer.isSet(to: deadline, now: now) ? DeadlineTimer.reserve : 0
+        return try wait(BackendTimeout(deadline: deadline.addingClamped(reserve), now: now))
+    }
+
+    /// Holder of the turn: whether an entry is the poller's own: a wake, or a deadline that has come. It is emptied then.
+    func isOwn(_ event: Event) -> Bool {
+        switch event.data {
+        case Self.wakeData: wakePipe.empty()
+        case Self.timerData: deadlineTimer.clear()
+        default: return false
+        }
+        return true
     }
 
     /// Holder of the turn: waits, and returns how many entries of the buffer were filled.

@@ -9,6 +9,7 @@
 
 import Glibc
 import Synchronization
+import SystemPackage
 import TandemCLinux
 
 final class Turn: Sendable {
@@ -46,9 +47,12 @@ final class Turn: Sendable {
     // MARK: Backend thread
 
     /// Waits until the turn was passed, has lain down for a lease, or nobody will pass it any more: `isOver` and then ``wake()``.
-    func take(unless isOver: () -> Bool) {
+    ///
+    /// Throws if something has closed its descriptors: nobody could be heard any more, and each wait would end at once.
+    func take(unless isOver: () -> Bool) throws(Errno) {
         while place.load(ordering: .acquiring) != .backend, !isOver() {
-            let ready = tandem_wait_readable(passing?.rawValue ?? -1, timer?.rawValue ?? -1, -1, -1)
+            let ready = tandem_wait_readable(passing?.rawValue ?? -1, timer?.rawValue ?? -1, -1, -1, -1)
+            if ready >= Int32(tandem_not_open) { throw .badFileDescriptor }
             var count: UInt64 = 0
             if ready > 0, ready & 1 != 0 { read(passing?.rawValue ?? -1, &count, 8) }
             if ready > 0, ready & 2 != 0, read(timer?.rawValue ?? -1, &count, 8) == 8 { leaseEnds() }
@@ -82,7 +86,11 @@ final class Turn: Sendable {
     }
 
     /// The backend looks again. Leaves the turn where it is: at the end the backend may be about to give it back.
-    func wake() { eventfd_write(passing?.rawValue ?? -1, 1) }
+    func wake() {
+        if eventfd_write(passing?.rawValue ?? -1, 1) == 0 { return }
+        // Something has closed it while the backend slept, whose wait knows nothing of that. Awake, it finds out.
+        tandem_timer_set(timer?.rawValue ?? -1, 1)
+    }
 
     /// The UI thread leaves the loop, and is expected back soon.
     func putDown(at now: Nanoseconds) {

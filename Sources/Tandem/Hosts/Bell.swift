@@ -10,7 +10,11 @@ import SystemPackage
 import TandemCLinux
 
 package final class Bell: Sendable {
-    private let descriptor: Descriptor
+    // Safe: the UI thread's, which alone replaces it; other threads read `number`.
+    @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
+    /// The descriptor's, for those who ring.
+    private let number: Atomic<Int32>
+    private let timer: DeadlineTimer
     private let isHeeded = Atomic<Bool>(false)
     /// Rung, and not heard since: one write for any number of rings.
     private let isRung = Atomic<Bool>(false)
@@ -18,7 +22,10 @@ package final class Bell: Sendable {
     private let isMuted = Atomic<Bool>(false)
 
     package init() throws(GuestError) {
-        descriptor = try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
+        let descriptor = try Self.makeDescriptor()
+        number = Atomic(descriptor.rawValue)
+        self.descriptor = consume descriptor
+        timer = try DeadlineTimer()
     }
 
     /// Any thread: would the UI thread hear it? It sleeps, or will look at the loop before it does.
@@ -27,7 +34,7 @@ package final class Bell: Sendable {
     /// Any thread: ends the sleep of the UI thread.
     package func ring() {
         guard !isRung.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        eventfd_write(descriptor.rawValue, 1)
+        eventfd_write(number.load(ordering: .sequentiallyConsistent), 1)
     }
 
     /// Any thread: as ``ring()``, for the loop's requests: not while the UI thread looks there anyway.
@@ -43,13 +50,55 @@ package final class Bell: Sendable {
 
     func endListening() { isHeeded.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Sleeps until the bell rings, the epoll set has something, the host's descriptor can be read (-1: none), or the time has passed.
-    func sleep(_ nanoseconds: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
-        let ready = tandem_wait_readable(self.descriptor.rawValue, epollSet, descriptor, max(0, nanoseconds))
+    /// Sleeps until the bell rings, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
+    /// machine's clock has come.
+    func sleep(until deadline: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
+        if self.descriptor == nil { replace() }
+        let now = LoopClock.machine
+        let usesTimer = timer.isSet(to: deadline, now: now)
+        var timeout: Nanoseconds = -1
+        if deadline != .never {
+            let left = max(0, deadline.subtractingClamped(now))
+            timeout = usesTimer ? left.addingClamped(DeadlineTimer.reserve) : left
+        }
+        let bell = number.load(ordering: .relaxed)
+        if bell < 0 { timeout = timeout < 0 ? Self.pauseWithoutBell : min(timeout, Self.pauseWithoutBell) }
+        let ready = tandem_wait_readable(bell, epollSet, descriptor, usesTimer ? timer.rawValue : -1, timeout)
         guard ready >= 0 else { return .signal }
-        let wake = Wake(rawValue: ready)
+        var wake = Wake(rawValue: ready).intersection([.bell, .readiness, .descriptor])
         if wake.contains(.bell) { silence() }
+        if ready & Self.timerBit != 0 { timer.clear() }
+        if ready >= Self.notOpen { noteClosed(ready / Self.notOpen, &wake) }
         return wake
+    }
+
+    private static let timerBit: Int32 = 8
+    private static let notOpen = Int32(tandem_not_open)
+    /// How often a thread without a bell looks for itself.
+    private static let pauseWithoutBell: Nanoseconds = 10_000_000
+
+    /// Somebody else has closed what the thread waits for, and each further wait for it would end at once.
+    private func noteClosed(_ closed: Int32, _ wake: inout Wake) {
+        // The loop's poll fails, which is reported there; the host's descriptor is the host's.
+        wake.formUnion(Wake(rawValue: closed).intersection([.readiness, .descriptor]))
+        if closed & Wake.bell.rawValue != 0 {
+            replace()
+            wake.formUnion([.bell, .bellWasClosed])
+        }
+        if closed & Self.timerBit != 0 { timer.forget() }
+    }
+
+    /// Rings are lost until then; what they announced is found by the look that follows each sleep. If the kernel has no descriptor to give, the
+    /// next sleep tries again.
+    private func replace() {
+        descriptor.take()?.forget()
+        descriptor = try? Self.makeDescriptor()
+        number.store(descriptor?.rawValue ?? -1, ordering: .sequentiallyConsistent)
+        isRung.store(false, ordering: .sequentiallyConsistent)
+    }
+
+    private static func makeDescriptor() throws(GuestError) -> Descriptor {
+        try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
     }
 
     /// The UI thread looks at the loop all the time. After `unmute` it looks once more before it sleeps.
@@ -60,7 +109,7 @@ package final class Bell: Sendable {
     /// ring in between would be emptied, and its flag kept everybody from ringing again.
     private func silence() {
         var count: eventfd_t = 0
-        eventfd_read(descriptor.rawValue, &count)
+        eventfd_read(number.load(ordering: .relaxed), &count)
         isRung.store(false, ordering: .sequentiallyConsistent)
     }
 }
@@ -76,5 +125,7 @@ package struct Wake: OptionSet, Sendable {
     /// The host's.
     package static let descriptor = Wake(rawValue: 4)
     /// Whoever sleeps looks and goes on.
-    static let signal = Wake(rawValue: 8)
+    static let signal = Wake(rawValue: 1 << 8)
+    /// Somebody else has closed the bell's descriptor; it has another one.
+    static let bellWasClosed = Wake(rawValue: 1 << 9)
 }

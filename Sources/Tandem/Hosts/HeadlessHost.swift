@@ -58,14 +58,14 @@ public final class HeadlessHost: @unchecked Sendable {
     }
 
     private func runOutsideTicks(within limit: Duration?, until condition: () -> Bool) -> Bool {
-        let end = limit.map { loop.now.advanced(by: $0) }
+        let end = limit.map { loop.hostNow.advancedClamped(by: $0) }
         return loop.whileWaiting(on: listener.bell) {
             while !condition() {
                 guard loop.isOpen else { return false }
-                if let end, loop.now >= end { return false }
+                if let end, loop.hostNow >= end { return false }
                 // The look before the sleep: a request may have been answered by an earlier tick, and its ring heard.
-                if !loop.hasWork, !loop.skipsTime(until: end) { sleep(until: end) }
-                loop.tick()
+                if !loop.hasWork, !loop.skipsTime(until: end) { _ = loop.sleep(on: listener.bell, until: end) }
+                loop.tick(then: .wait)
             }
             return true
         }
@@ -79,8 +79,4 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// Ends the loop. Idempotent.
     public func close() { loop.close() }
-
-    private func sleep(until end: ContinuousClock.Instant?) {
-        _ = loop.sleep(on: listener.bell, for: end.map { loop.now.duration(to: $0) })
-    }
 }

@@ -165,16 +165,3 @@ public final class GameClock: Clock, @unchecked Sendable {
         setAlarm()
     }
 }
-
-extension Duration {
-    /// The sum, or the nearest end of the range where it does not fit.
-    fileprivate func addingClamped(_ other: Duration) -> Duration {
-        let (sum, overflow) = attoseconds.addingReportingOverflow(other.attoseconds)
-        return Duration(attoseconds: overflow ? (other > .zero ? .max : .min) : sum)
-    }
-
-    fileprivate func subtractingClamped(_ other: Duration) -> Duration {
-        let (difference, overflow) = attoseconds.subtractingReportingOverflow(other.attoseconds)
-        return Duration(attoseconds: overflow ? (other > .zero ? .min : .max) : difference)
-    }
-}

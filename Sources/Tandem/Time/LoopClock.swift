@@ -33,20 +33,21 @@ final class LoopClock: Sendable {
     /// readings.
     var live: Nanoseconds { isVirtual ? now : tandem_clock_nanoseconds() }
 
-    /// The loop's time.
+    /// The loop's time. A source that has come to the end of what 64 bits hold stands still just before `never`, which is no time that comes.
     var now: Nanoseconds {
-        hasSource ? nanoseconds(at: source!.now) : tandem_clock_nanoseconds()
+        hasSource ? min(nanoseconds(at: source!.now), .never - 1) : tandem_clock_nanoseconds()
     }
 
     /// The machine's time, which measures budgets and latencies also when the loop's is virtual.
     static var machine: Nanoseconds { tandem_clock_nanoseconds() }
 
     func instant(at time: Nanoseconds) -> ContinuousClock.Instant {
-        epoch.advanced(by: Duration(exactly: time - epochNanoseconds))
+        epoch.advanced(by: Duration(exactly: time.subtractingClamped(epochNanoseconds)))
     }
 
+    /// Instants that 64 bits do not hold are the nearest ends of the range.
     func nanoseconds(at instant: ContinuousClock.Instant) -> Nanoseconds {
-        epochNanoseconds.addingClamped(epoch.duration(to: instant).nanosecondsRoundedUp)
+        epochNanoseconds.addingClamped(epoch.durationClamped(to: instant).nanosecondsRoundedUp)
     }
 }
 
@@ -55,6 +56,12 @@ extension Nanoseconds {
     func addingClamped(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other > 0 ? .max : .min) : sum
+    }
+
+    /// The difference, or the nearest end of the range where it does not fit.
+    func subtractingClamped(_ other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
     }
 }
 
@@ -78,5 +85,41 @@ extension Duration {
     /// So many nanoseconds; the standard library's way takes a call and a check for overflow, which cannot happen.
     @inline(__always) init(exactly nanoseconds: Int64) {
         self.init(attoseconds: Int128(nanoseconds) &* 1_000_000_000)
+    }
+}
+
+// A duration has 128 bits of attoseconds, 5.4 * 10^12 years, and the standard library traps where a sum needs more. What users give us is
+// bounded first, by far more than the 292 years that a deadline can lie ahead.
+
+extension Duration {
+    /// 10,000 years, and as many before.
+    fileprivate static var longest: Duration { Duration(attoseconds: 315_576_000_000 * 1_000_000_000_000_000_000) }
+
+    /// The nearest duration of at most 10,000 years in either direction.
+    package var clamped: Duration { Swift.min(Swift.max(self, .zero - Self.longest), Self.longest) }
+
+    /// The sum, or the nearest end of the range where it does not fit.
+    package func addingClamped(_ other: Duration) -> Duration {
+        let (sum, overflow) = attoseconds.addingReportingOverflow(other.attoseconds)
+        return Duration(attoseconds: overflow ? (other > .zero ? .max : .min) : sum)
+    }
+
+    /// The difference, or the nearest end of the range where it does not fit.
+    package func subtractingClamped(_ other: Duration) -> Duration {
+        let (difference, overflow) = attoseconds.subtractingReportingOverflow(other.attoseconds)
+        return Duration(attoseconds: overflow ? (other < .zero ? .max : .min) : difference)
+    }
+}
+
+extension InstantProtocol where Duration == Swift.Duration {
+    /// As `advanced(by:)`, by at most 10,000 years.
+    package func advancedClamped(by duration: Duration) -> Self { advanced(by: duration.clamped) }
+
+    /// As `duration(to:)`, at most 10,000 years in either direction.
+    package func durationClamped(to other: Self) -> Duration {
+        let longest = Duration.longest
+        if other >= advanced(by: longest) { return longest }
+        if other <= advanced(by: .zero - longest) { return .zero - longest }
+        return duration(to: other)
     }
 }

@@ -21,15 +21,19 @@ extension GuestLoop {
     /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
     ///
     /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs one atomic load and allocates nothing:
-    /// the backend announces due timers, some microseconds after their time. After a sleep of the host's own the next one polls, too.
+    /// the backend announces due timers, some microseconds after their time.
     ///
     /// - Parameter budget: How long user code may run; what does not fit is carried over, in order, and a tick is asked for.
     ///   `nil`: the configuration's. `.zero`: one pass over all that is ready now, however long that takes.
     /// - Returns: What was done. A call from inside a tick runs nothing and says so.
     @discardableResult
-    public func tick(budget: Duration? = nil) -> TickReport {
+    public func tick(budget: Duration? = nil) -> TickReport { tick(budget: budget, then: .unknown) }
+
+    /// For hosts, which know what they do afterwards.
+    @discardableResult @inline(__always)
+    package func tick(budget: Duration? = nil, then next: AfterTick) -> TickReport {
         thread.check("GuestLoop.tick")
-        guard hasNothingAtAGlance else { return tickAfterLook(budget) }
+        guard hasNothingAtAGlance else { return tickAfterLook(budget, next) }
         counters.ticks += 1
         counters.emptyTicks += 1
         return TickReport()
@@ -43,7 +47,7 @@ extension GuestLoop {
         isUnannounced && !isTicking && !looksAtClock && !isTaped && state == .open
     }
 
-    @inline(never) private func tickAfterLook(_ budget: Duration?) -> TickReport {
+    @inline(never) private func tickAfterLook(_ budget: Duration?, _ next: AfterTick) -> TickReport {
         guard !isTicking else { return refuseNestedTick() }
         guard state == .open else { return TickReport() }
         counters.ticks += 1
@@ -53,10 +57,10 @@ extension GuestLoop {
             counters.emptyTicks += 1
             return TickReport()
         }
-        return runTick((budget ?? configuration.budget).nanosecondsRoundedUp)
+        return runTick((budget ?? configuration.budget).nanosecondsRoundedUp, next)
     }
 
-    private func runTick(_ budget: Nanoseconds) -> TickReport {
+    private func runTick(_ budget: Nanoseconds, _ next: AfterTick) -> TickReport {
         // Cleared before the queues are read: what comes later asks again.
         _ = backstage.take([.hint, .ready])
         isTicking = true
@@ -68,7 +72,7 @@ extension GuestLoop {
         let endOfLast = mark
         readClock()
         var tick = TickUnderWay(
-            budget: max(0, budget), began: mark, endOfLast: endOfLast, isVirtual: time.isVirtual)
+            budget: max(0, budget), began: mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next)
         runPasses(&tick)
         endTick(&tick)
         isTicking = false
@@ -135,7 +139,7 @@ extension GuestLoop {
 
     /// Lets other threads' work gather, if it has come all the time and the thread would sleep anyway; see `Moderation`.
     private func napIfItPays(_ tick: inout TickUnderWay) -> Bool {
-        guard sleepsByItself, tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
+        guard tick.report.passes > 0, !isTaped, tick.hasTimeToNap(at: mark),
             timers.firstDeadline > mark.addingClamped(Moderation.nap), moderation.wantsNap()
         else { return false }
         let slack = tandem_thread_set_timer_slack(1)
@@ -159,7 +163,7 @@ extension GuestLoop {
         }
         // The poll is no callback's time.
         readClock()
-        tick.notePoll(count, delaysFrame: !sleepsByItself, now: mark)
+        tick.notePoll(count, now: mark)
         backstage.foundAt.store(mark, ordering: .relaxed)
         return count
     }
@@ -182,7 +186,7 @@ extension GuestLoop {
     /// A timer that is due sooner than this thread could fall asleep and be woken is waited for here. Whether the tick is to look again.
     private func waitForNearTimer(_ tick: inout TickUnderWay) -> Bool {
         let nearest = timers.firstDeadline
-        guard sleepsByItself, nearest <= mark + TickUnderWay.wakeUp, !time.hasSource, tick.mayWaitOnce() else {
+        guard nearest <= mark + TickUnderWay.wakeUp, !time.hasSource, tick.mayWaitOnce() else {
             return false
         }
         while backstage.announced.isEmpty, LoopClock.machine < nearest { tandem_pause(100) }
@@ -332,7 +336,7 @@ extension GuestLoop {
         let fd = handle.fd
         guard let generation = registrations.pause(fd) else { return }
         let resume = { [registrations] in registrations.resume(fd, generation) }
-        _ = arm(.call(resume), time.isVirtual ? time.now : time.now + pause, handle.site)
+        _ = arm(.call(resume), time.isVirtual ? time.now : time.now.addingClamped(pause), handle.site)
     }
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.

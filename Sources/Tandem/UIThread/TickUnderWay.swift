@@ -26,6 +26,8 @@ struct TickUnderWay {
     let endOfLast: Nanoseconds
     private let budget: Nanoseconds
     private let isVirtual: Bool
+    /// What the host does afterwards.
+    let next: AfterTick
     private var pollsLeft = hotPolls
     private var waitsLeft = timerWaits
     private var nextPoll: Nanoseconds = 0
@@ -45,11 +47,14 @@ struct TickUnderWay {
     /// The budget is used up, the pass under way ends early.
     private(set) var isSpent = false
 
-    init(budget: Nanoseconds, began: Nanoseconds, endOfLast: Nanoseconds, isVirtual: Bool) {
+    init(
+        budget: Nanoseconds, began: Nanoseconds, endOfLast: Nanoseconds, isVirtual: Bool, next: AfterTick = .unknown
+    ) {
         self.budget = budget
         self.began = began
         self.endOfLast = endOfLast
         self.isVirtual = isVirtual
+        self.next = next
     }
 
     /// One pass, whatever it takes.
@@ -63,8 +68,9 @@ struct TickUnderWay {
 
     private static let flood = 4..<512
 
+    /// A frame is not kept waiting by a nap.
     func hasTimeToNap(at now: Nanoseconds) -> Bool {
-        !isOnePass && !isVirtual && now - began + 2 * Moderation.nap < budget
+        next == .wait && !isOnePass && !isVirtual && now - began + 2 * Moderation.nap < budget
     }
 
     /// Is the budget spent by now?
@@ -89,21 +95,19 @@ struct TickUnderWay {
         return true
     }
 
-    /// May the tick wait for a timer that is nearly due? Not at its very start, and not all through its budget.
+    /// May the tick wait for a timer that is nearly due? Not while a frame waits for it, not at its very start, and not all through its budget.
     mutating func mayWaitOnce() -> Bool {
-        guard report.passes > 0, !isSpent, waitsLeft > 0 else { return false }
+        guard next == .wait, report.passes > 0, !isSpent, waitsLeft > 0 else { return false }
         waitsLeft -= 1
         return true
     }
 
     /// The poll has found so much.
-    ///
-    /// - Parameter delaysFrame: A frame waits for the tick; it is not one between two sleeps of the host.
-    mutating func notePoll(_ count: Int, delaysFrame: Bool, now: Nanoseconds) {
+    mutating func notePoll(_ count: Int, now: Nanoseconds) {
         if count == 0 {
             nextPoll = now + Self.restAfterEmptyPoll
         } else {
-            nextPoll = delaysFrame && count > Self.few ? now + Int64(count) * Self.worthASecondLook : now
+            nextPoll = next != .wait && count > Self.few ? now + Int64(count) * Self.worthASecondLook : now
         }
     }
 

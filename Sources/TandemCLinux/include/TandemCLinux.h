@@ -113,13 +113,20 @@ static inline void tandem_pause(uint64_t cycles) {
 /// sem_clockwait on CLOCK_MONOTONIC: a wait that nobody shortens by setting the clock.
 int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 
-/// ppoll: waits until one of three descriptors can be read, or has failed; negative ones are left out. A negative time is for ever.
-/// Gives back a bit for each (1, 2, 4), 0 if the time passed, -1 upon a signal.
-int tandem_wait_readable(int first, int second, int third, int64_t nanoseconds);
+/// ppoll: waits until one of four descriptors can be read, or has failed; negative ones are left out. A negative time is for ever.
+/// Gives back a bit for each that can be read (1, 2, 4, 8), and the same bits times 16 for those that are not open, which nobody else
+/// would ever end a wait for. 0 if the time passed, -1 upon a signal.
+int tandem_wait_readable(int first, int second, int third, int fourth, int64_t nanoseconds);
+enum { tandem_not_open = 16 };
 
 /// A timerfd, on CLOCK_MONOTONIC; and setting it, once, from now on: 0 stops it.
 int tandem_timer_create(void);
 void tandem_timer_set(int timer, int64_t nanoseconds);
+
+/// A timerfd on CLOCK_BOOTTIME, which goes on while the machine is suspended; and setting it to a time of that clock, once. False if the
+/// kernel refused.
+int tandem_deadline_timer_create(void);
+bool tandem_deadline_timer_set(int timer, int64_t deadline);
 
 /// ioctl is variadic, which Swift cannot call. -1 where the descriptor does not answer.
 int tandem_unread_bytes(int descriptor);

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// WaitProbe: what happens to waits when the machine is suspended under them, or when something closes their descriptors: in a program of its own,
+// since both happen to the whole process. Prints a line for each fact, and "ok" last.
+//
+// WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn
+
+import CWaitProbe
+import Foundation
+import SystemPackage
+import TandemSDL
+
+setenv("SDL_VIDEODRIVER", "dummy", 1)
+SDL_Init(SDL_INIT_VIDEO)
+let hour = Duration.seconds(3600)
+let twoHours: Int64 = 7_200_000_000_000
+var failures = 0
+
+@MainActor func check(_ fact: String, _ holds: Bool) {
+    print("\(holds ? "yes" : "NO"): \(fact)")
+    if !holds { failures += 1 }
+}
+
+/// By a clock that no suspend touches.
+func monotonic() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// Suspends the machine for two hours, once the main thread has fallen asleep.
+func suspendSoon() {
+    Thread.detachNewThread {
+        usleep(300_000)
+        probe_suspend(twoHours, true)
+    }
+}
+
+/// What must not take an hour ends after ten seconds, so that it is told instead of waited for.
+func giveUpLater(_ body: @escaping @Sendable () -> Void) {
+    Thread.detachNewThread {
+        sleep(10)
+        body()
+    }
+}
+
+@MainActor func checkPromptness(since start: Double, _ statistics: Statistics, ticksBefore: Int) {
+    check("it was asleep before, and woken at once: \(monotonic() - start) s", (0.25..<5).contains(monotonic() - start))
+    let ticks = statistics.ticks - ticksBefore
+    check("it did not look for it all the time: \(ticks) ticks", ticks < 50)
+}
+
+@MainActor func headless(keepsTurn: Bool) throws {
+    let host = try HeadlessHost()
+    defer { host.close() }
+    let pipe = try FileDescriptor.pipe()
+    if keepsTurn {
+        var isRead = false
+        _ = try host.loop.whenReadable(pipe.readEnd) {
+            _ = try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { try pipe.readEnd.read(into: $0) }
+            isRead = true
+        }
+        _ = try pipe.writeEnd.writeAll([1])
+        check("a descriptor is served", host.run(within: .seconds(10)) { isRead })
+    }
+    var hasFired = false
+    host.loop.callLater(hour) { hasFired = true }
+    let (start, ticks) = (monotonic(), host.loop.statistics.ticks)
+    suspendSoon()
+    giveUpLater { host.stop() }
+    giveUpLater { try? host.loop.post {} }
+    while !hasFired, monotonic() < start + 10 {
+        _ = host.run(within: .seconds(3 * 3600)) { hasFired || monotonic() >= start + 10 }
+    }
+    check("the timer has fired", hasFired)
+    checkPromptness(since: start, host.loop.statistics, ticksBefore: ticks)
+}
+
+@MainActor func withGuest(_ body: (SDLGuest) throws -> Void) throws {
+    let guest = try SDLGuest()
+    defer { guest.close() }
+    try body(guest)
+}
+
+@MainActor func ownLoop(_ guest: SDLGuest) {
+    var hasFired = false
+    guest.loop.callLater(hour) { hasFired = true }
+    guest.tick()
+    let start = monotonic()
+    suspendSoon()
+    var event = SDL_Event()
+    while !hasFired, monotonic() < start + 10 {
+        while SDL_PollEvent(&event) != 0 { _ = guest.handle(event) }
+        guest.tick()
+        usleep(16_000)
+    }
+    check("the timer has fired in one of the frames", hasFired)
+    check("at once: \(monotonic() - start) s", (0.25..<5).contains(monotonic() - start))
+}
+
+@MainActor func frameLoop(_ guest: SDLGuest) {
+    var hasFired = false
+    guest.loop.callLater(hour) { hasFired = true }
+    let (start, ticks) = (monotonic(), guest.loop.statistics.ticks)
+    suspendSoon()
+    let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
+    let count = frames.run(update: { _ in if hasFired || monotonic() > start + 10 { frames.stop() } })
+    check("the timer has fired in one of the frames", hasFired)
+    check("at once: \(monotonic() - start) s", (0.25..<5).contains(monotonic() - start))
+    let others = guest.loop.statistics.ticks - ticks - count
+    check("no more ticks than frames, but for some: \(others)", others < 50)
+}
+
+@MainActor func waitEvent(_ guest: SDLGuest, keepsTurn: Bool) throws {
+    let pipe = try FileDescriptor.pipe()
+    var event = SDL_Event()
+    if keepsTurn {
+        var isRead = false
+        _ = try guest.loop.whenReadable(pipe.readEnd) {
+            _ = try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { try pipe.readEnd.read(into: $0) }
+            isRead = true
+        }
+        _ = try pipe.writeEnd.writeAll([1])
+        while !isRead {
+            _ = guest.waitEvent(&event, timeout: .seconds(10))
+            guest.tick()
+        }
+    }
+    var hasFired = false
+    guest.loop.callLater(hour) { hasFired = true }
+    guest.tick()
+    let (start, ticks) = (monotonic(), guest.loop.statistics.ticks)
+    suspendSoon()
+    giveUpLater { [loop = guest.loop] in try? loop.post {} }
+    while !hasFired, monotonic() < start + 10 {
+        _ = guest.waitEvent(&event)
+        guest.tick()
+    }
+    check("the timer has fired", hasFired)
+    checkPromptness(since: start, guest.loop.statistics, ticksBefore: ticks)
+}
+
+@MainActor func timeout(_ guest: SDLGuest, throughSDL: Bool) {
+    guest.forcesSDLWait = throughSDL
+    var event = SDL_Event()
+    while guest.waitEvent(&event, timeout: .zero) {}
+    guest.tick()
+    let (start, ticks) = (monotonic(), guest.loop.statistics.ticks)
+    let end = guest.loop.now + hour
+    suspendSoon()
+    giveUpLater { [loop = guest.loop] in try? loop.post {} }
+    while guest.loop.now < end, monotonic() < start + 10 {
+        _ = guest.waitEvent(&event, timeout: guest.loop.now.duration(to: end))
+        guest.tick()
+    }
+    check("the wait has timed out", guest.loop.now >= end)
+    checkPromptness(since: start, guest.loop.statistics, ticksBefore: ticks)
+}
+
+/// The clock shows the new time, and nobody has been woken by it yet.
+@MainActor func backendIsLate(_ guest: SDLGuest) {
+    var hasFired = false
+    guest.loop.callLater(hour) { hasFired = true }
+    guest.tick()
+    usleep(100_000)
+    check("nothing is due", !guest.loop.hasWork)
+    probe_suspend(twoHours, false)
+    check("there is work", guest.loop.hasWork)
+    guest.tick()
+    check("the tick has done it", hasFired)
+    check("nothing is left", !guest.loop.hasWork)
+}
+
+/// The numbers of the eventfds that `body` opens.
+func eventfds(openedBy body: () throws -> Void) rethrows -> [Int32] {
+    func all() -> Set<Int32> {
+        Set(
+            (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.compactMap { name in
+                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+                return target == "anon_inode:[eventfd]" ? Int32(name) : nil
+            } ?? [])
+    }
+    let before = all()
+    try body()
+    return all().subtracting(before).sorted()
+}
+
+final class BellHost: GuestHost {
+    let bell: Bell
+    init() throws { bell = try Bell() }
+    func requestTick() -> Bool {
+        bell.ringForLoop()
+        return true
+    }
+}
+
+/// Sleeps and ticks for so long, or until `condition` holds.
+@MainActor func work(_ loop: GuestLoop, _ bell: Bell, seconds: Double, until condition: () -> Bool = { false }) {
+    let end = loop.now + .seconds(seconds)
+    loop.whileWaiting(on: bell) {
+        while !condition(), loop.now < end {
+            if !loop.hasWork { _ = loop.sleep(on: bell, until: end) }
+            loop.tick(then: .wait)
+        }
+    }
+}
+
+@MainActor func closedBell() throws {
+    var made: BellHost?
+    let numbers = try eventfds { made = try BellHost() }
+    let host = made!
+    let loop = try GuestLoop(host: host)
+    defer { loop.close() }
+    check("the bell is one eventfd", numbers.count == 1)
+    close(numbers[0])
+    let before = probe_processor_time()
+    work(loop, host.bell, seconds: 0.5)
+    let spent = probe_processor_time() - before
+    check("half a second asleep took \(spent) ns", spent < 200_000_000)
+    var count = 0
+    for round in 1...20 {
+        Thread.detachNewThread { try? loop.post { MainActor.assumeIsolated { count += 1 } } }
+        work(loop, host.bell, seconds: 10) { count == round }
+    }
+    check("posts wake the thread again", count == 20)
+}
+
+@MainActor func closedTurn() throws {
+    let host = try BellHost()
+    var made: GuestLoop?
+    let numbers = try eventfds { made = try GuestLoop(host: host) }
+    let loop = made!
+    defer { loop.close() }
+    check("the loop has two eventfds", numbers.count == 2)
+    let pipe = try FileDescriptor.pipe()
+    _ = try loop.whenReadable(pipe.readEnd) {
+        _ = try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { try pipe.readEnd.read(into: $0) }
+    }
+    var outcome: Result<Void, any Error>?
+    loop.run({ try await loop.sleep(for: hour) }) { outcome = $0 }
+    work(loop, host.bell, seconds: 0.1)
+    for number in numbers { close(number) }
+    let end = loop.now + .seconds(10)
+    while outcome == nil, loop.now < end {
+        // In frames, so that the backend polls.
+        _ = try pipe.writeEnd.writeAll([1])
+        usleep(10_000)
+        loop.tick()
+    }
+    let error = outcome.flatMap { if case .failure(let error as GuestError) = $0 { error } else { nil } }
+    check("the run is told: \(String(describing: error))", error?.code == .backendFailed)
+    let before = probe_processor_time()
+    usleep(500_000)
+    let spent = probe_processor_time() - before
+    check("half a second asleep took \(spent) ns", spent < 200_000_000)
+}
+
+switch CommandLine.arguments.last {
+case "headless": try headless(keepsTurn: false)
+case "headlessKept": try headless(keepsTurn: true)
+case "ownLoop": try withGuest(ownLoop)
+case "frameLoop": try withGuest(frameLoop)
+case "waitEvent": try withGuest { try waitEvent($0, keepsTurn: false) }
+case "waitEventKept": try withGuest { try waitEvent($0, keepsTurn: true) }
+case "timeout": try withGuest { timeout($0, throughSDL: false) }
+case "sdlTimeout": try withGuest { timeout($0, throughSDL: true) }
+case "backendIsLate": try withGuest(backendIsLate)
+case "closedBell": try closedBell()
+case "closedTurn": try closedTurn()
+default: check("the argument is one of those above", false)
+}
+print(failures == 0 ? "ok" : "\(failures) failed")
+exit(failures == 0 ? 0 : 1)
