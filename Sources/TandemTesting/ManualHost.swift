@@ -70,7 +70,7 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
 
     /// Sleeps until a request arrives that no tick has answered; `false` if `limit` passed without one.
     public func waitForRequest(within limit: Duration = .seconds(20)) -> Bool {
-        let end = ContinuousClock.now.advanced(by: limit)
+        let end = ContinuousClock.now.advancedClamped(by: limit)
         while !hasRequest {
             let left = ContinuousClock.now.duration(to: end)
             // An older arrival may stand in the semaphore, answered already: look again after each.
@@ -81,7 +81,7 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
 
     /// A host at work: sleeps until asked, ticks, and again, until `condition` holds. `false` if `limit` passed first.
     public func run(within limit: Duration = .seconds(20), until condition: () -> Bool) -> Bool {
-        let end = ContinuousClock.now.advanced(by: limit)
+        let end = ContinuousClock.now.advancedClamped(by: limit)
         while !condition() {
             let left = ContinuousClock.now.duration(to: end)
             guard left > .zero else { return false }

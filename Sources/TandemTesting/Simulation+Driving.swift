@@ -12,7 +12,7 @@ extension Simulation {
     /// - Throws: ``SimulationError``; what inputs and callbacks throw.
     public func advance(by duration: Duration) throws {
         precondition(duration >= .zero, "Simulation.advance(by:) was given \(duration); time only goes forward")
-        try advance(to: elapsed + duration)
+        try advance(to: elapsed.addingClamped(duration))
     }
 
     /// Moves time on until `time` has elapsed since the simulation began. As ``advance(by:)``.
@@ -37,7 +37,7 @@ extension Simulation {
             try settle()
             repeat {
                 while let next = nextTime {
-                    guard next <= began + limit else { throw error(.limit) }
+                    guard next <= began.addingClamped(limit) else { throw error(.limit) }
                     try jump(to: next)
                 }
             } while try isMovedByOtherThreads()
@@ -55,7 +55,7 @@ extension Simulation {
         let began = elapsed
         try driving {
             for number in 0..<count {
-                try advance(to: began + framePeriod * (number + 1))
+                try advance(to: max(elapsed, began.addingClamped(framePeriod.clamped * (number + 1))))
                 try runFrame(update)
             }
         }
@@ -86,10 +86,10 @@ extension Simulation {
             while outcome == nil {
                 if loop.hasFrameWaiters || (awaitsFrameForEvents && (nextTime != nil || !hasLooked)) {
                     hasLooked = nextTime == nil
-                    guard elapsed + framePeriod <= began + limit else { throw error(.limit) }
+                    guard elapsed.addingClamped(framePeriod) <= began.addingClamped(limit) else { throw error(.limit) }
                     try self.run(frames: 1)
                 } else if let next = nextTime {
-                    guard next <= began + limit else { throw error(.limit) }
+                    guard next <= began.addingClamped(limit) else { throw error(.limit) }
                     try jump(to: next)
                 } else if try !isMovedByOtherThreads() {
                     throw error(.stuck)
@@ -207,7 +207,7 @@ extension Simulation {
         switch driver {
         case .host(let host): _ = host.waitForRequest(within: patience)
         case .other, .events:
-            let end = ContinuousClock.now.advanced(by: patience)
+            let end = ContinuousClock.now.advancedClamped(by: patience)
             while !loop.hasWork, ContinuousClock.now < end { poll(nil, 0, 1) }
         }
         guard loop.hasWork else { return false }

@@ -38,7 +38,11 @@ public import Tandem
     }
     /// The distance of two frames where the simulation runs some.
     public var framePeriod: Duration = .seconds(1) / 60 {
-        didSet { pacer = nil }
+        didSet {
+            precondition(
+                framePeriod > .zero, "Simulation.framePeriod was given \(framePeriod); expected more than zero")
+            pacer = nil
+        }
     }
     /// The length of a fixed step; `nil`, as at first: frames have no fixed steps.
     public var fixedStep: Duration? {
@@ -197,7 +201,7 @@ public import Tandem
     /// takes its events before its tick. What `input` throws, the driving call throws.
     public func at(_ time: Duration, _ input: @escaping @MainActor () throws -> Void) {
         precondition(time >= elapsed, "Simulation.at was given \(time), but \(elapsed) have elapsed already")
-        script.insert(input, at: start + time)
+        script.insert(input, at: min(start.addingClamped(time), VirtualClock.end))
     }
 
     /// Hands each input of a script to `deliver` at its time. As ``at(_:_:)``, many times.

@@ -13,6 +13,8 @@ public final class VirtualClock: TimeSource {
     // A fixed origin would tie instants of two clocks together; any real instant will do.
     private let origin = ContinuousClock.now
     private let elapsedNanoseconds = Atomic<Int64>(0)
+    /// After 292 years its time ends, and stands still.
+    static let end = Duration.nanoseconds(Int64.max)
 
     /// A clock at its origin.
     public init() {}
@@ -26,7 +28,14 @@ public final class VirtualClock: TimeSource {
     /// Moves the present forward. A negative duration traps: time never goes backwards.
     public func advance(by duration: Duration) {
         precondition(duration >= .zero, "VirtualClock.advance(by:) was given \(duration); time only goes forward")
-        elapsedNanoseconds.add(duration.nanosecondsRoundedUp, ordering: .acquiringAndReleasing)
+        var before = elapsedNanoseconds.load(ordering: .acquiring)
+        while true {
+            let (sum, overflow) = before.addingReportingOverflow(duration.nanosecondsRoundedUp)
+            let (isSet, found) = elapsedNanoseconds.compareExchange(
+                expected: before, desired: overflow ? .max : sum, ordering: .acquiringAndReleasing)
+            if isSet { break }
+            before = found
+        }
         if tandem_virtual_time_is_shown() { show() }
     }
 
@@ -50,7 +59,7 @@ public final class VirtualClock: TimeSource {
 
     /// Moves the present to `instant` if that lies ahead.
     public func advance(to instant: ContinuousClock.Instant) {
-        let difference = now.duration(to: instant)
+        let difference = now.durationClamped(to: instant)
         if difference > .zero { advance(by: difference) }
     }
 }

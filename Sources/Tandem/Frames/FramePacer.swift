@@ -20,10 +20,16 @@ package struct FramePacer {
     package init(
         period: Duration, fixedStep: Duration? = nil, maximumSteps: Int = 5, maximumDelta: Duration = .milliseconds(100)
     ) {
-        self.period = period
+        precondition(period > .zero, "a frame's period was given as \(period); expected more than zero")
+        if let fixedStep {
+            precondition(
+                fixedStep > .zero,
+                "fixedStep was given \(fixedStep); expected more than zero, or nil for no fixed updates")
+        }
+        self.period = period.clamped
         self.fixedStep = fixedStep
         self.maximumSteps = maximumSteps
-        self.maximumDelta = maximumDelta
+        self.maximumDelta = max(.zero, maximumDelta)
     }
 
     /// What a frame has to do.
@@ -56,9 +62,9 @@ package struct FramePacer {
         }
         if accumulated >= fixedStep {
             // Whole steps are given up, the part of one is kept, so that the phase stays.
-            let steps = (accumulated / fixedStep).rounded(.down)
-            plan.dropped = fixedStep * Int(steps)
-            accumulated -= plan.dropped
+            let part = Duration(attoseconds: accumulated.attoseconds % fixedStep.attoseconds)
+            plan.dropped = accumulated - part
+            accumulated = part
         }
         plan.blend = min(accumulated / fixedStep, 1)
         return plan

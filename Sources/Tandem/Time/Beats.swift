@@ -43,14 +43,15 @@ public struct Beats<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable
         /// throws, `CancellationError` among it.
         public mutating func next() async throws -> Beat<C.Instant>? {
             try await beats.loop.checkpoint()
-            let passed = beats.start.duration(to: beats.clock.now)
+            let passed = beats.start.durationClamped(to: beats.clock.now)
             // The beat that is due, or the next one. O(1), however many were missed; in whole numbers, since a quotient of `Double`s may be that of
             // the beat before or after.
-            let due = Swift.max(last + 1, Int(clamping: passed.attoseconds / beats.period.attoseconds))
+            let next = last == .max ? last : last + 1
+            let due = Swift.max(next, Int(clamping: passed.attoseconds / beats.period.attoseconds))
             let time = beats.start.advanced(by: beats.period * due)
             if beats.clock.now < time { try await beats.sleep(beats.clock, time) }
             defer { last = due }
-            return Beat(number: due, time: time, missed: due - last - 1)
+            return Beat(number: due, time: time, missed: Swift.max(0, due - last - 1))
         }
     }
 
@@ -66,7 +67,9 @@ extension GuestClock {
     {
         precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now, loop: loop) { try await $0.sleep(until: $1, nil, site) }
+        return Beats(clock: self, period: period, start: now, loop: loop) {
+            try await $0.sleep(until: $1, nil, site)
+        }
     }
 }
 
@@ -78,6 +81,8 @@ extension GameClock {
     {
         precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
-        return Beats(clock: self, period: period, start: now, loop: loop) { try await $0.sleep(until: $1, nil, site) }
+        return Beats(clock: self, period: period, start: now, loop: loop) {
+            try await $0.sleep(until: $1, nil, site)
+        }
     }
 }

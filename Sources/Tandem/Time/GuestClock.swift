@@ -53,7 +53,7 @@ public struct GuestClock: Clock {
     public func sleep(
         for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await sleep(until: now.advanced(by: duration), tolerance, CallSite(fileID: fileID, line: line))
+        try await sleep(until: now.advancedClamped(by: duration), tolerance, CallSite(fileID: fileID, line: line))
     }
 }
 

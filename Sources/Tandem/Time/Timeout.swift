@@ -31,8 +31,7 @@ public func withTimeout<Value: Sendable, C: Clock>(
     @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value where C.Duration == Duration {
     try await race(
-        operation, until: clock.now.advanced(by: limit.withinCenturies), clock, limit,
-        CallSite(fileID: fileID, line: line),
+        operation, until: clock.now.advancedClamped(by: limit), clock, limit, CallSite(fileID: fileID, line: line),
         isolation: isolation)
 }
 
@@ -43,7 +42,8 @@ public func withDeadline<Value: Sendable, C: Clock>(
     @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value where C.Duration == Duration {
     try await race(
-        operation, until: deadline, clock, clock.now.duration(to: deadline), CallSite(fileID: fileID, line: line),
+        operation, until: deadline, clock, clock.now.durationClamped(to: deadline),
+        CallSite(fileID: fileID, line: line),
         isolation: isolation)
 }
 
@@ -59,7 +59,7 @@ extension GuestLoop {
         @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         try await race(
-            operation, until: now.advanced(by: limit.withinCenturies), clock, limit,
+            operation, until: now.advancedClamped(by: limit), clock, limit,
             CallSite(fileID: fileID, line: line), isolation: isolation)
     }
 
@@ -73,11 +73,6 @@ extension GuestLoop {
             operation, until: deadline, clock, now.duration(to: deadline), CallSite(fileID: fileID, line: line),
             isolation: isolation)
     }
-}
-
-extension Duration {
-    /// What can be added to any present: 292 years and no more.
-    fileprivate var withinCenturies: Duration { min(max(self, .nanoseconds(Int64.min)), .nanoseconds(Int64.max)) }
 }
 
 /// A sleep with its caller's place, where the clock is one of ours.
