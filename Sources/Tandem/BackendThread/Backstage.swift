@@ -82,7 +82,11 @@ extension Backstage {
     }
 
     /// UI thread: is there anything to look at? One load.
-    var announced: Signals { Signals(rawValue: signals.load(ordering: .acquiring)) }
+    ///
+    /// It often follows a store of the same thread by which the others learn that nobody will look any more ("I listen", "I am not muted any
+    /// more"). An acquire load may pass such a store on processors that have a weaker one (aarch64 with rcpc); then both sides would see the
+    /// old state, and a wake would be slept over. In one total order one of the two sees the other. On x86 it is the same instruction.
+    var announced: Signals { Signals(rawValue: signals.load(ordering: .sequentiallyConsistent)) }
 
     /// UI thread: reads the signals and clears them, before what they announce is looked at.
     func take(_ wanted: Signals) -> Signals {
@@ -113,7 +117,9 @@ extension Backstage {
 // MARK: - Closing
 
 extension Backstage {
-    var closes: Bool { isClosing.load(ordering: .acquiring) }
+    /// The backend looks here after it has emptied the wake pipe and cleared its flag, and `stopBackend` finds the flag set or writes: for the
+    /// order see `announced`.
+    var closes: Bool { isClosing.load(ordering: .sequentiallyConsistent) }
 
     /// UI thread: tells the backend to end. It may be asleep, or wait for the turn.
     func stopBackend() {

@@ -47,8 +47,9 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// Sleeps and ticks until ``stop()``, or until the loop closes. Returns at once if either came before.
     public func run() {
-        _ = run(within: nil) { isStopped.load(ordering: .acquiring) }
-        isStopped.store(false, ordering: .releasing)
+        // The bell is emptied before each look, and rung after the flag is set: one total order, so that one of the two sees the other.
+        _ = run(within: nil) { isStopped.load(ordering: .sequentiallyConsistent) }
+        isStopped.store(false, ordering: .sequentiallyConsistent)
     }
 
     /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed or the loop closed first.
@@ -73,7 +74,7 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// Ends ``run()``. Any thread.
     public func stop() {
-        isStopped.store(true, ordering: .releasing)
+        isStopped.store(true, ordering: .sequentiallyConsistent)
         listener.bell.ring()
     }
 
