@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "CTestSupport.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int test_fork(void (*body)(void *), void *argument) {
@@ -76,4 +86,52 @@ int test_signal_is_default(int number) {
     struct sigaction action;
     sigaction(number, NULL, &action);
     return !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_DFL;
+}
+
+int test_refuse_accept(int error) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return -1;
+    }
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+int test_pidfd_of_the_dead(void) {
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    int descriptor = (int)syscall(SYS_pidfd_open, child, 0);
+    waitpid(child, NULL, 0);
+    return descriptor;
+}
+
+int test_timer(void) {
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct itimerspec times = {{0, 1000000}, {0, 1000000}};
+    timerfd_settime(timer, 0, &times, NULL);
+    return timer;
+}
+
+int test_inotify(void) {
+    char folder[] = "/tmp/tandem-test-XXXXXX";
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    int descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    inotify_add_watch(descriptor, folder, IN_DELETE_SELF);
+    rmdir(folder);
+    return descriptor;
+}
+
+long test_thread_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * 1000000000 + time.tv_nsec;
 }

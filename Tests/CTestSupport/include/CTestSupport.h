@@ -23,4 +23,17 @@ void test_block_no_signal(void);
 /// Does the system's default await the signal?
 int test_signal_is_default(int number);
 
+/// From now on accept4 fails with `error` on this thread and those that it starts: what a sandbox does. 0 if that was arranged.
+int test_refuse_accept(int error);
+
+/// A pidfd of a child that has ended.
+int test_pidfd_of_the_dead(void);
+
+/// A timerfd that runs off every millisecond, and a descriptor of inotify with something to read.
+int test_timer(void);
+int test_inotify(void);
+
+/// How long this thread has computed, in nanoseconds.
+long test_thread_time(void);
+
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Accepting: taking connections from a listening socket, also when descriptors run out.
 // Idea:   a listener whose connections cannot be taken stays readable: without a pause it would be asked again at once, for ever.
-//         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile.
+//         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile. An error of a new
+//         connection's own takes it from the queue, so that the next try comes at once; one that goes on and on takes nothing, and is paused for
+//         as well. One that still comes when no connection is there is the listener's, and ends the call.
 // Owner:  any thread.
 
 import Glibc
@@ -20,6 +22,7 @@ extension Socket {
         try await begin(.readable)
         defer { end(.readable) }
         var pause = Duration.milliseconds(5)
+        var refusals = 0
         while true {
             var address = sockaddr_storage()
             var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -32,21 +35,38 @@ extension Socket {
                 return Socket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
             }
             switch number {
-            case EAGAIN: try await wait(.readable, site)
+            case EAGAIN:
+                refusals = 0
+                try await wait(.readable, site)
+            case EINTR: try await loop.checkpoint()
+            // Linux hands errors of the new connection to accept: they are the peer's affair.
+            case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, EPERM:
+                refusals += 1
+                guard refusals > Self.patience else {
+                    try await loop.checkpoint()
+                    continue
+                }
+                if try isEmpty() { throw acceptError(number) }
+                fallthrough
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 if pause == .milliseconds(5) {
                     loop.configuration.logger.warning(
-                        "\(GuestError.socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)); trying again in growing pauses"
-                    )
+                        "\(acceptError(number)); trying again in growing pauses")
                 }
                 try await loop.sleep(for: pause)
                 pause = min(pause * 2, .milliseconds(320))
-            // Linux hands errors of the new connection to accept: they are the peer's affair.
-            case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH,
-                EPERM:
-                try await loop.checkpoint()
-            default: throw GuestError.socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)
+            default: throw acceptError(number)
             }
         }
     }
+
+    /// So many refusals follow each other without the queue being found empty.
+    private static let patience = 16
+
+    private func acceptError(_ number: Int32) -> GuestError {
+        .socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)
+    }
+
+    /// Is there no connection to accept? Then it was none that could not be accepted.
+    private func isEmpty() throws(GuestError) -> Bool { try attempt { tandem_wait_readable($0, -1, -1, 0) } == 0 }
 }
