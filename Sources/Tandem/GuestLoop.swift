@@ -59,6 +59,8 @@ public final class GuestLoop: @unchecked Sendable {
     let callbacks: CallbackTable
     let timers: TimerHeap
     let registrations: RegistrationTable
+    /// Those whose handlers seem to do nothing.
+    var suspects = Suspects()
     /// Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too.
     var otherWaiters = InOrder<Waiter>()
     let runList = RunList()
@@ -190,7 +192,9 @@ public final class GuestLoop: @unchecked Sendable {
         }
         callbacks.open(self)
         tandem_workers_take_mask_of_this_thread()
-        registrations.onStale = { [unowned self] in descriptorWasClosed($0, $1) }
+        registrations.onEnded = { [unowned self] in watchesEnded($0, $1, $2) }
+        registrations.onRefused = { [unowned self] in watchWasRefused($0, $1, $2, attempt: $3) }
+        registrations.onOrphan = { [unowned self] in orphanWasRemoved($0, $1) }
     }
 
     deinit {

@@ -3,7 +3,7 @@
 #include "TandemCLinux.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -135,14 +135,7 @@ int tandem_unread_bytes(int descriptor) {
     return ioctl(descriptor, FIONREAD, &bytes) == 0 ? bytes : -1;
 }
 
-int tandem_unsent_bytes(int descriptor) {
-    // A socket answers SIOCOUTQ; a pipe answers FIONREAD on its writing end, too.
-    int bytes = 0;
-    if (ioctl(descriptor, SIOCOUTQ, &bytes) == 0) {
-        return bytes;
-    }
-    return tandem_unread_bytes(descriptor);
-}
+int tandem_take_over(int file, int descriptor) { return dup3(file, descriptor, O_CLOEXEC); }
 
 // Defined in Swift where the toolchain has custom executors.
 __attribute__((weak)) void tandem_install_executors(void);

@@ -109,25 +109,6 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 36.
-    @Test func unreadDataIsReportedAgainButDoesNotTakeAWholeCore() throws {
-        try withLoop { host, loop in
-            let pipe = try Pipe()
-            try pipe.write()
-            var count = 0
-            _ = try loop.whenReadable(pipe.reader) { count += 1 }
-            #expect(host.run { count > 100 })
-            // The handler has shown that it does nothing: from now on a report is a matter of milliseconds.
-            let before = count
-            let end = ContinuousClock.now + .milliseconds(400)
-            _ = host.run(within: .milliseconds(400)) { ContinuousClock.now >= end }
-            #expect(count - before < 200, "\(count - before) reports in 400 ms")
-            #expect(count > before)
-            // It has not been given up: as soon as somebody reads, all is well.
-            _ = pipe.read()
-        }
-    }
-
     /// Conformance 37.
     @Test func fourThousandDescriptorsWithAFewActiveOnes() async {
         await #expect(processExitsWith: .success) {

@@ -8,11 +8,13 @@
 //  - An entry belongs to the open file, not to the number. Closing a number removes the entry unless a duplicate keeps the
 //    file open; a new file under the old number has no entry (EPOLL_CTL_MOD says ENOENT), which is how a stale one is told.
 //  - EPOLLHUP and EPOLLERR are reported whether asked for or not.
+//  - An entry whose number was closed, and whose file a duplicate keeps open, reports on and can be named no more: only a new set is without it.
+//  - EPOLLET reports changes; EPOLL_CTL_MOD reports once more what is ready then.
 //  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
 //  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where only
-// one-shot waits stand on a descriptor; epoll_pwait2 unless the kernel refuses it.
+// one-shot waits stand on a descriptor; EPOLLET for a while where a handler seems to do nothing; epoll_pwait2 unless the kernel refuses it.
 
 import Glibc
 import Synchronization
@@ -40,6 +42,10 @@ final class Poller: Sendable {
     let wakePipe: WakePipe
     /// Belongs to the holder of the turn.
     private let deadlineTimer: DeadlineTimer
+    // Safe: UI thread only, as `control` is.
+    /// For tests: what `control` fails with, instead of asking the kernel, by operation and descriptor. A library that is loaded before the C
+    /// library, or a filter of system calls, would hit the whole process, its other tests included, and could not be told apart from the kernel.
+    @exclusivity(unchecked) nonisolated(unsafe) var controlFault: ((Int32, Int32) -> Errno?)?
 
     init(forcesMilliseconds: Bool) throws(GuestError) {
         descriptor = try Descriptor(taking: epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
@@ -48,13 +54,9 @@ final class Poller: Sendable {
         countsMilliseconds = Atomic(forcesMilliseconds)
         buffer = .allocate(capacity: Self.capacity)
         buffer.initialize(repeating: epoll_event(), count: Self.capacity)
-        let failure = control(EPOLL_CTL_ADD, wakePipe.rawValue, events: EPOLLIN.rawValue, data: Self.wakeData)
-        if let failure {
-            throw GuestError(.startFailed, errno: failure, "the epoll set refused the wake pipe")
-        }
-        if let failure = control(EPOLL_CTL_ADD, deadlineTimer.rawValue, events: EPOLLIN.rawValue, data: Self.timerData)
-        {
-            throw GuestError(.startFailed, errno: failure, "the epoll set refused the deadline timer")
+        if let failure = addOwn(to: rawValue) {
+            throw GuestError(
+                .startFailed, errno: failure, "the epoll set refused the wake pipe or the deadline timer")
         }
     }
 
@@ -74,6 +76,7 @@ final class Poller: Sendable {
 
     /// Adds, changes or removes an entry; `nil` if the kernel did it.
     func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
+        if let failure = controlFault?(operation, fd) { return failure }
         let failure = tandem_epoll_control(rawValue, operation, fd, events, data)
         return failure == 0 ? nil : Errno(rawValue: failure)
     }
@@ -93,6 +96,25 @@ final class Poller: Sendable {
         default: return false
         }
         return true
+    }
+
+    /// Puts the wake pipe and the deadline timer into an epoll set.
+    private func addOwn(to set: Int32) -> Errno? {
+        for (fd, data) in [(wakePipe.rawValue, Self.wakeData), (deadlineTimer.rawValue, Self.timerData)] {
+            let failure = tandem_epoll_control(set, EPOLL_CTL_ADD, fd, EPOLLIN.rawValue, data)
+            if failure != 0 { return Errno(rawValue: failure) }
+        }
+        return nil
+    }
+
+    /// UI thread, as the holder of the turn: puts a new epoll set in the place of the present one, under the same number, once `fill` has put
+    /// into it what is to stay. The old one stays if anything fails.
+    func renew(_ fill: (Int32) -> Errno?) -> Errno? {
+        let set = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard set >= 0 else { return Errno(rawValue: errno) }
+        defer { Glibc.close(set) }
+        if let failure = addOwn(to: set) ?? fill(set) { return failure }
+        return tandem_take_over(set, rawValue) >= 0 ? nil : Errno(rawValue: errno)
     }
 
     /// Holder of the turn: waits, and returns how many entries of the buffer were filled.

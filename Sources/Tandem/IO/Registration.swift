@@ -15,11 +15,13 @@ struct Interest: OptionSet {
     static let writable = Interest(rawValue: 2)
     /// One report, then silence.
     static let once = Interest(rawValue: 4)
+    /// Changes only: what the peer adds, not what is still there.
+    static let changes = Interest(rawValue: 8)
 
     /// In the kernel's bits.
     var events: UInt32 {
         (contains(.readable) ? EPOLLIN.rawValue : 0) | (contains(.writable) ? EPOLLOUT.rawValue : 0)
-            | (contains(.once) ? EPOLLONESHOT.rawValue : 0)
+            | (contains(.once) ? EPOLLONESHOT.rawValue : 0) | (contains(.changes) ? EPOLLET.rawValue : 0)
     }
 }
 
@@ -34,8 +36,9 @@ struct Registration {
 
         /// Missing in a place of the table where nothing is registered.
         static let exists = Traits(rawValue: 1)
-        /// Taken out of the epoll set for a while; see `UnattendedReadiness`.
-        static let paused = Traits(rawValue: 2)
+        /// The reader's or the writer's handler seems to do nothing; see `UnattendedReadiness`.
+        static let idleReader = Traits(rawValue: 2)
+        static let idleWriter = Traits(rawValue: 8)
         /// A `Socket` owns the descriptor, which ends its watches before it closes it.
         static let owned = Traits(rawValue: 4)
     }
@@ -62,9 +65,19 @@ struct Registration {
 
     var exists: Bool { traits.contains(.exists) }
     var isOwned: Bool { traits.contains(.owned) }
-    var isPaused: Bool {
-        get { traits.contains(.paused) }
-        set { if newValue { traits.insert(.paused) } else { traits.remove(.paused) } }
+    /// Whose handlers seem to do nothing: the entry reports changes only, until somebody else is reported.
+    var idle: Interest {
+        get {
+            var idle: Interest = []
+            if traits.contains(.idleReader) { idle.insert(.readable) }
+            if traits.contains(.idleWriter) { idle.insert(.writable) }
+            return idle
+        }
+        set {
+            traits.subtract([.idleReader, .idleWriter])
+            if newValue.contains(.readable) { traits.insert(.idleReader) }
+            if newValue.contains(.writable) { traits.insert(.idleWriter) }
+        }
     }
 
     mutating func noteOwner() { traits.insert(.owned) }
@@ -74,6 +87,7 @@ struct Registration {
         if reader != nil { wanted.insert(.readable) }
         if writer != nil { wanted.insert(.writable) }
         if !wanted.isEmpty, wanted == oneShots { wanted.insert(.once) }
+        if !wanted.isEmpty, !idle.isEmpty { wanted.insert(.changes) }
         return wanted
     }
 
@@ -81,6 +95,7 @@ struct Registration {
         get { direction == .readable ? reader : writer }
         set {
             queued.remove(direction.interest)
+            idle.remove(direction.interest)
             if newValue?.isOneShot ?? false {
                 oneShots.insert(direction.interest)
             } else {
@@ -110,6 +125,14 @@ struct Registration {
             }
         }
         return ReadyDescriptor(number: fd, generation: generation, direction: direction, wait: wait, readyAt: time)
+    }
+
+    /// Whether a report is for anybody but those whose handlers seem to do nothing.
+    func concernsOthers(_ event: Poller.Event, _ isBroken: Bool) -> Bool {
+        let isReadable = isBroken || event.events & EPOLLIN.rawValue != 0
+        let isWritable = isBroken || event.events & EPOLLOUT.rawValue != 0
+        return (isReadable && reader != nil && !idle.contains(.readable))
+            || (isWritable && writer != nil && !idle.contains(.writable))
     }
 
     /// Its turn in the queue has come. `false`: the watch that was queued has ended, another may stand there now.

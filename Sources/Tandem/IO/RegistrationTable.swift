@@ -17,8 +17,15 @@ final class RegistrationTable {
     @exclusivity(unchecked) private var capacity: Int32 = 0
     private var nextGeneration: UInt32 = 0
     private(set) var count = 0
-    /// Told of the watches whose descriptor was closed under them.
-    var onStale: (Int32, [Ended]) -> Void = { _, _ in }
+    /// By descriptor: how often in a row the kernel has refused to change the entry.
+    private var refusals: [Int32: Int] = [:]
+    private var staleReports = StaleReports()
+    /// Told of the watches that have come to an end unasked, and of what.
+    var onEnded: (Int32, [Ended], Errno) -> Void = { _, _, _ in }
+    /// Told of an entry that the kernel has refused to change: somebody has to call ``tryAgain(_:_:)`` later.
+    var onRefused: (Int32, UInt32, Errno, _ attempt: Int) -> Void = { _, _, _, _ in }
+    /// Told of a closed descriptor whose entry went with a new set, or could not.
+    var onOrphan: (Int32, Errno?) -> Void = { _, _ in }
 
     init(poller: Poller, thread: UIThread) {
         self.poller = poller
@@ -51,14 +58,17 @@ final class RegistrationTable {
                 "descriptor \(fd) is watched already until \(handle.direction.rawValue), since \(other.site); "
                     + "cancel that watch first, or share it")
         }
-        // Somebody new is interested: a pause ends.
-        switch tell(handle, present.pointee.isPaused ? EPOLL_CTL_ADD : EPOLL_CTL_MOD) {
+        // Somebody new is interested: everything is reported again.
+        let idle = present.pointee.idle
+        present.pointee.idle = []
+        switch tell(handle, EPOLL_CTL_MOD) {
         case nil: if isOwned { present.pointee.noteOwner() }
         // Another file has the number now.
         case .some(.noSuchFileOrDirectory):
             evict(fd)
             try addNew(handle, isOwned)
         case .some(let failure):
+            present.pointee.idle = idle
             if failure == .badFileDescriptor { evict(fd) }
             throw refusal(fd, failure)
         }
@@ -69,7 +79,10 @@ final class RegistrationTable {
         if fd >= capacity { grow(to: fd) }
         slots![Int(fd)] = Registration(generation: nextGeneration)
         if isOwned { slots![Int(fd)].noteOwner() }
-        if let failure = tell(handle, EPOLL_CTL_ADD) {
+        var failure = tell(handle, EPOLL_CTL_ADD)
+        // An earlier entry could not be taken out. It becomes this one.
+        if failure == .fileExists { failure = tell(handle, EPOLL_CTL_MOD) }
+        if let failure {
             slots![Int(fd)] = .none
             throw refusal(fd, failure)
         }
@@ -88,7 +101,6 @@ final class RegistrationTable {
             return failure
         }
         registration.pointee.armed = wanted
-        registration.pointee.isPaused = false
         return nil
     }
 
@@ -116,17 +128,43 @@ final class RegistrationTable {
         update(handle.fd)
     }
 
-    /// Tells the kernel what is wanted now. Failures mean that the descriptor was closed; then there is no entry either.
+    /// Tells the kernel what is wanted now.
     private func update(_ fd: Int32) {
         let registration = slots! + Int(fd)
         let (wanted, armed) = (registration.pointee.wanted, registration.pointee.armed)
         if wanted.isEmpty {
-            if !armed.isEmpty { silence(fd) }
             // A one-shot entry that has reported is silent: it stays, so that the next wait costs one call instead of two.
-            if !armed.isEmpty || registration.pointee.isPaused { drop(fd) }
-        } else if wanted != armed, !registration.pointee.isPaused {
-            if control(EPOLL_CTL_MOD, fd, wanted) == nil { registration.pointee.armed = wanted }
+            guard !armed.isEmpty else { return }
+            silence(fd)
+            drop(fd)
+        } else if wanted != armed {
+            switch control(EPOLL_CTL_MOD, fd, wanted) {
+            case nil:
+                registration.pointee.armed = wanted
+                if !refusals.isEmpty { refusals[fd] = nil }
+            // Closed; or another file has the number, which must not get this one's watches.
+            case .some(.badFileDescriptor), .some(.noSuchFileOrDirectory): evict(fd)
+            case .some(let failure): noteRefusal(fd, failure)
+            }
         }
+    }
+
+    private static let mostRefusals = 8
+
+    /// Whatever else the kernel says is no proof that the descriptor was closed.
+    private func noteRefusal(_ fd: Int32, _ failure: Errno) {
+        let attempt = refusals[fd, default: 0] + 1
+        guard attempt <= Self.mostRefusals else {
+            silence(fd)
+            return evict(fd, failure)
+        }
+        refusals[fd] = attempt
+        onRefused(fd, slots![Int(fd)].generation, failure, attempt)
+    }
+
+    /// Tells the kernel again what is wanted, if it is still the same registration.
+    func tryAgain(_ fd: Int32, _ generation: UInt32) {
+        if self[fd, generation] != nil { update(fd) }
     }
 
     private func control(_ operation: Int32, _ fd: Int32, _ interest: Interest) -> Errno? {
@@ -141,10 +179,14 @@ final class RegistrationTable {
     ) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         guard let registration = self[fd, UInt32(event.data >> 32)] else { return false }
-        let isSilent = registration.pointee.armed.contains(.once)
-        if isSilent { registration.pointee.armed = [] }
+        var isToBeTold = registration.pointee.armed.contains(.once)
+        if isToBeTold { registration.pointee.armed = [] }
         // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
         let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        if registration.pointee.armed.contains(.changes), registration.pointee.concernsOthers(event, isBroken) {
+            registration.pointee.idle = []
+            isToBeTold = true
+        }
         if isBroken || event.events & EPOLLIN.rawValue != 0,
             let reader = registration.pointee.noteReport(fd, .readable, at: time)
         {
@@ -155,7 +197,7 @@ final class RegistrationTable {
         {
             deliver(writer)
         }
-        if isSilent, !registration.pointee.wanted.isEmpty { update(fd) }
+        if isToBeTold, !registration.pointee.wanted.isEmpty { update(fd) }
         return true
     }
 
@@ -195,21 +237,40 @@ final class RegistrationTable {
     /// Is the open file that was registered still behind the number?
     func isAlive(_ fd: Int32) -> Bool {
         guard let registration = self[fd] else { return false }
-        if registration.pointee.isPaused { return fcntl(fd, F_GETFD) >= 0 }
         // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
         // already, and nothing is changed.
-        let once = Interest.once.events
-        let answer = tandem_epoll_control(poller.rawValue, EPOLL_CTL_ADD, fd, once, registration.pointee.data(fd))
+        switch control(EPOLL_CTL_ADD, fd, .once) {
+        case .some(.fileExists): return true
         // Another file has the number, and was not watched.
-        if answer == 0 { silence(fd) }
-        return answer == EEXIST
+        case nil:
+            silence(fd)
+            return false
+        // No file has it, or one that cannot be waited for.
+        case .some(.badFileDescriptor), .some(.notPermitted): return false
+        // For want of memory, or (an epoll set that has come to lie too deep in others) before it was looked for. To change it into what it is
+        // needs no memory, and no answer is none.
+        case .some:
+            let armed = registration.pointee.armed
+            guard !armed.isEmpty, let failure = control(EPOLL_CTL_MOD, fd, armed) else { return true }
+            return failure != .badFileDescriptor && failure != .noSuchFileOrDirectory
+        }
     }
 
-    /// Forgets a registration whose descriptor was closed, and tells.
-    func evict(_ fd: Int32) {
+    /// As ``isAlive(_:)``; a watch whose file has gone ends.
+    func isStillThere(_ handle: IOHandle) -> Bool {
+        guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else {
+            return false
+        }
+        if registration.pointee.isOwned || isAlive(handle.fd) { return true }
+        evict(handle.fd)
+        return false
+    }
+
+    /// Forgets a registration whose descriptor was closed (or, with another cause, will not be watched by the kernel any more), and tells.
+    func evict(_ fd: Int32, _ cause: Errno = .badFileDescriptor) {
         let ended = end(fd)
         drop(fd)
-        onStale(fd, ended)
+        onEnded(fd, ended, cause)
     }
 
     /// The watches, by descriptor. O(n); for reports.
@@ -225,22 +286,18 @@ final class RegistrationTable {
         return ended
     }
 
-    /// Takes the entry out of the set without touching the watches, for handlers that leave their data unread. Returns what `resume`
-    /// wants to know.
-    func pause(_ fd: Int32) -> UInt32? {
-        guard let registration = self[fd], !registration.pointee.armed.isEmpty else { return nil }
-        silence(fd)
-        registration.pointee.armed = []
-        registration.pointee.isPaused = true
-        return registration.pointee.generation
+    /// Its handler seems to do nothing: the entry reports changes only, until ``reportAll(_:)`` or somebody else's report.
+    func reportChanges(_ handle: IOHandle) {
+        guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
+        registration.pointee.idle.insert(handle.direction.interest)
+        update(handle.fd)
     }
 
-    /// Puts it back, if it is still the same registration.
-    func resume(_ fd: Int32, _ generation: UInt32) {
-        guard let registration = self[fd, generation], registration.pointee.isPaused else { return }
-        registration.pointee.isPaused = false
-        let wanted = registration.pointee.wanted
-        if !wanted.isEmpty, control(EPOLL_CTL_ADD, fd, wanted) == nil { registration.pointee.armed = wanted }
+    /// The entry reports what is ready, again and again.
+    func reportAll(_ handle: IOHandle) {
+        guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
+        guard registration.pointee.idle.remove(handle.direction.interest) != nil else { return }
+        update(handle.fd)
     }
 
     /// Empties the table without asking the kernel, whose set is about to be closed. Ends all watches.
@@ -262,6 +319,7 @@ final class RegistrationTable {
     private func drop(_ fd: Int32) {
         guard let registration = self[fd] else { return }
         registration.pointee = .none
+        if !refusals.isEmpty { refusals[fd] = nil }
         count -= 1
     }
 
@@ -289,5 +347,47 @@ final class RegistrationTable {
     @inline(__always) private subscript(fd: Int32, generation: UInt32) -> UnsafeMutablePointer<Registration>? {
         guard let registration = self[fd], registration.pointee.generation == generation else { return nil }
         return registration
+    }
+}
+
+// MARK: - Entries of closed descriptors
+
+extension RegistrationTable {
+    /// A report has come that belongs to no registration: its watch ended after the poll had found it, once, or its entry has outlived it and
+    /// reports for ever. UI thread, as the holder of the turn.
+    func noteStale(_ event: Poller.Event, at now: Nanoseconds) {
+        guard staleReports.isRepeated(event.data, at: now) else { return }
+        let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
+        // By its number, if that is nobody else's; it may be open again, or the kernel have refused it only for the moment.
+        if self[fd] == nil, poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) == nil { return }
+        let failure = renewSet()
+        if staleReports.isRenewed(failure == nil, at: now) { onOrphan(fd, failure) }
+    }
+
+    /// A new set with all that is registered and still there.
+    private func renewSet() -> Errno? {
+        for fd in numbers.map(Int32.init) {
+            guard let registration = self[fd] else { continue }
+            if registration.pointee.wanted.isEmpty {
+                drop(fd)
+            } else if !registration.pointee.isOwned, !isAlive(fd) {
+                evict(fd)
+            }
+        }
+        let failure = poller.renew { set in
+            for fd in numbers.map(Int32.init) {
+                guard let registration = self[fd] else { continue }
+                let failure = tandem_epoll_control(
+                    set, EPOLL_CTL_ADD, fd, registration.pointee.wanted.events, registration.pointee.data(fd))
+                if failure != 0 { return Errno(rawValue: failure) }
+            }
+            return nil
+        }
+        if failure == nil {
+            for fd in numbers.map(Int32.init) {
+                if let registration = self[fd] { registration.pointee.armed = registration.pointee.wanted }
+            }
+        }
+        return failure
     }
 }

@@ -64,19 +64,4 @@ extension GuestLoop {
         otherWaiters.removeAll()
         madeFrameLine?.end(throwing: error)
     }
-
-    /// A descriptor was closed while its watches stood.
-    func descriptorWasClosed(_ fd: Int32, _ ended: [RegistrationTable.Ended]) {
-        for (handle, action) in ended {
-            configuration.logger.warning(
-                "descriptor \(fd) was closed with a watch on it, made at \(handle.site); cancel the watch first"
-            )
-            if case .resume(let waiter) = action {
-                waiter.resume(
-                    throwing: GuestError(
-                        .badDescriptor, errno: .badFileDescriptor,
-                        "descriptor \(fd) was closed while a task waited for it"))
-            }
-        }
-    }
 }

@@ -178,7 +178,12 @@ extension GuestLoop {
                 continue
             }
             let isKnown = registrations.report(event, at: foundAt) { readyIO.append($0) }
-            if isKnown { tick.report.ioEvents += 1 } else { counters.staleEvents += 1 }
+            if isKnown {
+                tick.report.ioEvents += 1
+            } else {
+                counters.staleEvents += 1
+                registrations.noteStale(event, at: mark)
+            }
         }
         backstage.found.store(0, ordering: .relaxed)
     }
@@ -320,23 +325,8 @@ extension GuestLoop {
         }
         tick.report.callbacks += 1
         tick.latency.record(mark - readyAt, into: &counters.latency)
-        let before = handle.streak.begin(handle.fd, handle.direction)
+        if handle.streak.isDue() { return callUnderSuspicion(handle, body) }
         call(body, handle.site)
-        if let before, !handle.isDone, let pause = handle.streak.end(handle.fd, handle.direction, before: before) {
-            leaveAlone(handle, for: pause)
-        }
-    }
-
-    private func leaveAlone(_ handle: IOHandle, for pause: Nanoseconds) {
-        if handle.streak.isFirstPause {
-            configuration.logger.warning(
-                "the \(handle.direction.rawValue) handler of descriptor \(handle.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
-            )
-        }
-        let fd = handle.fd
-        guard let generation = registrations.pause(fd) else { return }
-        let resume = { [registrations] in registrations.resume(fd, generation) }
-        _ = arm(.call(resume), time.isVirtual ? time.now : time.now.addingClamped(pause), handle.site)
     }
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.

@@ -6,6 +6,7 @@
 
 #include "Signals.h"
 #include "Sockets.h"
+#include "Work.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -130,7 +131,9 @@ bool tandem_deadline_timer_set(int timer, int64_t deadline);
 
 /// ioctl is variadic, which Swift cannot call. -1 where the descriptor does not answer.
 int tandem_unread_bytes(int descriptor);
-int tandem_unsent_bytes(int descriptor);
+
+/// dup3: `descriptor` becomes another number of the file behind `file`, in one step, and is closed by exec.
+int tandem_take_over(int file, int descriptor);
 
 /// libdispatch's main queue for foreign run loops: what announces its work, and what runs it. Main thread.
 extern int _dispatch_get_main_queue_handle_4CF(void);

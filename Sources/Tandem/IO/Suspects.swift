@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Suspects: the watches under suspicion of doing nothing, and the handlers' calls meanwhile. What is judged, and how: see UnattendedReadiness.
+// Owner:  the UI thread.
+
+import Logging
+import TandemCLinux
+
+/// One watch under suspicion.
+final class Suspect {
+    let handle: IOHandle
+    var suspicion: Suspicion
+    var isTold = false
+
+    init(_ handle: IOHandle) {
+        self.handle = handle
+        let writes = handle.direction == .writable
+        suspicion = Suspicion(tandem_work_of(handle.fd, writes), writes: writes)
+    }
+
+    /// As ``look()``, where that can be anything before the handler runs.
+    func lookBefore() -> Int64 {
+        suspicion.sign == .kernel && suspicion.work.kind == TANDEM_WORK_READINESS ? 0 : look()
+    }
+
+    /// A number that grows with the work done.
+    func look() -> Int64 {
+        switch suspicion.sign {
+        case .kernel: tandem_work_done(handle.fd, suspicion.work.kind)
+        case .thread: tandem_thread_bytes(handle.direction == .writable)
+        }
+    }
+}
+
+/// All of them. Each keeps its watch, so that no other one is taken for it.
+struct Suspects {
+    private var entries: [ObjectIdentifier: Suspect] = [:]
+
+    subscript(handle: IOHandle) -> Suspect? { entries[ObjectIdentifier(handle)] }
+
+    /// Those whose watch has ended meanwhile go.
+    mutating func add(_ suspect: Suspect) {
+        entries = entries.filter { !$0.value.handle.isDone }
+        entries[ObjectIdentifier(suspect.handle)] = suspect
+    }
+
+    mutating func remove(_ handle: IOHandle) {
+        handle.streak.isSuspected = false
+        entries[ObjectIdentifier(handle)] = nil
+    }
+}
+
+extension GuestLoop {
+    /// Calls the handler of a watch that has been reported often, and looks whether it does something.
+    @inline(never) func callUnderSuspicion(_ handle: IOHandle, _ body: () throws -> Void) {
+        guard let suspect = suspects[handle] ?? suspect(handle) else { return }
+        let before = suspect.lookBefore()
+        call(body, handle.site)
+        // Its descriptor may be another file's by now.
+        guard !handle.isDone else { return suspects.remove(handle) }
+        switch suspect.suspicion.judge(before: before, after: suspect.look()) {
+        case .innocent:
+            suspects.remove(handle)
+            registrations.reportAll(handle)
+        case .unclear: handle.streak.isSuspected = suspect.suspicion.isDense
+        case .slow(let pause):
+            handle.streak.isSuspected = true
+            registrations.reportChanges(handle)
+            endLater(suspect, pause)
+        case .slowAgain: registrations.reportChanges(handle)
+        }
+    }
+
+    /// `nil` if there is nothing to be called any more: the descriptor was closed.
+    private func suspect(_ handle: IOHandle) -> Suspect? {
+        guard registrations.isStillThere(handle) else { return nil }
+        let suspect = Suspect(handle)
+        suspects.add(suspect)
+        return suspect
+    }
+
+    private func endLater(_ suspect: Suspect, _ pause: Nanoseconds) {
+        let end = { [unowned self] in pauseEnded(suspect) }
+        _ = arm(.call(end), time.isVirtual ? time.now : time.now.addingClamped(pause), CallSite())
+    }
+
+    private func pauseEnded(_ suspect: Suspect) {
+        let handle = suspect.handle
+        guard !handle.isDone, suspects[handle] === suspect else { return }
+        if suspect.suspicion.pauseEnds(), !suspect.isTold {
+            suspect.isTold = true
+            configuration.logger.warning(
+                "the \(handle.direction.rawValue) handler of descriptor \(handle.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
+            )
+        }
+        registrations.reportAll(handle)
+    }
+}
