@@ -47,7 +47,7 @@ struct BuiltProgram {
             "backendIsLate", "closedBell", "closedTurn",
         ])
     func aWaitThatTheMachineSleepsThroughOrWhoseDescriptorIsClosedEnds(mode: String) async throws {
-        let (status, output) = try await run("WaitProbe", mode)
+        let (status, output) = try await BuiltProgram.run("WaitProbe", [mode])
         #expect(status == 0, "\(output)")
         #expect(output.hasSuffix("ok\n"), "\(output)")
     }

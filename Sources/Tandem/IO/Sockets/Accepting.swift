@@ -68,5 +68,5 @@ extension Socket {
     }
 
     /// Is there no connection to accept? Then it was none that could not be accepted.
-    private func isEmpty() throws(GuestError) -> Bool { try attempt { tandem_wait_readable($0, -1, -1, 0) } == 0 }
+    private func isEmpty() throws(GuestError) -> Bool { try attempt { tandem_wait_readable($0, -1, -1, -1, 0) } == 0 }
 }
