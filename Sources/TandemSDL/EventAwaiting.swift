@@ -16,6 +16,9 @@ extension SDLGuest {
     ///   - priority: Who is asked first: higher ones, then those who have waited longer.
     ///   - consuming: Whether the event ends here: neither those of lower priority nor the game see it. The string of a dropped file belongs
     ///     to the task then, which frees it by `SDL_free`; without consuming it is `nil`, as the game frees it.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - matches: Called with each event, on the main thread.
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` when the loop ends.
     @discardableResult
     public func event(
@@ -48,7 +51,10 @@ extension SDLGuest {
     ///
     /// - Parameters:
     ///   - key: For example `SDLK_SPACE`; `nil`: whichever comes.
+    ///   - priority: Who is asked first: higher ones, then those who have waited longer.
     ///   - consuming: Whether the game is not to see it.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     /// - Throws: as ``event(priority:consuming:fileID:line:matching:)``.
     @discardableResult
     public func nextKey(
@@ -86,9 +92,13 @@ extension SDLGuest {
     /// The events that match, from now on, as a sequence that ends with its task or with the loop.
     ///
     /// - Parameters:
-    ///   - priority, consuming: As for ``event(priority:consuming:fileID:line:matching:)``.
+    ///   - priority: As for ``event(priority:consuming:fileID:line:matching:)``.
+    ///   - consuming: As there.
     ///   - capacity: How many events wait for a consumer that is slow. When there are more the oldest are dropped, and counted in
     ///     ``Events/dropped``. Traps on less than 1.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - matches: Called with each event, on the main thread.
     public func events(
         priority: Int = 0, consuming: Bool = false, capacity: Int = 256, fileID: StaticString = #fileID,
         line: UInt = #line, matching matches: @escaping (SDL_Event) -> Bool = { _ in true }

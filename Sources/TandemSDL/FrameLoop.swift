@@ -62,7 +62,7 @@ public import TandemCSDL
         self.fixedStep = fixedStep
     }
 
-    /// Ends ``run(event:fixedUpdate:update:draw:)`` after the present frame, or the next one as it begins. From callbacks, tasks and updates. Of
+    /// Ends `run` after the present frame, or the next one as it begins. From callbacks, tasks and updates. Of
     /// two loops, one inside the other, the one that it is called on; copies of a frame loop are the same loop.
     public func stop() { stopRequest.isMade = true }
 

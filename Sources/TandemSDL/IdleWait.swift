@@ -35,7 +35,9 @@ extension SDLGuest {
     /// It looks at SDL's queue and at the loop before it sleeps, so that a request which a filter, a flush or a full queue
     /// swallowed cannot be slept over.
     ///
-    /// - Parameter timeout: `nil`: as long as it takes; a timer of the loop's ends the wait in any case.
+    /// - Parameters:
+    ///   - event: Where the game's event goes.
+    ///   - timeout: `nil`: as long as it takes; a timer of the loop's ends the wait in any case.
     /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
     ///   are never returned.
     public nonisolated func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {

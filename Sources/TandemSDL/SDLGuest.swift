@@ -68,6 +68,8 @@
     ///   - mainActor: How `@MainActor` code reaches the loop.
     ///   - handlesInterrupts: Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) become `SDL_QUIT` at once, also while the host
     ///     sleeps; a second SIGINT or SIGTERM ends the process. SDL's own handler only sets a flag that the next pump reads, and SIGHUP has none.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     /// - Throws: `GuestError`: `.hostFailed` if SDL refuses, `.wrongThread`, and what `GuestLoop.init` throws. Nothing is left behind.
     public init(
         configuration: Configuration = .init(), mainActor: MainActorPath = .executor, handlesInterrupts: Bool = true,

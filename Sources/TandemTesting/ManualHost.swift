@@ -21,7 +21,7 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
     private let overlapCount = Atomic<Int>(0)
     private let isRefusing = Atomic<Bool>(false)
     private let arrivals = Semaphore()
-    /// The loop that ``makeLoop(configuration:)`` made; traps before that.
+    /// The loop that ``makeLoop(configuration:fileID:line:)`` made; traps before that.
     public var loop: GuestLoop { made! }
     private var made: GuestLoop?
 

@@ -36,7 +36,9 @@ public final class Recorder: RunTape, @unchecked Sendable {
 
     /// Creates the file, or empties it, and writes its beginning.
     ///
-    /// - Parameter notes: What a replay has to know: seed, options.
+    /// - Parameters:
+    ///   - file: Its path.
+    ///   - notes: What a replay has to know: seed, options.
     /// - Throws: ``Recording/Failure`` if the file cannot be written.
     public init(file: String, notes: [String: String] = [:]) throws(Recording.Failure) {
         guard FileManager.default.createFile(atPath: file, contents: nil),

@@ -47,7 +47,9 @@ public struct Recording: Sendable {
 
     /// Reads a recording.
     ///
-    /// - Parameter allowsCut: Takes a file that ends in the middle, as that of a program that crashed, up to there.
+    /// - Parameters:
+    ///   - file: Its path.
+    ///   - allowsCut: Takes a file that ends in the middle, as that of a program that crashed, up to there.
     /// - Throws: ``Failure`` if the file cannot be read, is no recording, is of a newer version, is cut or damaged.
     public init(contentsOf file: String, allowsCut: Bool = false) throws(Failure) {
         let data: Data

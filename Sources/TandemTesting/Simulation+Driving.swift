@@ -48,7 +48,9 @@ extension Simulation {
     /// Runs `count` frames, ``framePeriod`` apart: time moves on by a period, and what comes due meanwhile runs at its time; then the frame
     /// goes through its phases, with a tick after `.input`, as in a `FrameLoop`.
     ///
-    /// - Parameter update: What the host does in each frame, in the update phase.
+    /// - Parameters:
+    ///   - count: How many.
+    ///   - update: What the host does in each frame, in the update phase.
     /// - Throws: ``SimulationError``; what inputs, callbacks and `update` throw.
     public func run(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
         precondition(count >= 0, "Simulation.run(frames:) was given \(count); expected 0 or more")
@@ -64,7 +66,11 @@ extension Simulation {
     /// Runs an async main function on the main actor, moves time on until it has ended, and returns its value. While a task waits for a frame,
     /// frames are run, ``framePeriod`` apart.
     ///
-    /// - Parameter limit: The virtual time after which to give up.
+    /// - Parameters:
+    ///   - limit: The virtual time after which to give up.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - main: Runs on the main actor, which is the simulation's.
     /// - Throws: What `main` throws; ``SimulationError`` with what is waiting if nothing can move `main` any more, which is cancelled then.
     public func run<Value: Sendable>(
         limit: Duration = .seconds(3600), fileID: StaticString = #fileID, line: UInt = #line,

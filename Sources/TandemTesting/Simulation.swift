@@ -77,8 +77,10 @@ public import Tandem
 
     /// Makes a loop on the calling thread, on a clock of its own, and gives it the main actor.
     ///
-    /// - Parameter configuration: Its time source is replaced. What callbacks throw is thrown by the driving call, unless there is an
-    ///   error handler.
+    /// - Parameters:
+    ///   - configuration: Its time source is replaced. What callbacks throw is thrown by the driving call, unless there is an error handler.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     /// - Throws: `.adoptionFailed` where the toolchain has no custom executors, or another simulation is open; what `GuestLoop.init` throws.
     public init(
         configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
@@ -124,6 +126,8 @@ public import Tandem
     ///
     /// - Parameters:
     ///   - host: Its loop has a ``VirtualClock`` as its time source, and has adopted the main actor.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     ///   - event: Gets the events that no task has consumed, as the `event` of a `FrameLoop`.
     public convenience init<Host: EventHost>(
         _ host: Host, fileID: StaticString = #fileID, line: UInt = #line,
@@ -140,7 +144,7 @@ public import Tandem
     }
 
     /// Drives a loop that another host made on `clock`, with frames of that host's own. Closing the simulation leaves the loop open. For a host that
-    /// is an ``Tandem/EventHost``, as an `SDLGuest` is, ``init(_:fileID:line:event:)`` is less to write.
+    /// is an `EventHost`, as an `SDLGuest` is, ``init(_:fileID:line:event:)`` is less to write.
     ///
     /// ```swift
     /// let simulation = Simulation(driving: guest.loop, clock: clock) { _ in
@@ -155,6 +159,9 @@ public import Tandem
     ///
     /// - Parameters:
     ///   - loop: A loop of this thread's, whose configuration has `clock` as its time source.
+    ///   - clock: The time, which the simulation moves.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     ///   - frame: One frame of the host's; it is told the frame's length. `nil`: a tick.
     public convenience init(
         driving loop: GuestLoop, clock: VirtualClock, fileID: StaticString = #fileID, line: UInt = #line,
@@ -228,7 +235,12 @@ public import Tandem
 
     /// Runs `body` with a simulation, and closes it.
     ///
-    /// - Parameter allowsLeftovers: Whether tasks, timers and watches may still be waiting when `body` has returned.
+    /// - Parameters:
+    ///   - configuration: As for ``init(configuration:fileID:line:)``.
+    ///   - allowsLeftovers: Whether tasks, timers and watches may still be waiting when `body` has returned.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - body: The test, synchronous.
     /// - Throws: ``SimulationError`` with the list of what was still waiting; what `body` throws.
     public static func run<Value>(
         configuration: Configuration = .init(), allowsLeftovers: Bool = false,

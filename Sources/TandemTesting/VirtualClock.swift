@@ -8,7 +8,7 @@ public import Tandem
 
 /// A source of time that moves only when told to, so that ten minutes of timers take as long as their callbacks.
 ///
-/// Give it to a loop in ``Tandem/Configuration/timeSource``, and tick the loop after each ``advance(by:)``.
+/// Give it to a loop in its configuration's `timeSource`, and tick the loop after each ``advance(by:)``.
 public final class VirtualClock: TimeSource {
     // A fixed origin would tie instants of two clocks together; any real instant will do.
     private let origin = ContinuousClock.now

@@ -15,7 +15,11 @@ extension GuestLoop {
     /// caller's cancellation. The caller waits until `body` has ended all the same, so that nothing of it runs on unseen. A call that is cancelled
     /// while it waits for a thread is called off, and its caller goes on at once. Names are looked up in a pool of their own.
     ///
-    /// - Parameter abandonsOnCancel: A cancelled caller, or one whose loop closes, goes on at once; the result is thrown away when it comes.
+    /// - Parameters:
+    ///   - abandonsOnCancel: A cancelled caller, or one whose loop closes, goes on at once; the result is thrown away when it comes.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - body: Runs on a thread of the pool.
     /// - Throws: what `body` throws; `CancellationError` if the task is cancelled before the start; `.closed`.
     public func offload<Value: Sendable>(
         abandonsOnCancel: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,

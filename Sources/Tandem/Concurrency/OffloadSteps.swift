@@ -19,7 +19,11 @@ extension GuestLoop {
     ///
     /// It begins at once. Cancelling it, or letting it go with its iterators before its end, is seen as `Task.isCancelled` in `body`.
     ///
-    /// - Parameter buffering: What happens to steps that nobody has taken: by default the newest 16 are kept, as a bar needs the last.
+    /// - Parameters:
+    ///   - buffering: What happens to steps that nobody has taken: by default the newest 16 are kept, as a bar needs the last.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    ///   - body: Runs on a thread of the pool, and reports its steps.
     public func offload<Step: Sendable, Value: Sendable>(
         buffering: AsyncStream<Step>.Continuation.BufferingPolicy = .bufferingNewest(16),
         fileID: StaticString = #fileID, line: UInt = #line,

@@ -27,6 +27,8 @@ extension GuestLoop {
     ///
     /// - Parameters:
     ///   - grace: How long cancelled tasks may take; `nil`: ``Configuration/sceneGrace``.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     ///   - body: Runs in the caller's isolation, as a task of its own, so that the scene can cancel it.
     /// - Returns: What the body returned, also if it did so after its cancellation.
     /// - Throws: The first error of a child that was started by ``Scene/task(fileID:line:_:)``; else what the body threw:

@@ -62,7 +62,7 @@ public struct SocketAddress: Sendable {
 // MARK: - Internet addresses
 
 extension SocketAddress {
-    /// An IPv4 or IPv6 address in figures: `127.0.0.1`, `::1`, `fe80::1%eth0`, `[::1]`. Names are for ``resolve(host:port:on:)``.
+    /// An IPv4 or IPv6 address in figures: `127.0.0.1`, `::1`, `fe80::1%eth0`, `[::1]`. Names are for ``resolve(host:port:on:fileID:line:)``.
     ///
     /// - Throws: `.addressFailed` if this is no such address, or if the interface after `%` is not there.
     public init(host: String, port: UInt16) throws(GuestError) {

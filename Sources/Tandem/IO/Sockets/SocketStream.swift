@@ -81,7 +81,11 @@ extension SocketStream {
 
     /// Reads exactly `count` bytes. Memory is taken for what has arrived, not for what is expected.
     ///
-    /// - Parameter limit: The longest message that this program is ready to take, where `count` comes from the peer.
+    /// - Parameters:
+    ///   - count: How many; zero reads nothing.
+    ///   - limit: The longest message that this program is ready to take, where `count` comes from the peer.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     /// - Throws: `.messageTooLong`, before anything is read, if `count` is negative or more than `limit`; `.socketFailed` if the stream ends
     ///   before; otherwise as `read(into:)`. Whatever it throws, the bytes that have come stay in the stream for the next read.
     public func read(

@@ -19,6 +19,7 @@ public struct TCPListener: Sendable {
     /// Binds and listens.
     ///
     /// - Parameters:
+    ///   - loop: The loop on which its connections are awaited.
     ///   - address: Port 0 lets the kernel choose one; see ``localAddress``.
     ///   - backlog: How many connections the kernel keeps for `accept()`.
     ///   - reusePort: See ``SocketOption/reusePort``.

@@ -20,6 +20,8 @@ public struct UDPSocket: Sendable {
     /// Binds to `address`; port 0 lets the kernel choose one.
     ///
     /// - Parameters:
+    ///   - loop: The loop on which its datagrams are awaited.
+    ///   - address: By default any address and port.
     ///   - reuseAddress: Several sockets may bind the address, as multicast receivers do. See ``SocketOption/reuseAddress``.
     /// - Throws: `.addressFailed` for a Unix address, `.socketFailed` with what the kernel said.
     public init(
@@ -143,7 +145,11 @@ extension UDPSocket {
 extension UDPSocket {
     /// Sends one datagram; waits only while the kernel's buffer is full.
     ///
-    /// - Parameter peer: Where to; `nil` for a socket that was made by ``connected(to:on:)``.
+    /// - Parameters:
+    ///   - bytes: The datagram.
+    ///   - peer: Where to; `nil` for a socket that was made by ``connected(to:on:)``.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
     /// - Throws: `.socketFailed` (`EMSGSIZE` for more than the way there allows, 65,507 bytes at the most), `.socketClosed`, `CancellationError`: then
     ///   nothing was sent.
     public func send(
