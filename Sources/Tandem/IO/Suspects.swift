@@ -57,6 +57,8 @@ extension GuestLoop {
         call(body, handle.site)
         // Its descriptor may be another file's by now.
         guard !handle.isDone else { return suspects.remove(handle) }
+        // In a loop inside of the handler it may have run again, and been found innocent.
+        guard suspects[handle] === suspect else { return }
         switch suspect.suspicion.judge(before: before, after: suspect.look()) {
         case .innocent:
             suspects.remove(handle)
