@@ -35,6 +35,31 @@ extension Core {
             host.run()  // Returns at once.
         }
 
+        @Test func aRunEndsWithItsLoop() throws {
+            for place in ["before", "callback", "task"] {
+                let host = try HeadlessHost()
+                let loop = host.loop
+                // Else it would run for ever.
+                Thread.detachNewThread {
+                    sleep(20)
+                    host.stop()
+                }
+                let begin = ContinuousClock.now
+                switch place {
+                case "before": host.close()
+                case "callback": loop.callLater(.milliseconds(1)) { host.close() }
+                default:
+                    loop.run {
+                        try await loop.sleep(for: .milliseconds(1))
+                        host.close()
+                    }
+                }
+                host.run()
+                #expect(ContinuousClock.now - begin < .seconds(15), "closed in \(place)")
+                #expect(!host.run(within: .seconds(20)) { false })
+            }
+        }
+
         /// A host that was answered at once looks for the next answer, and must hear all else, too.
         @Test func aStopWhileTheHostWaitsAwakeIsHeard() throws {
             let host = try HeadlessHost()

@@ -18,15 +18,20 @@ import TandemSDL
     func draw() { frames += 1 }
 }
 
-SDL_Init(UInt32(SDL_INIT_VIDEO))
-let guest = try SDLGuest()
-let model = Model()
-guest.run { try await model.live(guest) }
-let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
-let count = frames.run(draw: { _ in
-    model.draw()
-    if model.frames >= 20, model.beats > 3 || model.frames > 5_000 { frames.stop() }
-})
-guard model.beats > 3 else { fatalError("\(model.beats) beats in \(count) frames") }
-guest.close()
-print("ok")
+@MainActor func play() throws {
+    SDL_Init(UInt32(SDL_INIT_VIDEO))
+    let guest = try SDLGuest()
+    let model = Model()
+    guest.run { try await model.live(guest) }
+    let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
+    let count = frames.run(draw: { _ in
+        model.draw()
+        if model.frames >= 20, model.beats > 3 || model.frames > 5_000 { frames.stop() }
+    })
+    guard model.beats > 3 else { fatalError("\(model.beats) beats in \(count) frames") }
+    guest.close()
+    print("ok")
+}
+
+// In that mode the top level is not the main actor's.
+try MainActor.assumeIsolated { try play() }
