@@ -34,6 +34,28 @@ extension SDL {
             }
         }
 
+        /// Conformance 62.
+        @Test func tasksOfTheMainActorThatYieldInTurnRunInTurnAndStayOnTheThread() throws {
+            try withGuest { guest in
+                let thread = pthread_self()
+                var order: [Int] = []
+                var ended = 0
+                for number in 0..<3 {
+                    Task { @MainActor in
+                        for _ in 0..<500 {
+                            order.append(number)
+                            await Task.yield()
+                            #expect(pthread_self() == thread)
+                        }
+                        ended += 1
+                    }
+                }
+                #expect(guest.work { ended == 3 })
+                #expect(order == (0..<1500).map { $0 % 3 })
+                #expect(guest.loop.statistics.inboxEntries == 0)
+            }
+        }
+
         /// An actor that lives on the loop, in a task that prefers nothing.
         @Test func aSleepInAnActorOnTheLoopStaysOnTheUIThread() throws {
             actor OnLoop {

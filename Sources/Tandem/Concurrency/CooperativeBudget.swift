@@ -51,7 +51,7 @@ extension GuestLoop {
     }
 
     /// UI thread: suspends the task until what stands in the queue now has run. In a frame's phase that is the phase's queue.
-    private func goToEndOfLine(isolation: isolated (any Actor)?) async {
+    func goToEndOfLine(isolation: isolated (any Actor)?) async {
         // Safe without checks: an entry of the queue is run once, or resumed by the loop's end.
         await withUnsafeContinuation(isolation: isolation) { continuation in
             guard state != .closed else { return continuation.resume() }

@@ -4,9 +4,10 @@
 //         none, where they would have gone without us. The default executor is the platform's pool, but for two kinds of job that
 //         are enqueued on the adopting thread: a task that the loop resumes goes on there, instead of by way of a pool thread; and
 //         a loop that simulates keeps everything that its ticks start.
-// Facts:  a main-actor task that yields comes by the default executor three times: on its way into `Task.yield`, which is isolated to nobody
-//         and whose job looks like that of any such function; with the job that resumes it (kind 195), from a thread of the pool; and
-//         resumed, on its way back. A run's task prefers an executor of the loop's, and comes by none of these.
+// Facts:  a main-actor task that calls the standard library's `Task.yield` comes by the default executor three times: on its way into the
+//         function, which is isolated to nobody and whose job looks like that of any such function; with the job that resumes it (kind 195),
+//         from a thread of the pool; and resumed, on its way back. See `TaskYield`. A run's task prefers an executor of the loop's, and comes
+//         by none of these.
 // Owner:  adoption is the main actor's; `enqueue` runs on any thread.
 // Breaks: a job that goes to neither the loop nor the platform leaves its task waiting for ever.
 //
@@ -40,6 +41,9 @@ import TandemCLinux
             Adopter.shared.attach(loop)
             return true
         }
+
+        /// The loop that has adopted the main actor, if the calling thread is its own.
+        static var loopHere: GuestLoop? { Adopter.shared.loopHere }
 
         /// The loop closes, on its thread; or has been let go, on any.
         static func leave(_ loop: GuestLoop) {
@@ -200,6 +204,7 @@ import TandemCLinux
     enum ProgramExecutors {
         static func install(for loop: GuestLoop) -> Bool { false }
         static func leave(_ loop: GuestLoop) {}
+        static var loopHere: GuestLoop? { nil }
     }
 
 #endif
