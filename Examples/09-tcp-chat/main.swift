@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // 09-tcp-chat: a chat room, and one of its guests, in one window.
 // Idea: each connection is a task that reads lines as if nothing else existed; all of them, and the frames, share one thread. A guest that
-// reads too slowly loses old lines instead of holding the others up: what is to be written stands in a bounded buffer of its own.
+// reads too slowly loses old lines instead of holding the others up: what is to be written stands in a bounded buffer of its own (Room.swift).
 //
 // Type into the window, or join from a terminal with `nc localhost PORT`.
 //
 // --join PORT  joins a room of this machine instead of opening one.
 // --frames N   ends after N frames; somebody talks meanwhile.
 
+import Glibc
+import SystemPackage
 import Tandem
 import TandemSDL
 
@@ -22,41 +24,22 @@ else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
 let guest = try SDLGuest()
 let loop = guest.loop
 
-// MARK: The room
+// Whoever reads our output may go. Without this that ends the program on the spot; with it a write fails, and the program ends in order.
+signal(SIGPIPE, SIG_IGN)
 
-@MainActor final class Room {
-    private var outboxes: [Int: AsyncStream<String>.Continuation] = [:]
-    private var count = 0
-
-    func serve(_ stream: TCPStream) async {
-        count += 1
-        let name = "guest \(count)"
-        let (lines, outbox) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(100))
-        let key = count
-        outboxes[key] = outbox
-        say("\(name) has come")
-        async let writing: Void = { for await line in lines { try await stream.write(line + "\n") } }()
-        do {
-            for try await line in stream.lines(maximumLength: 500) { say("\(name): \(line)") }
-            say("\(name) has left")
-        } catch {
-            say("\(name) was lost")
-        }
-        outboxes[key] = nil
-        outbox.finish()
-        try? await writing
-        stream.close()
-    }
-
-    func say(_ line: String) {
-        for outbox in outboxes.values { outbox.yield(line) }
-    }
+@MainActor func tell(_ line: String) {
+    guard (try? FileDescriptor.standardOutput.writeAll((line + "\n").utf8)) == nil else { return }
+    var quit = SDL_Event()
+    quit.type = SDL_QUIT.rawValue
+    SDL_PushEvent(&quit)
 }
+
+// MARK: The room
 
 /// Opens a room, which takes guests for as long as the program runs, and returns its port.
 @MainActor func openRoom() throws -> UInt16 {
     let listener = try TCPListener(on: loop, at: .loopback(port: 0))
-    let room = Room()
+    let room = Room(loop)
     guest.run {
         for try await stream in listener.connections { guest.run { await room.serve(stream) } }
     }
@@ -66,21 +49,25 @@ let loop = guest.loop
 // MARK: The guest in the window
 
 var heard: [String] = []
+var heardCount = 0
 var typed = ""
-let (outgoing, outbox) = AsyncStream<String>.makeStream()
+let (outgoing, outbox) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(100))
 
 let port = try option("--join").map(UInt16.init) ?? openRoom()
-print("the room is at port \(port)")
+tell("the room is at port \(port)")
 guest.run {
     let stream = try await TCPStream.connect(to: "localhost", port: port, on: loop)
     async let writing: Void = { for await line in outgoing { try await stream.write(line + "\n") } }()
-    for try await line in stream.lines {
-        print(line)
-        heard.append(line)
+    for try await line in stream.lines(maximumLength: 1000) {
+        // The room may be somebody else's.
+        let line = printable(line)
+        tell(line)
+        heard = heard.suffix(15) + [line]
+        heardCount += 1
     }
     try await writing
 } onDone: { result in
-    if case .failure(let error as GuestError) = result { print(error) }
+    if case .failure(let error as GuestError) = result { tell("\(error)") }
 }
 
 if limit != nil {
@@ -111,7 +98,7 @@ if limit != nil {
 @MainActor func draw() {
     SDL_SetRenderDrawColor(renderer, 14, 16, 30, 255)
     SDL_RenderClear(renderer)
-    for (row, line) in heard.suffix(16).enumerated() {
+    for (row, line) in heard.enumerated() {
         let speaker = line.prefix { $0 != ":" }.utf8.reduce(UInt8(7)) { $0 &* 31 &+ $1 }
         var bar = SDL_Rect(x: 12, y: Int32(row * 21 + 12), w: Int32(min(line.count * 8, 456)), h: 14)
         SDL_SetRenderDrawColor(renderer, 90 | speaker, 200 &- speaker / 2, 255 &- speaker, 255)
@@ -123,6 +110,6 @@ if limit != nil {
 var frames = FrameLoop(guest)
 frames.frameLimit = limit
 let count = frames.run(event: { handle($0) }, draw: { _ in draw() })
-print("\(count) frames, \(heard.count) lines")
+tell("\(count) frames, \(heardCount) lines")
 guest.close()
 SDL_Quit()
