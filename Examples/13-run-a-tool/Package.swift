@@ -16,17 +16,23 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
-        .executableTarget(
-            name: "13-run-a-tool",
+        .target(
+            name: "ToolRunning",
             dependencies: [
-                .product(name: "TandemSDL", package: "Tandem"),
+                .product(name: "Tandem", package: "Tandem"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "13-run-a-tool",
+            dependencies: ["ToolRunning", .product(name: "TandemSDL", package: "Tandem")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "RunAToolTests",
             dependencies: [
+                "ToolRunning", "13-run-a-tool",
                 .product(name: "TandemSDL", package: "Tandem"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],

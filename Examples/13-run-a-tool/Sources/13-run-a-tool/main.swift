@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 13-run-a-tool: another program's output, line by line, while the frames go on.
-// Idea: swift-subprocess starts the tool and waits for it; awaited from the main actor, each line arrives on the game's thread, in a tick.
-// Cancelling the task ends the tool: politely, and after a moment by force.
+// Idea: swift-subprocess starts the tool and waits for it; awaited from the main actor, each line arrives on the game's thread, in a tick, and a
+// tool that prints without end takes its turns with the frames. Cancelling the task ends the tool: politely, and after a moment by force.
 //
 //     13-run-a-tool find /usr/include -name '*.h'
 //
@@ -9,9 +9,9 @@
 // --frames N  ends after N frames, and the tool with them; else closing the window does
 
 import Foundation
-import Subprocess
 import Tandem
 import TandemSDL
+import ToolRunning
 
 var command = Array(CommandLine.arguments.dropFirst())
 var limit: Int?
@@ -29,22 +29,11 @@ let guest = try SDLGuest()
 var lengths: [Int] = []
 var lines = 0
 
-var platform = PlatformOptions()
-// A session of its own, so that what the tool started goes with it, and Ctrl-C in the terminal is ours.
-platform.createSession = true
-platform.teardownSequence = [.gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(200))]
-
 let tool = guest.run {
-    let result = try await run(
-        .name(command[0]), arguments: Arguments(Array(command.dropFirst())), platformOptions: platform, input: .none,
-        output: .sequence, error: .discarded
-    ) { execution in
-        for try await line in execution.standardOutput.strings() {
-            lines += 1
-            lengths = (lengths + [line.count]).suffix(30)
-        }
+    try await runTool(command, on: guest.loop) { line in
+        lines += 1
+        lengths = (lengths + [line.count]).suffix(30)
     }
-    return result.terminationStatus
 } onDone: { result in
     switch result {
     case .success(let status): print("\(command[0]): \(status), \(lines) lines")

@@ -6,8 +6,11 @@ import Subprocess
 import Tandem
 import TandemSDL
 import Testing
+import ToolRunning
 
-@Suite(.serialized) @MainActor struct RunAToolTests {
+@Suite(.serialized) @MainActor final class RunAToolTests {
+    private var loop: GuestLoop?
+
     /// Frames, until the run has ended; gives its outcome and how many frames there were.
     private func frames<Value: Sendable>(
         _ main: @escaping @MainActor () async throws -> Value
@@ -17,6 +20,7 @@ import Testing
         defer { SDL_Quit() }
         let guest = try SDLGuest(handlesInterrupts: false)
         defer { guest.close() }
+        loop = guest.loop
         var loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
         loop.frameLimit = 60 * 60
         let frames = loop
@@ -29,18 +33,11 @@ import Testing
         return (try #require(outcome).get(), count)
     }
 
+    /// What `script` prints, line by line.
     private func shell(_ script: String, onLine: (String) -> Void) async throws -> TerminationStatus {
-        var platform = PlatformOptions()
-        platform.createSession = true
-        platform.teardownSequence = [
-            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(100))
-        ]
-        return try await run(
-            .name("sh"), arguments: ["-c", script], platformOptions: platform, input: .none, output: .sequence,
-            error: .discarded
-        ) { execution in
-            for try await line in execution.standardOutput.strings() { onLine(line.trimmingCharacters(in: .newlines)) }
-        }.terminationStatus
+        try await runTool(["sh", "-c", script], on: try #require(loop)) {
+            onLine($0.trimmingCharacters(in: .newlines))
+        }
     }
 
     @Test func linesArriveOnTheFramesThreadAsTheyAreWritten() throws {
@@ -71,10 +68,64 @@ import Testing
         #expect(status == .exited(3))
     }
 
-    @Test func aToolThatIsNotThereIsAnError() throws {
-        #expect(throws: SubprocessError.self) {
-            try frames { try await run(.name("no-such-tool-anywhere"), output: .discarded).terminationStatus }
+    @Test func aToolThatIsNotThereEndsAsAShellSays() throws {
+        let (status, _) = try frames {
+            try await runTool(["no-such-tool-anywhere"], on: try #require(loop)) { _ in }
         }
+        #expect(status == .exited(127))
+    }
+
+    /// `yes` prints as fast as it is read. The frames go on, and so does a modest task beside it.
+    @Test func aToolThatPrintsWithoutEndDoesNotKeepTheFrames() throws {
+        var lines = 0
+        let (beats, frames) = try frames {
+            let task = Task { @MainActor in _ = try await shell("yes") { _ in lines += 1 } }
+            while lines == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            var beats = 0
+            for try await _ in try #require(loop).clock.timer(every: .milliseconds(20)) {
+                beats += 1
+                if beats == 15 { break }
+            }
+            task.cancel()
+            _ = await task.result
+            return beats
+        }
+        #expect(beats == 15)
+        #expect(lines > 1000)
+        // 15 beats are 300 ms: 18 frames at 60 a second, were there nothing else on this machine.
+        #expect(frames >= 5)
+    }
+
+    /// The game is killed: it can end nothing any more. Neither the tool nor what it has started is left.
+    @Test func aToolDoesNotOutliveAGameThatIsKilled() throws {
+        let game = Process()
+        game.executableURL = Self.besideTests("13-run-a-tool")
+        game.environment = ["SDL_VIDEODRIVER": "dummy", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""]
+        game.arguments = ["sh", "-c", "echo $$; sh -c 'exec sleep 543.21' & wait"]
+        try game.run()
+        try #require(waitUntil { !Self.processes(named: "sleep\u{0}543.21").isEmpty })
+        kill(game.processIdentifier, SIGKILL)
+        game.waitUntilExit()
+        #expect(waitUntil { Self.processes(named: "sleep\u{0}543.21").isEmpty })
+    }
+
+    /// The processes whose command line holds `text`, where arguments are separated by zeros.
+    private static func processes(named text: String) -> [pid_t] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return entries.compactMap { pid_t($0) }.filter {
+            guard let line = try? Data(contentsOf: URL(fileURLWithPath: "/proc/\($0)/cmdline")) else { return false }
+            return String(decoding: line, as: UTF8.self).hasPrefix(text)
+        }
+    }
+
+    /// The runner may be the toolchain's; then the programs are beside the file that it was given.
+    private static func besideTests(_ program: String) -> URL {
+        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? ""
+        let folder =
+            FileManager.default.isExecutableFile(atPath: own.appendingPathComponent(program).path)
+            ? own : URL(fileURLWithPath: bundle).deletingLastPathComponent()
+        return folder.appendingPathComponent(program)
     }
 
     @Test func cancellationEndsTheToolAndWhatItStarted() throws {
