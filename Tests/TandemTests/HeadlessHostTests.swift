@@ -35,6 +35,19 @@ extension Core {
             host.run()  // Returns at once.
         }
 
+        /// The backend has set the timer in the epoll set when this thread takes over the polling, and finds it there.
+        @Test func aDeadlineThatThisThreadsPollFindsIsNoReportOfADescriptor() throws {
+            let host = try HeadlessHost()
+            defer { host.close() }
+            let pipe = try Pipe()
+            var (reads, isDue) = (0, false)
+            _ = try host.loop.whenReadable(pipe.reader) { reads += pipe.read() }
+            host.loop.callLater(.milliseconds(120)) { isDue = true }
+            host.loop.callLater(.milliseconds(10)) { try pipe.write() }
+            #expect(host.run(within: .seconds(20)) { isDue && reads == 1 })
+            #expect(host.loop.statistics.staleEvents == 0)
+        }
+
         @Test func aRunEndsWithItsLoop() throws {
             for place in ["before", "callback", "task"] {
                 let host = try HeadlessHost()

@@ -173,10 +173,7 @@ extension GuestLoop {
         let foundAt = backstage.foundAt.load(ordering: .relaxed)
         for index in 0..<count {
             let event = backstage.poller[index]
-            if event.data == Poller.wakeData {
-                backstage.poller.wakePipe.empty()
-                continue
-            }
+            if backstage.poller.isOwn(event) { continue }
             let isKnown = registrations.report(event, at: foundAt) { readyIO.append($0) }
             if isKnown {
                 tick.report.ioEvents += 1
