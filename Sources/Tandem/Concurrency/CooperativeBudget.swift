@@ -55,7 +55,7 @@ extension GuestLoop {
         // Safe without checks: an entry of the queue is run once, or resumed by the loop's end.
         await withUnsafeContinuation(isolation: isolation) { continuation in
             guard state != .closed else { return continuation.resume() }
-            appendJob(.continuation(continuation, isolation))
+            appendJob(.continuation(DeferredTask(continuation, isolation)))
         }
     }
 

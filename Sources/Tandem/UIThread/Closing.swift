@@ -110,7 +110,7 @@ extension GuestLoop {
         while let next = ready.popFirst() {
             switch next.work {
             case .job(let job, let identity): runLate(job, identity)
-            case .continuation(let continuation, _): continuation.resume()
+            case .continuation(let task): task.resume()
             case .posted: dropped += 1
             case .callback(let slot):
                 drop(slot)

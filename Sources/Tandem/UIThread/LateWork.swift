@@ -45,7 +45,7 @@ extension GuestLoop {
             while let next = queue.popFirst() {
                 switch next.work {
                 case .job(let job, let identity): runLate(job, identity)
-                case .continuation(let continuation, _): continuation.resume()
+                case .continuation(let task): task.resume()
                 case .posted(let body, let site): late.append(guarded(body, site))
                 case .callback(let slot): late += takeLate(slot)
                 }

@@ -10,7 +10,7 @@ enum Work: ~Copyable {
     case posted(() throws -> Void, CallSite)
     case job(UnownedJob, ExecutorIdentity)
     /// A task that has gone to the end of the line, and where it goes on; see `CooperativeBudget`.
-    case continuation(UnsafeContinuation<Void, Never>, (any Actor)?)
+    case continuation(DeferredTask)
 
     var isJob: Bool {
         switch self {
@@ -18,6 +18,21 @@ enum Work: ~Copyable {
         default: false
         }
     }
+}
+
+/// A task that waits for its turn in the queue. An object, which is rare, so that every other piece of work stays plain to move and to release.
+final class DeferredTask {
+    private let continuation: UnsafeContinuation<Void, Never>
+    /// Where the task goes on.
+    let isolation: (any Actor)?
+
+    init(_ continuation: UnsafeContinuation<Void, Never>, _ isolation: (any Actor)?) {
+        self.continuation = continuation
+        self.isolation = isolation
+    }
+
+    /// Called once, by whoever takes it out of the queue.
+    func resume() { continuation.resume() }
 }
 
 /// On whose behalf a job runs. The runtime compares this at each step that the job makes, and queues it anew where it differs.

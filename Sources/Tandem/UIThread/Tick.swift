@@ -285,10 +285,10 @@ extension GuestLoop {
             tick.report.jobs += 1
             tick.latency.record(mark - readyAt, into: &counters.latency)
             execute(job, identity)
-        case .continuation(let continuation, let isolation):
+        case .continuation(let task):
             // Its job is counted when it runs. Where the main queue runs it, this is the only beginning that is seen.
             cooperativeBudget.renew()
-            resuming(isolation) { continuation.resume() }
+            resuming(task.isolation) { task.resume() }
         }
     }
 
