@@ -8,9 +8,10 @@ import TandemSDL
 import Testing
 import ToolRunning
 
-@Suite(.serialized) @MainActor final class RunAToolTests {
-    private var loop: GuestLoop?
+/// The loop of the frames that a test runs.
+@MainActor private var currentLoop: GuestLoop?
 
+@Suite(.serialized) @MainActor struct RunAToolTests {
     /// Frames, until the run has ended; gives its outcome and how many frames there were.
     private func frames<Value: Sendable>(
         _ main: @escaping @MainActor () async throws -> Value
@@ -20,7 +21,7 @@ import ToolRunning
         defer { SDL_Quit() }
         let guest = try SDLGuest(handlesInterrupts: false)
         defer { guest.close() }
-        loop = guest.loop
+        currentLoop = guest.loop
         var loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
         loop.frameLimit = 60 * 60
         let frames = loop
@@ -35,7 +36,7 @@ import ToolRunning
 
     /// What `script` prints, line by line.
     private func shell(_ script: String, onLine: (String) -> Void) async throws -> TerminationStatus {
-        try await runTool(["sh", "-c", script], on: try #require(loop)) {
+        try await runTool(["sh", "-c", script], on: try #require(currentLoop)) {
             onLine($0.trimmingCharacters(in: .newlines))
         }
     }
@@ -70,7 +71,7 @@ import ToolRunning
 
     @Test func aToolThatIsNotThereEndsAsAShellSays() throws {
         let (status, _) = try frames {
-            try await runTool(["no-such-tool-anywhere"], on: try #require(loop)) { _ in }
+            try await runTool(["no-such-tool-anywhere"], on: try #require(currentLoop)) { _ in }
         }
         #expect(status == .exited(127))
     }
@@ -82,7 +83,7 @@ import ToolRunning
             let task = Task { @MainActor in _ = try await shell("yes") { _ in lines += 1 } }
             while lines == 0 { try await Task.sleep(for: .milliseconds(1)) }
             var beats = 0
-            for try await _ in try #require(loop).clock.timer(every: .milliseconds(20)) {
+            for try await _ in try #require(currentLoop).clock.timer(every: .milliseconds(20)) {
                 beats += 1
                 if beats == 15 { break }
             }
