@@ -212,7 +212,8 @@ extension Core {
                 }
                 // In the median: the machine may take a whole frame away from this thread.
                 #expect(frames.sorted()[10] <= 2, "frames until the answer: \(frames)")
-                #expect(lines.value > 10_000)
+                // The greedy ones were served as well; a sanitizer makes it less.
+                #expect(lines.value > 1_000)
                 withExtendedLifetime(greedy) {}
             }
         }
