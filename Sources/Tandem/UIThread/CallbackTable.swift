@@ -135,6 +135,7 @@ final class CallbackTable {
     }
 
     private static func isKept(_ table: CallbackTable) -> Bool {
+        // Safe: the two addresses are compared and not followed.
         pthread_getspecific(key) == UnsafeMutableRawPointer(Unmanaged.passUnretained(table).toOpaque())
     }
 
