@@ -29,6 +29,9 @@ public struct Configuration: Sendable {
     /// How long the backend leaves alone a turn that the UI thread has put down, in nanoseconds; see `Turn`. More than the distance of the
     /// kernel's own ticks, which makes its timer cheap to set, and less than anybody notices who has gone to sleep elsewhere.
     package var turnLease: Int64 = 5_000_000
+    /// Whether main-actor jobs that other threads bring run on this loop; see `GuestLoop.admitsOthers`. For tests of runs that must be the same
+    /// each time, beside which a test runner uses the main actor, too.
+    package var admitsOthers = true
     /// Told of each step of the two threads' dance, on the thread that takes it. For tests of the order of steps.
     package var trace: (@Sendable (TraceStep) -> Void)?
 

@@ -190,6 +190,7 @@ public final class GuestLoop: @unchecked Sendable {
             OpenLoops.leave(thread, callbacks.number)
             throw error
         }
+        if !configuration.admitsOthers { admitsOthers = false }
         callbacks.open(self)
         tandem_workers_take_mask_of_this_thread()
         registrations.onEnded = { [unowned self] in watchesEnded($0, $1, $2) }

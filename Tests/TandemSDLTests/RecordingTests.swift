@@ -22,9 +22,10 @@ extension SDL {
         ) throws -> [String] {
             var configuration = Configuration()
             configuration.timeSource = source
+            // Main-actor jobs of the test runner's and of other suites' are no part of the run. They are kept out from the beginning: one that
+            // came in before would run in the first tick.
+            configuration.admitsOthers = false
             return try withGuest(configuration: configuration) { guest in
-                // Main-actor jobs of the test runner's and of other suites' are no part of the run.
-                guest.loop.admitsOthers = false
                 begin(guest.loop)
                 var journal: [String] = []
                 let start = guest.loop.now
@@ -97,6 +98,28 @@ extension SDL {
             for _ in 0..<3 {
                 let replayer = Replayer(recording)
                 let again = try play(replayer, pace: pace) { replayer.begin(on: $0) }
+                try replayer.finish()
+                #expect(again == live)
+            }
+        }
+
+        /// As when other suites run beside this one.
+        @Test func mainActorJobsOfOtherThreadsAreNoPartOfARun() throws {
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            let isOver = Box(false)
+            let others = Thread {
+                while !isOver.value {
+                    Task.detached { @MainActor in }
+                    usleep(50)
+                }
+            }
+            others.start()
+            defer { isOver.value = true }
+            let live = try record()
+            let recording = try Recording(contentsOf: file)
+            for _ in 0..<3 {
+                let replayer = Replayer(recording)
+                let again = try play(replayer) { replayer.begin(on: $0) }
                 try replayer.finish()
                 #expect(again == live)
             }
