@@ -79,19 +79,21 @@ public import TandemCSDL
     /// code goes on; see `GuestLoop.runModal`.
     ///
     /// - Parameters:
-    ///   - event: Each of the game's events, but for those that a task has consumed.
+    ///   - event: Each of the game's events, but for those that a task has consumed. The string of a dropped file is the closure's to free, by
+    ///     `SDL_free`; without a closure the frame loop frees it.
     ///   - fixedUpdate: Each fixed step, with its length.
     ///   - update: Once a frame, after the fixed steps.
     ///   - draw: Once a frame; presents it.
     /// - Returns: How many frames were run.
     @discardableResult
     public func run(
-        event: @escaping (SDL_Event) -> Void = { _ in },
+        event: ((SDL_Event) -> Void)? = nil,
         fixedUpdate: @escaping (Duration) -> Void = { _ in },
         update: @escaping (Frame) -> Void = { _ in },
         draw: @escaping (Frame) -> Void = { _ in }
     ) -> Int {
-        let frames = RunningFrames(self, event: event, fixedUpdate: fixedUpdate, update: update, draw: draw)
+        let frames = RunningFrames(
+            self, event: event ?? { $0.freeString() }, fixedUpdate: fixedUpdate, update: update, draw: draw)
         guest.run(frames)
         return frames.count
     }
@@ -102,12 +104,13 @@ public import TandemCSDL
     /// - Throws: `CancellationError` if the task is cancelled, which ends the frames.
     @discardableResult
     public func run(
-        event: @escaping (SDL_Event) -> Void = { _ in },
+        event: ((SDL_Event) -> Void)? = nil,
         fixedUpdate: @escaping (Duration) -> Void = { _ in },
         update: @escaping (Frame) -> Void = { _ in },
         draw: @escaping (Frame) -> Void = { _ in }
     ) async throws -> Int {
-        let frames = RunningFrames(self, event: event, fixedUpdate: fixedUpdate, update: update, draw: draw)
+        let frames = RunningFrames(
+            self, event: event ?? { $0.freeString() }, fixedUpdate: fixedUpdate, update: update, draw: draw)
         try Task.checkCancellation()
         if guest.canHand {
             try await guest.hand(frames)

@@ -24,6 +24,7 @@ class Subject:
 SUBJECTS = {
     "tandem": Subject(TANDEM),
     "tandem-foreign": Subject(TANDEM, {"owned": "no"}),
+    "tandem-frameloop": Subject(TANDEM, {"frames": "frameloop"}),
     "libuv-guest": Subject(LIBUV, {"design": "guest"}),
     "libuv-frame": Subject(LIBUV, {"design": "frame"}),
     "libuv-streams": Subject(LIBUV, {"design": "guest", "impl": "streams"}),
@@ -108,7 +109,7 @@ def cases():
              {"fds": fds, "n": 2000000}, {"n": 200000}, reference="libuv-frame")
         for fds in (1, 1000))
     yield Case(
-        "game", "game", "dummy", ("tandem", "tandem-foreign", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
+        "game", "game", "dummy", ("tandem", "tandem-frameloop", "tandem-foreign", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
         {"seconds": 2}, {"seconds": 1})
     yield Case(
         "tasks", "tasks", "x11", ("tandem", "dispatch", "libuv-guest", *SLOW), {"n": 500000}, {"n": 50000},

@@ -243,6 +243,22 @@ extension SDL {
             }
         }
 
+        @Test func aFrameLoopWithoutAnEventClosureFreesTheStrings() throws {
+            try withGuest { guest in
+                @MainActor func runFrames() {
+                    for number in 0..<5 { drop("\(number)") }
+                    var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
+                    frames.frameLimit = 1
+                    frames.run()
+                    #expect(SDL_HasEvent(SDL_DROPFILE.rawValue) == SDL_FALSE)
+                }
+                runFrames()
+                let before = SDL_GetNumAllocations()
+                for _ in 0..<10 { runFrames() }
+                #expect(SDL_GetNumAllocations() == before)
+            }
+        }
+
         // MARK: - The display and the thread
 
         /// A window that is moved to another display, or a display whose mode changes.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Game (W8): a frame loop under load: messages from many peers, and many short timers.
-// Idea:   frames begin on a grid of absolute times; a frame's work is SDL's events and the tick.
+// Idea:   frames begin on a grid of absolute times; a frame's work is SDL's events and the tick. The loop is one of the workload's own, which
+//         sleeps through the rest of a frame, or (frames=frameloop) a `FrameLoop`, which works then, too. Only the time of the UI thread
+//         compares the two.
 
 import CBench
 import Glibc
@@ -65,14 +67,32 @@ import Tandem
     let begin = now()
     // The first tenth is warm-up.
     let warm = Int64(seconds * rate / 10)
-    for number in 1...Int64(seconds * rate) {
-        bench_sleep_until(begin + number * period)
-        let start = now()
-        stage.frame()
-        guard number > warm else { continue }
-        late.add(start - (begin + number * period))
-        work += now() - start
+    var ownTime: Int64 = 0
+    func note(_ number: Int64, due: Int64, start: Int64, end: Int64) {
+        if number == warm { ownTime = Usage(of: 1).nanoseconds }
+        guard number > warm else { return }
+        late.add(start - due)
+        work += end - start
     }
+    if options.word("frames", "own") == "frameloop" {
+        var number: Int64 = 0
+        var first: Int64?
+        try stage.frameLoop(rate: rate, count: seconds * rate) { start in
+            number += 1
+            let origin = first ?? start
+            first = origin
+            note(number, due: origin + (number - 1) * period, start: start, end: now())
+        }
+    } else {
+        for number in 1...Int64(seconds * rate) {
+            let due = begin + number * period
+            bench_sleep_until(due)
+            let start = now()
+            stage.frame()
+            note(number, due: due, start: start, end: now())
+        }
+    }
+    ownTime = Usage(of: 1).nanoseconds - ownTime
     let end = now()
     let after = Usage()
     isOver.store(true, ordering: .relaxed)
@@ -82,6 +102,7 @@ import Tandem
     guard received > 0, fired > 0 else { throw Failed("\(received) messages came and \(fired) timers") }
     let own = after.nanoseconds - before.nanoseconds - feederTime.load(ordering: .acquiring)
     metric("work_per_frame", "us", Double(work) / Double(late.count) / 1000)
+    metric("ui_thread_per_frame", "us", Double(ownTime) / Double(late.count) / 1000)
     metric("late_p99", "us", late.percentile(0.99) / 1000)
     metric("cpu", "percent", 100 * Double(own) / Double(end - begin))
     metric("overruns", "count", overruns)

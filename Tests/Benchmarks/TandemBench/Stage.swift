@@ -68,6 +68,17 @@ final class Stage {
         loop.tick()
     }
 
+    /// `count` frames of a `FrameLoop`. `body` is called once in each, after its tick, with the time at which the frame began.
+    func frameLoop(rate: Int, count: Int, _ body: @escaping (_ start: Int64) -> Void) throws {
+        guard let guest else { throw Unsupported("frames=frameloop needs a driver of SDL's; driver=dummy or x11") }
+        var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: rate))
+        frames.frameLimit = count
+        let (instant, nanoseconds) = (loop.now, now())
+        frames.run(update: { frame in
+            body(nanoseconds + Int64(instant.duration(to: frame.time) / .nanoseconds(1)))
+        })
+    }
+
     /// Watches a socket from here on: as one of the loop's own, or (owned=no) as a descriptor that is somebody else's, about which the loop asks the kernel.
     func watch(_ fd: Int32, _ options: Options, _ body: @escaping () -> Void) throws {
         if options.word("owned", "yes") == "yes" {
