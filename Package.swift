@@ -91,6 +91,15 @@ let package = Package(
         .target(name: "SkirmishMatch", dependencies: ["SkirmishRules", "Tandem"], swiftSettings: settings),
         // What goes over the network, without a network.
         .target(name: "SkirmishProtocol", dependencies: ["SkirmishRules"], swiftSettings: settings),
+        // A host and its players, on Tandem's sockets; without a window.
+        .target(
+            name: "SkirmishNetwork",
+            dependencies: [
+                "SkirmishProtocol", "SkirmishRules", "SkirmishMatch", "Tandem",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings + [.defaultIsolation(MainActor.self)]
+        ),
         .executableTarget(
             name: "Skirmish",
             dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", argumentParser],
@@ -147,7 +156,7 @@ let package = Package(
                 "Tandem", "TandemSDL", "TandemTesting", "TandemCLinux", "TandemCSDLVideo", "CTestSupport",
                 "MainActorProbe", "FormTopLevel", "FormTopLevelAsync", "FormAtMain", "FormAtMainAsync",
                 "07-main-actor",
-                "Skirmish", "SkirmishRules", "SkirmishMatch",
+                "Skirmish", "SkirmishRules", "SkirmishMatch", "SkirmishProtocol", "SkirmishNetwork",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings

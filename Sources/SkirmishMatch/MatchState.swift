@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatchState: what goes over a network: a match as an onlooker sees it, and what a player may ask for.
 
-import SkirmishRules
+internal import SkirmishRules
 
 /// A match at one moment. Positions are in the arena's units: 960 × 540, y down.
 public struct MatchState: Codable, Sendable, Hashable {

@@ -192,7 +192,7 @@ let samples: [Sample] = [
         .inputs(
             token: 77,
             .init(
-                match: 7, acknowledged: 900, stamp: 4321, first: 100,
+                match: 7, acknowledged: 900, stamp: 4321, ping: 150, first: 100,
                 wishes: (0..<20).map {
                     Wish(Intent(thrust: Vector(1, -1), target: $0 % 2 == 0 ? nil : Vector(10, 500), fires: $0 > 9))
                 }))),

@@ -62,7 +62,7 @@ private struct Player {
         guard number % 2 == 0 else { return }
         let (first, wishes) = prediction.unconfirmed
         let inputs = ClientDatagram.Inputs(
-            match: 1, acknowledged: receiver.newest, stamp: number, first: first, wishes: wishes)
+            match: 1, acknowledged: receiver.newest, stamp: number, ping: 0, first: first, wishes: wishes)
         up.send(ClientDatagram.inputs(token: 1, inputs).bytes, at: time)
     }
 

@@ -56,14 +56,16 @@ package enum ClientDatagram: Sendable, Hashable {
         package var acknowledged: UInt32
         /// The player's clock in milliseconds, to be sent back.
         package var stamp: Int
+        /// Milliseconds there and back, as the player measures them.
+        package var ping: Int
         /// The number of the first wish; the others follow.
         package var first: UInt32
         /// At most ``mostWishes``.
         package var wishes: [Wish]
         package static let mostWishes = 31
 
-        package init(match: Int, acknowledged: UInt32, stamp: Int, first: UInt32, wishes: [Wish]) {
-            (self.match, self.acknowledged, self.stamp) = (match, acknowledged, stamp)
+        package init(match: Int, acknowledged: UInt32, stamp: Int, ping: Int, first: UInt32, wishes: [Wish]) {
+            (self.match, self.acknowledged, self.stamp, self.ping) = (match, acknowledged, stamp, ping)
             (self.first, self.wishes) = (first, wishes)
         }
     }
@@ -93,6 +95,7 @@ package enum ClientDatagram: Sendable, Hashable {
             writer.put(inputs.match, 16)
             writer.put(inputs.acknowledged, 32)
             writer.put(inputs.stamp & 0xFFFF, 16)
+            writer.put(inputs.ping, 12)
             writer.put(inputs.first, 32)
             writer.put(min(inputs.wishes.count, Inputs.mostWishes), 5)
             for wish in inputs.wishes.prefix(Inputs.mostWishes) { wish.encode(into: &writer) }
@@ -114,7 +117,7 @@ package enum ClientDatagram: Sendable, Hashable {
             let token = try reader.long()
             var inputs = Inputs(
                 match: try reader.int(16), acknowledged: try reader.take(32), stamp: try reader.int(16),
-                first: try reader.take(32), wishes: [])
+                ping: try reader.int(12), first: try reader.take(32), wishes: [])
             for _ in 0..<(try reader.int(5)) { inputs.wishes.append(try Wish(&reader)) }
             guard inputs.first < UInt32.max - 64 else { throw Malformed("the wishes' numbers have run out") }
             self = .inputs(token: token, inputs)

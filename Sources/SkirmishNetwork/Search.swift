@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Search: the games on the local network, as they come and go.
+// Idea:   a question a second to everybody on each interface; who does not answer for four seconds is gone. At most 32 are kept.
+
+import Glibc
+package import SkirmishProtocol
+package import Tandem
+
+package final class Search {
+    package struct Game: Sendable, Hashable, Identifiable {
+        package let id: String
+        package let host: String
+        package let answer: Discovery.Answer
+    }
+
+    private let loop: GuestLoop
+    private let port: UInt16
+    /// This machine alone is asked.
+    private let isLocal: Bool
+    private var found: [String: (game: Game, seen: ContinuousClock.Instant)] = [:]
+    private static let most = 32
+
+    package init(on loop: GuestLoop, port: UInt16 = GameProtocol.discoveryPort, isLocal: Bool) {
+        (self.loop, self.port, self.isLocal) = (loop, port, isLocal)
+    }
+
+    /// Sorted by name.
+    package var games: [Game] { found.values.map(\.game).sorted { ($0.answer.name, $0.id) < ($1.answer.name, $1.id) } }
+
+    /// Searches until its task is cancelled.
+    package func run() async throws {
+        let socket = try UDPSocket(on: loop, at: .any(.ipv4, port: 0))
+        defer { socket.close() }
+        try socket.socket.set(.broadcast, to: true)
+        let nonce = UInt32.random(in: 1 ... .max)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await self.ask(socket, nonce) }
+            while true { take(try await socket.receive(upTo: Discovery.questionBytes), nonce) }
+        }
+    }
+
+    private func ask(_ socket: UDPSocket, _ nonce: UInt32) async throws {
+        let question = Discovery.question(nonce: nonce)
+        while true {
+            for host in isLocal ? ["127.255.255.255"] : ["127.255.255.255"] + Self.broadcastAddresses() {
+                do { try await socket.send(question, to: SocketAddress(host: host, port: port)) } catch let error
+                    as GuestError
+                    where error.code == .socketFailed
+                {
+                    // An interface that is down is asked again in a second.
+                }
+            }
+            try await loop.sleep(for: .seconds(1))
+            let now = loop.now
+            found = found.filter { $0.value.seen.duration(to: now) < .seconds(4) }
+        }
+    }
+
+    private func take(_ datagram: UDPSocket.Datagram, _ nonce: UInt32) {
+        guard let host = datagram.sender?.host, let answer = try? Discovery.Answer(datagram.bytes),
+            answer.nonce == nonce
+        else { return }
+        let id = "\(host):\(answer.port)"
+        guard found[id] != nil || found.count < Self.most else { return }
+        found[id] = (Game(id: id, host: host, answer: answer), loop.now)
+    }
+
+    /// Where everybody on this machine's networks hears a datagram.
+    private static func broadcastAddresses() -> [String] {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0, let first = list else { return [] }
+        defer { freeifaddrs(first) }
+        // Safe: the list lives until the `defer`, and an address of this family has this form.
+        let entries = sequence(first: first) {
+            (entry: UnsafeMutablePointer<ifaddrs>) -> UnsafeMutablePointer<ifaddrs>? in
+            entry.pointee.ifa_next
+        }
+        return entries.compactMap { entry in
+            let flags = Int32(bitPattern: entry.pointee.ifa_flags)
+            guard let raw = entry.pointee.ifa_addr, raw.pointee.sa_family == sa_family_t(AF_INET),
+                flags & Int32(IFF_BROADCAST) != 0, flags & Int32(IFF_UP) != 0,
+                let broadcast = entry.pointee.ifa_ifu.ifu_broadaddr
+            else { return nil }
+            var address = broadcast.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee.sin_addr }
+            var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
+            guard inet_ntop(AF_INET, &address, &text, socklen_t(text.count)) != nil else { return nil }
+            return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+}
