@@ -41,7 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
     ],
     targets: [
@@ -102,7 +102,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "Skirmish",
-            dependencies: ["SkirmishRules", "Tandem", "TandemSDL", "TandemTesting", argumentParser],
+            dependencies: [
+                "SkirmishRules", "SkirmishMatch", "SkirmishProtocol", "SkirmishNetwork", "Tandem", "TandemSDL",
+                "TandemTesting", argumentParser,
+            ],
             swiftSettings: settings + [.defaultIsolation(MainActor.self)]
         ),
         .executableTarget(name: "MakeAssets", dependencies: [argumentParser], swiftSettings: settings),

@@ -6,7 +6,7 @@ import Foundation
 private let rate = 22_050.0
 
 /// A WAV file of a function of the time in seconds, -1…1.
-private func wav(_ seconds: Double, _ sample: (Double) -> Double) -> Data {
+func wav(_ seconds: Double, fades: Bool = true, _ sample: (Double) -> Double) -> Data {
     let count = Int(seconds * rate)
     var data = Data("RIFF".utf8)
     func word(_ value: Int) { withUnsafeBytes(of: UInt32(value).littleEndian) { data.append(contentsOf: $0) } }
@@ -27,7 +27,7 @@ private func wav(_ seconds: Double, _ sample: (Double) -> Double) -> Data {
     for index in 0..<count {
         let time = Double(index) / rate
         // The last hundredth fades, so that no sound ends in a click.
-        let fade = min(1, (seconds - time) * 100)
+        let fade = fades ? min(1, (seconds - time) * 100) : 1
         half(Int((min(max(sample(time) * fade, -1), 1) * 30_000).rounded()))
     }
     return data
@@ -84,5 +84,8 @@ let sounds: [(name: String, data: @Sendable () -> Data)] = [
             }
         }
     ),
+    ("move.wav", { wav(0.04) { sin(2 * .pi * 620 * $0) * exp(-$0 * 70) * 0.35 } }),
+    ("choose.wav", { wav(0.16) { sin(2 * .pi * ($0 < 0.05 ? 660 : 990) * $0) * exp(-$0 * 16) * 0.4 } }),
+    ("music.wav", { music }),
     ("blip.wav", { wav(0.06) { sin(2 * .pi * 980 * $0) * exp(-$0 * 40) * 0.4 } }),
 ]

@@ -21,7 +21,9 @@ struct Program {
             throw Trouble("SDL found no display (\(lastSDLError)); start it in a desktop session, or with --headless")
         }
         defer { SDL_Quit() }
-        let window = try Window(isHeadless: isHidden)
+        // Gamepads are welcome, and not needed. A replay has its own events.
+        if !isHidden, replayer == nil { SDL_InitSubSystem(UInt32(SDL_INIT_GAMECONTROLLER)) }
+        let window = try Window(isHeadless: isHidden, size: options.size)
         var configuration = Configuration()
         configuration.timeSource = recorder ?? replayer ?? (options.virtualTime ? VirtualClock() : nil)
         let guest = try SDLGuest(configuration: configuration)
@@ -30,7 +32,14 @@ struct Program {
         let folder = try assetsFolder()
         // Loading has frames of its own: it takes as long as it takes, and the game's first frame begins a new series, so that a run
         // in virtual time, or a recorded one, does not depend on the disk.
-        if try runFrames(stage, during: { try await Loading(stage: stage, folder: folder).run() }) {
+        let file = options.optionsFile.map(SettingsFile.init) ?? (isHidden || replayer != nil ? nil : .usual)
+        if try runFrames(
+            stage,
+            during: {
+                if let file { await stage.loadSettings(file) }
+                try await Loading(stage: stage, folder: folder).run()
+            })
+        {
             recorder?.begin(on: guest.loop)
             replayer?.begin(on: guest.loop)
             _ = try runFrames(stage, during: { try await Game(stage: stage).play() })
@@ -56,7 +65,8 @@ struct Program {
         }
         frames.run(draw: { frame in
             // In virtual time only the last picture is of interest.
-            guard !options.virtualTime else { return }
+            // Of a party without players, too.
+            guard !options.virtualTime, !(options.isAutomatic && options.isNetworked) else { return }
             stage.draw(blend: frame.blend)
             stage.window.present()
         })

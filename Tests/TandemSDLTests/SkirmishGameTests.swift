@@ -27,6 +27,8 @@ extension SDL {
             case .title: "title"
             case .match(_, let isPaused): isPaused ? "pause" : "match"
             case .over: "over"
+            case .lobby: "lobby"
+            case .scores: "scores"
             }
         }
 
@@ -108,6 +110,60 @@ extension SDL {
             #expect(screens.prefix(5) == ["title", "match", "over", "match", "over"])
             #expect(report.matches >= 2)
             #expect((60...75).contains(framesOfTheEnd.count), "\(framesOfTheEnd.count) frames")
+        }
+
+        @Test func aHostGoesFromTheLobbyToAMatchAndBackToTheTitle() throws {
+            var menus: [String] = []
+            var people: [Int] = []
+            let (screens, hasEnded, _) = try play(
+                ["--host", "127.0.0.1:0", "--local", "--name", "Ann", "--bots", "3"],
+                [
+                    30: SDLK_RETURN, 120: SDLK_ESCAPE, 150: SDLK_UP, 160: SDLK_RETURN, 300: SDLK_ESCAPE,
+                ],
+                frames: 1000
+            ) { frame, stage in
+                if let title = stage.menu?.title, menus.last != title { menus.append(title) }
+                if frame == 100, case .match(let match, _) = stage.screen {
+                    people = match.world.ships.map { Int($0.pilot.rawValue) }
+                    #expect(match.world.steps > 60)
+                    #expect(match.names[0] == "Ann")
+                }
+            }
+            #expect(screens == ["lobby", "match", "title"])
+            #expect(menus == ["", "The match goes on", ""])
+            #expect(people == [2, 1, 1, 1, 0, 0, 0, 0])
+            #expect(hasEnded)
+        }
+
+        @Test func whatGoesWrongWithAHostIsANoticeOnTheTitle() throws {
+            var notice = ""
+            // No address of this machine: it is documentation's.
+            let (screens, hasEnded, _) = try play(
+                ["--host", "192.0.2.1:4000", "--local"], [60: SDLK_ESCAPE], frames: 200
+            ) { frame, stage in if frame == 50 { notice = stage.notice ?? "" } }
+            #expect(screens.last == "title" && hasEnded)
+            #expect(notice.contains("192.0.2.1:4000"), "\(notice)")
+        }
+
+        @Test func optionsChangeByKeysAndShowAtOnce() throws {
+            var volumes: [Int] = []
+            var key = ""
+            let (_, hasEnded, _) = try play(
+                [],
+                [
+                    // Options; one down to the volume; left twice; up twice from the top to the key for talking; bind X; back.
+                    10: SDLK_DOWN, 15: SDLK_DOWN, 20: SDLK_DOWN, 25: SDLK_RETURN, 40: SDLK_DOWN, 45: SDLK_LEFT,
+                    50: SDLK_LEFT, 60: SDLK_UP, 65: SDLK_UP, 70: SDLK_UP, 75: SDLK_RETURN, 85: SDLK_x, 100: SDLK_ESCAPE,
+                    120: SDLK_ESCAPE,
+                ],
+                frames: 300
+            ) { frame, stage in
+                if volumes.last != stage.settings.volume { volumes.append(stage.settings.volume) }
+                key = stage.settings.key(.chat)
+            }
+            #expect(hasEnded)
+            #expect(volumes == [7, 6, 5])
+            #expect(key == "X")
         }
 
         @Test func aRunWithoutAPlayerEndsAtItsFrame() throws {

@@ -18,11 +18,11 @@ extension Artist {
         text.draw("Best", at: Vector(942, 10), size: 0.8, .quiet, .right)
         text.draw("\(max(best, world.score))", at: Vector(942, 25), size: 1.5, .text, .right)
 
-        for life in 0..<max(0, world.player.lives) {
+        for life in 0..<max(0, match.own.lives) {
             picture("ship-player", Vector(30 + Double(life) * 26, 488), wide: 0.5, high: 0.5)
         }
-        bar(18, "Energy", world.player.energy / Ship.fullEnergy, .cyan, time)
-        bar(258, "Hull", Double(max(0, world.player.health)) / Double(Ship.fullHealth), .green, time)
+        bar(18, "Energy", match.own.energy / Ship.fullEnergy, .cyan, time)
+        bar(258, "Hull", Double(max(0, match.own.health)) / Double(Ship.fullHealth), .green, time)
         bar(738, "Beacon", Double(world.beacon.health) / Double(Beacon.fullHealth), .blue, time)
 
         if let (line, since) = match.announcement {
@@ -31,9 +31,9 @@ extension Artist {
             text.draw(
                 line, at: Vector(480, 120 - 12 * min(1, age * 2)), size: 3, Tint.yellow, .centre, opacity: opacity)
         }
-        if world.player.returnsIn > 0 {
+        if match.own.returnsIn > 0 {
             text.draw(
-                "Back in \(Int(world.player.returnsIn.rounded(.up)))", at: Vector(480, 372), size: 1.4, .cyan, .centre)
+                "Back in \(Int(match.own.returnsIn.rounded(.up)))", at: Vector(480, 372), size: 1.4, .cyan, .centre)
         }
         if let target = match.crosshair { drawCrosshair(target, time) }
     }

@@ -17,8 +17,8 @@ extension Artist {
             glow(cell.position, 56 + 10 * sin(time * 5 + cell.position.x), Tint(0x5A5F14))
             picture("cell", cell.position)
         }
-        for drone in world.drones { draw(drone) }
-        for ship in world.ships where ship.isFlying { draw(ship, time) }
+        for drone in world.drones { draw(drone, flash: effects.flash(near: drone.position, within: drone.radius + 8)) }
+        for ship in world.ships where ship.isFlying { draw(ship, match, time) }
         for shot in world.shots {
             picture(
                 shot.isHostile ? "shot-hostile" : "shot-friendly", shot.position + shot.velocity * ahead,
@@ -47,7 +47,7 @@ extension Artist {
         }
     }
 
-    private func draw(_ drone: Drone) {
+    private func draw(_ drone: Drone, flash: Double) {
         let (name, tint) =
             switch drone.kind {
             case .chaser: ("drone-chaser", Tint.red)
@@ -57,6 +57,8 @@ extension Artist {
         let place = drone.position + drone.velocity * ahead
         glow(place, drone.radius * 5, tint.dimmed(0.22))
         picture(name, place, drone.velocity.unit)
+        // What was hit lights up.
+        if flash > 0 { glow(place, drone.radius * 4, Tint.white.dimmed(flash * 0.9)) }
         // What it takes shows once it has taken something.
         let full = Drone.fullHealth(drone.kind)
         if drone.health < full {
@@ -66,13 +68,22 @@ extension Artist {
         }
     }
 
-    private func draw(_ ship: Ship, _ time: Double) {
+    private func draw(_ ship: Ship, _ match: Match, _ time: Double) {
         // A ship that has just returned flickers while nothing hurts it.
         if ship.protection > 0, Int(ship.protection * 14) % 2 == 0 { return }
-        let tint = ship.isPlayer ? Tint.cyan : .green
+        let isAmongOthers = !match.names.isEmpty
+        let tint = isAmongOthers ? Tint.seat(ship.number) : ship.isPlayer ? Tint.cyan : .green
         let place = ship.position + ship.velocity * ahead
         glow(place, 64, tint.dimmed(0.2))
         glow(place - ship.aim * 16, 26 + ship.velocity.length / 8 + 4 * sin(time * 40), Tint(0x2878A0))
-        picture(ship.isPlayer ? "ship-player" : "ship-bot", place, ship.aim)
+        let isOwn = ship.number == match.seat
+        picture(
+            isOwn && ship.isPlayer ? "ship-player" : "ship-bot", place, ship.aim,
+            tint: isAmongOthers && !isOwn ? tint.mixed(with: .white, 0.3) : .white)
+        let flash = match.effects.flash(near: ship.position, within: Ship.radius + 8)
+        if flash > 0 { glow(place, 60, Tint.white.dimmed(flash * 0.8)) }
+        if isAmongOthers, !isOwn, let name = match.names[ship.number] {
+            text.draw(name, at: place + camera + Vector(0, 20), size: 0.6, tint, .centre, opacity: 0.8)
+        }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Artist+Screens: what is laid over the arena: title, pause, game over.
+// Artist+Screens: what is laid over the arena: title, game over.
 
 import Foundation
 import SkirmishRules
@@ -10,15 +10,13 @@ extension Artist {
         text.drawShining("SKIRMISH", at: Vector(480, 62), size: 5.2, .cyan)
         text.draw(
             "Gather energy. Outfly the drones. Defend the beacon.", at: Vector(480, 168), size: 1.15, .text, .centre)
+        if best > 0 { text.draw("Best score \(best)", at: Vector(480, 196), size: 1, .quiet, .centre) }
         drawKeys()
-        text.draw(
-            "Press Enter", at: Vector(480, 318), size: 2.2, Tint.yellow, .centre, opacity: 0.75 + 0.25 * sin(time * 4))
-        if best > 0 { text.draw("Best score \(best)", at: Vector(480, 368), size: 1.1, .quiet, .centre) }
         for (index, (name, what)) in [
             ("ship-player", "You"), ("ship-bot", "Friend"), ("drone-chaser", "50"), ("drone-orbiter", "100"),
             ("drone-splitter", "150"), ("cell", "Energy"),
         ].enumerated() {
-            let place = Vector(480 + (Double(index) - 2.5) * 104, 438)
+            let place = Vector(480 + (Double(index) - 2.5) * 104, 456)
             glow(place, 84, Tint(0x18283C))
             picture(name, place)
             text.draw(what, at: place + Vector(0, 38), size: 0.9, .quiet, .centre)
@@ -31,9 +29,9 @@ extension Artist {
             (["W", "A", "S", "D"], "fly"), (["Mouse"], "aim, fire"), (["Space"], "fire"), (["P"], "pause"),
             (["Esc"], "leave"),
         ]
-        let size = 0.95
-        let (gap, between) = (8.0, 26.0)
-        func width(cap: String) -> Double { Double(cap.count) * 12 * size + 16 }
+        let size = 0.75
+        let (gap, between) = (6.0, 20.0)
+        func width(cap: String) -> Double { Double(cap.count) * 12 * size + 12 }
         func width(words: String) -> Double { Double(words.count) * 12 * size }
         let whole =
             keys.map { key in
@@ -42,20 +40,14 @@ extension Artist {
         var x = 480 - whole / 2
         for (caps, what) in keys {
             for cap in caps {
-                box(Vector(x, 228), width(cap: cap), 28, Tint(0x16243C), isFilled: true, opacity: 0.9)
-                box(Vector(x, 228), width(cap: cap), 28, Tint(0x4A6A96), isFilled: false)
-                text.draw(cap, at: Vector(x + width(cap: cap) / 2, 234), size: size, .text, .centre)
+                box(Vector(x, 514), width(cap: cap), 20, Tint(0x16243C), isFilled: true, opacity: 0.9)
+                box(Vector(x, 514), width(cap: cap), 20, Tint(0x4A6A96), isFilled: false)
+                text.draw(cap, at: Vector(x + width(cap: cap) / 2, 517), size: size, .text, .centre)
                 x += width(cap: cap) + gap
             }
-            text.draw(what, at: Vector(x, 234), size: size, .quiet)
+            text.draw(what, at: Vector(x, 517), size: size, .quiet)
             x += width(words: what) + between
         }
-    }
-
-    func drawPause() {
-        shade(0.6)
-        text.drawShining("Paused", at: Vector(480, 212), size: 3.4, .blue)
-        text.draw("P goes on    Esc leaves", at: Vector(480, 300), size: 1.1, .quiet, .centre)
     }
 
     func drawOver(_ world: World, best: Int, isBest: Bool, time: Double) {
@@ -72,6 +64,5 @@ extension Artist {
             text.draw("Best \(best)", at: Vector(480, 312), size: 1.3, .quiet, .centre)
         }
         text.draw("Wave \(world.wave)", at: Vector(480, 340), size: 1.1, .quiet, .centre)
-        text.draw("Enter tries again    Esc leaves", at: Vector(480, 410), size: 1.1, .yellow, .centre)
     }
 }

@@ -41,14 +41,18 @@ final class Artist {
             drawMatch(show)
             drawTitle(best: best, time: time)
         case .match(let match, let isPaused):
-            if isPaused { self.ahead = 0 }
+            if isPaused || match.isElsewhere { self.ahead = 0 }
             drawMatch(match)
             drawFigures(match, best: best, time: time)
-            if isPaused { drawPause() }
         case .over(let match, let isBest):
             self.ahead = 0
             drawMatch(match)
             drawOver(match.world, best: best, isBest: isBest, time: time)
+        case .lobby(_, let party): drawLobby(party, time: time)
+        case .scores(let match, let party):
+            self.ahead = 0
+            drawMatch(match)
+            drawScores(party, match.world, time: time)
         }
     }
 

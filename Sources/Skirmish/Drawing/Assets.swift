@@ -13,7 +13,9 @@ nonisolated enum AssetNames {
         "ship-player", "ship-bot", "drone-chaser", "drone-orbiter", "drone-splitter", "cell", "beacon", "shot-friendly",
         "shot-hostile", "glow",
     ].map { $0 + ".bmp" }
-    static let sounds = ["shot", "hit", "explosion", "gather", "alarm", "wave", "over", "blip"].map { $0 + ".wav" }
+    static let sounds = [
+        "shot", "hit", "explosion", "gather", "alarm", "wave", "over", "blip", "move", "choose", "music",
+    ].map { $0 + ".wav" }
 }
 
 /// A texture and its size.

@@ -23,6 +23,8 @@ struct Effects {
     }
 
     private static let mostSparks = 600
+    /// Where something was hit a moment ago, and how much of its light is left, 0…1.
+    private(set) var flashes: [(place: Vector, left: Double)] = []
     private(set) var sparks: [Spark] = []
     private(set) var figures: [Figure] = []
     /// How hard the picture shakes, 0…1.
@@ -50,7 +52,9 @@ struct Effects {
         switch event {
         case .shot(let place, let isHostile):
             burst(place, 2, speed: 40, life: 0.12, size: 10, isHostile ? .red : .cyan)
-        case .hit(let place): burst(place, 8, speed: 150, life: 0.25, size: 8, Tint(0xFFE6B4))
+        case .hit(let place):
+            burst(place, 8, speed: 150, life: 0.25, size: 8, Tint(0xFFE6B4))
+            if flashes.count < 40 { flashes.append((place, 1)) }
         case .explosion(let place, let size):
             burst(place, Int(24 * size), speed: 200 * size.squareRoot(), life: 0.7, size: 12, Tint(0xFF9646))
             burst(place, Int(8 * size), speed: 60, life: 0.5, size: 30, Tint(0xFFDC96))
@@ -65,6 +69,11 @@ struct Effects {
         case .shipReturned(let place): burst(place, 20, speed: 60, life: 0.6, size: 12, .green)
         case .gameOver: shake = 1
         }
+    }
+
+    /// How brightly something lights up that was hit near there.
+    func flash(near place: Vector, within distance: Double) -> Double {
+        flashes.reduce(0) { $1.place.isWithin(distance, of: place) ? max($0, $1.left) : $0 }
     }
 
     /// The wake of a ship that accelerates.
@@ -92,6 +101,8 @@ struct Effects {
         shake = max(0, shake - 2.5 * seconds)
         hurt = max(0, hurt - 2 * seconds)
         alarm = max(0, alarm - 1.5 * seconds)
+        for index in flashes.indices { flashes[index].left -= 8 * seconds }
+        flashes.removeAll { $0.left <= 0 }
         for index in sparks.indices {
             sparks[index].place += sparks[index].velocity * seconds
             sparks[index].velocity = sparks[index].velocity * max(0, 1 - 2.5 * seconds)

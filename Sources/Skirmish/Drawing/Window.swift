@@ -10,11 +10,15 @@ final class Window {
     static let width = Int32(World.size.x)
     static let height = Int32(World.size.y)
 
-    init(isHeadless: Bool) throws {
+    init(isHeadless: Bool, size: (width: Int, height: Int)? = nil) throws {
         SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear")
         let centred = Int32(bitPattern: SDL_WINDOWPOS_CENTERED_MASK)
         let flags = SDL_WINDOW_RESIZABLE.rawValue | SDL_WINDOW_SHOWN.rawValue
-        guard let window = SDL_CreateWindow("Skirmish", centred, centred, Self.width, Self.height, flags) else {
+        guard
+            let window = SDL_CreateWindow(
+                "Skirmish", centred, centred, Int32(size?.width ?? Int(Self.width)),
+                Int32(size?.height ?? Int(Self.height)), flags)
+        else {
             throw Trouble("SDL opened no window: \(lastSDLError)")
         }
         let wanted = isHeadless ? SDL_RENDERER_SOFTWARE.rawValue : SDL_RENDERER_PRESENTVSYNC.rawValue
@@ -39,6 +43,14 @@ final class Window {
         didSet { SDL_SetWindowFullscreen(window, isFullScreen ? SDL_WINDOW_FULLSCREEN_DESKTOP.rawValue : 0) }
     }
 
+    /// In the middle of the screen, unless it fills that.
+    func resize(_ width: Int, _ height: Int) {
+        guard !isFullScreen else { return }
+        SDL_SetWindowSize(window, Int32(width), Int32(height))
+        let centred = Int32(bitPattern: SDL_WINDOWPOS_CENTERED_MASK)
+        SDL_SetWindowPosition(window, centred, centred)
+    }
+
     func clear() {
         SDL_SetRenderDrawColor(renderer, 5, 6, 16, 255)
         SDL_RenderClear(renderer)
@@ -57,17 +69,19 @@ final class Window {
 
     /// Saves what was drawn last.
     func saveScreenshot(_ file: String) throws {
-        guard
-            let surface = SDL_CreateRGBSurfaceWithFormat(
-                0, Self.width, Self.height, 32, SDL_PIXELFORMAT_ARGB8888.rawValue)
+        // Pixels, whatever the picture's own units are.
+        var (width, height) = (Self.width, Self.height)
+        SDL_GetRendererOutputSize(renderer, &width, &height)
+        guard let surface = SDL_CreateRGBSurfaceWithFormat(0, width, height, 32, SDL_PIXELFORMAT_ARGB8888.rawValue)
         else {
             throw Trouble("SDL made no surface: \(lastSDLError)")
         }
         defer { SDL_FreeSurface(surface) }
-        var area = SDL_Rect(x: 0, y: 0, w: Self.width, h: Self.height)
+        SDL_RenderSetLogicalSize(renderer, 0, 0)
+        defer { SDL_RenderSetLogicalSize(renderer, Self.width, Self.height) }
         guard
             SDL_RenderReadPixels(
-                renderer, &area, SDL_PIXELFORMAT_ARGB8888.rawValue, surface.pointee.pixels, surface.pointee.pitch) == 0,
+                renderer, nil, SDL_PIXELFORMAT_ARGB8888.rawValue, surface.pointee.pixels, surface.pointee.pitch) == 0,
             SDL_SaveBMP_RW(surface, SDL_RWFromFile(file, "wb"), 1) == 0
         else {
             throw Trouble("cannot write \(file) (\(lastSDLError)); choose a folder that exists and is yours")

@@ -19,7 +19,7 @@ struct GameOver {
                 try await scene.clock.sleep(for: .seconds(2))
                 return true
             }
-            return try await stage.next(.start, .leave) == .start
+            return try await stage.choose(Menu("", ["Try again", "Title"], top: 400)) == 0
         }
     }
 }

@@ -1,63 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Match: a world, and the scripts that make things happen in it.
-// Idea:   whatever takes time is a plain async function on the scene's clock. Pausing the clock pauses the match.
+// Match: what is drawn and heard of a match, whether it is played here or far away.
+// Idea:   played here it has an arena, whose scripts run in the scene; else each frame shows another picture.
 
+import SkirmishMatch
 import SkirmishRules
 import Tandem
 
 final class Match {
-    private(set) var world: World
+    private let arena: Arena?
+    /// The last picture of a match that is played elsewhere.
+    private var picture: World
     private(set) var effects = Effects()
-    /// What the middle of the screen says, and since which step.
-    private(set) var announcement: (text: String, since: Int)?
     /// Where the player aims.
     private(set) var crosshair: Vector?
-    /// Drones of the present wave that are still to come.
-    private var arrivalsLeft = 0
-    private var waveSize = 1
+    /// Whose eyes these are.
+    let seat: Int
+    /// Who sits where, if more than one person plays.
+    var names: [Int: String] = [:]
+    /// Played elsewhere: each picture is of its own moment, and nothing of it is guessed ahead.
+    var isElsewhere: Bool { arena == nil }
+    private var unheard: [WorldEvent] = []
+    private var wave: (left: Double, announcement: (text: String, since: Int)?) = (1, nil)
 
     init(seed: UInt64, bots: Int) {
-        world = World(seed: seed, bots: bots)
+        arena = Arena(seed: seed, pilots: [.person] + Array(repeating: .bot, count: max(0, bots)))
+        picture = World(seed: seed, pilots: [])
+        seat = 0
     }
 
+    /// A match that is stepped elsewhere: on another machine, or by the session that hosts it.
+    init(seat: Int) {
+        arena = nil
+        picture = World(seed: 0, pilots: Array(repeating: .nobody, count: seat + 1))
+        self.seat = seat
+    }
+
+    var world: World { arena?.world ?? picture }
+    /// The player's own ship.
+    var own: Ship { world.ships[seat] }
+    /// What the middle of the screen says, and since which step.
+    var announcement: (text: String, since: Int)? { arena?.announcement ?? wave.announcement }
     /// How much of the present wave is left, 0…1.
-    var waveLeft: Double { min(1, Double(arrivalsLeft + world.drones.count) / Double(waveSize)) }
+    var waveLeft: Double { arena?.waveLeft ?? wave.left }
 
     /// Starts the scripts, which end with the scene.
     func start(in scene: Scene, pilots: Range<Int>) {
-        scene.task { [self] in try await waves(scene) }
+        guard let arena else { return }
+        scene.task { try await arena.waves(scene.clock) }
         scene.task { [self] in await moveEffects(scene) }
-        for ship in pilots { scene.task { [self] in try await fly(ship, scene.clock) } }
-    }
-
-    /// Wave after wave, each when the one before is beaten.
-    private func waves(_ scene: Scene) async throws {
-        for number in 1... {
-            let plan = WavePlan(number: number)
-            world.beginWave(number)
-            (arrivalsLeft, waveSize) = (plan.arrivals.count, plan.arrivals.count)
-            try await announce("Wave \(number)", scene.clock)
-            for arrival in plan.arrivals {
-                try await scene.clock.sleep(for: .seconds(arrival.delay))
-                world.spawnDrone(arrival.kind)
-                arrivalsLeft -= 1
-            }
-            try await scene.loop.waitUntil { [self] in world.drones.isEmpty }
-        }
-    }
-
-    private func announce(_ text: String, _ clock: GameClock) async throws {
-        announcement = (text, world.steps)
-        defer { announcement = nil }
-        try await clock.sleep(for: .seconds(2))
-    }
-
-    /// A pilot thinks ten times a second, each at its own beat.
-    private func fly(_ ship: Int, _ clock: GameClock) async throws {
-        try await clock.sleep(for: .milliseconds(13 * ship))
-        for try await _ in clock.timer(every: .milliseconds(100)) {
-            world.setIntent(BotPilot.decide(world, ship: ship), ship: ship)
-        }
+        for ship in pilots { scene.task { try await arena.fly(ship, scene.clock) } }
     }
 
     /// Sparks fly at the pace of the frames.
@@ -67,16 +58,37 @@ final class Match {
 
     /// What the player wants, from the next step on.
     func steer(_ intent: Intent) {
-        world.setIntent(intent, ship: 0)
+        arena?.steer(seat, intent)
         crosshair = intent.target
     }
 
     /// One sixtieth of a second; returns what happened.
     func step() -> [WorldEvent] {
-        let before = (score: world.score, health: world.player.health)
-        let events = world.advance()
-        effects.show(events, gained: world.score - before.score, isHurt: world.player.health < before.health)
-        for ship in world.ships where ship.isFlying { effects.trail(ship) }
+        guard let arena else { return [] }
+        let (score, health) = (world.score, own.health)
+        let events = arena.step()
+        show(events, gained: world.score - score, isHurt: own.health < health)
         return events
+    }
+
+    /// The next picture of a match that is stepped elsewhere.
+    func show(_ world: World, _ events: [WorldEvent], waveLeft: Double, announcement: (text: String, since: Int)?) {
+        let before = picture
+        picture = world
+        wave = (waveLeft, announcement)
+        let was = before.ships.indices.contains(seat) ? before.ships[seat].health : 0
+        show(events, gained: world.score - before.score, isHurt: own.health < was)
+        unheard += events
+    }
+
+    /// What happened since this was asked for last.
+    func takeEvents() -> [WorldEvent] {
+        defer { unheard = [] }
+        return unheard
+    }
+
+    private func show(_ events: [WorldEvent], gained: Int, isHurt: Bool) {
+        effects.show(events, gained: gained, isHurt: isHurt)
+        for ship in world.ships where ship.isFlying { effects.trail(ship) }
     }
 }

@@ -19,8 +19,7 @@ struct Playing {
             try await stage.guest.withScene { scene in
                 match.start(in: scene, pilots: (stage.options.isAutomatic ? 0 : 1)..<match.world.ships.count)
                 scene.task { await steps(scene.clock) }
-                scene.task { try await pauses(scene.clock) }
-                scene.task { try await leaves(scene) }
+                scene.task { try await pauses(scene) }
                 try await stage.guest.waitUntil { match.world.isOver }
             }
             return true
@@ -32,22 +31,36 @@ struct Playing {
     /// Sixty steps a second, while the clock runs.
     private func steps(_ clock: GameClock) async {
         for await _ in stage.guest.frames(in: .fixedUpdate) where !clock.isPaused {
-            if !stage.options.isAutomatic { match.steer(stage.input.intent(match.world)) }
+            if !stage.options.isAutomatic { match.steer(stage.input.intent(match.world, ship: 0)) }
             for event in match.step() { stage.sound?.play(event) }
         }
     }
 
-    /// P stops the clock, and with it whatever sleeps on it.
-    private func pauses(_ clock: GameClock) async throws {
+    /// Pause stops the clock, and with it whatever sleeps on it. Escape leaves.
+    private func pauses(_ scene: Scene) async throws {
         while true {
-            _ = try await stage.next(.pause)
-            clock.isPaused.toggle()
-            stage.screen = .match(match, isPaused: clock.isPaused)
+            let event = try await stage.guest.event { event in
+                Command(event) == .leave || Command(event) == .pause || stage.input.asks(for: .pause, event)
+            }
+            if Command(event) == .leave { return scene.end() }
+            scene.clock.isPaused = true
+            stage.screen = .match(match, isPaused: true)
+            stage.window.showsCursor = true
+            guard try await isGoingOn() else { return scene.end() }
+            scene.clock.isPaused = false
+            stage.screen = .match(match, isPaused: false)
+            stage.window.showsCursor = false
         }
     }
 
-    private func leaves(_ scene: Scene) async throws {
-        _ = try await stage.next(.leave)
-        scene.end()
+    private func isGoingOn() async throws -> Bool {
+        let menu = Menu("Paused", ["Go on", "Options", "Leave"])
+        while true {
+            switch try await stage.choose(menu) {
+            case 0: return true
+            case 1: try await OptionsPage(stage: stage).run()
+            case let line: return line == Menu.resumed
+            }
+        }
     }
 }

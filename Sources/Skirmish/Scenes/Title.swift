@@ -1,18 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// Title: the name, the keys, and bots that fight behind them.
+// Title: the name, what can be played, and bots that fight behind it.
 
+import SkirmishNetwork
+import SkirmishProtocol
 import Tandem
 import TandemSDL
+
+/// What is to be played.
+nonisolated enum Choice {
+    case single
+    case host(HostOptions)
+    case join(host: String, port: UInt16, code: String)
+}
 
 struct Title {
     let stage: Stage
 
-    /// Returns whether somebody wants to play. Nobody is asked in a run without a window.
-    func run() async throws -> Bool {
-        if stage.options.isAutomatic { return true }
-        return try await stage.guest.withScene { scene in
+    /// What somebody wants to play; `nil`: nothing more.
+    func run() async throws -> Choice? {
+        try await stage.guest.withScene { scene in
             scene.task { try await show() }
-            return try await stage.next(.start, .leave) == .start
+            let menu = Menu("", ["Single", "Host", "Join", "Options", "Quit"], top: 232)
+            while true {
+                switch try await stage.choose(menu) {
+                case 0: return .single
+                case 1: return .host(try stage.options.hostOptions(stage.settings))
+                case 2: if let game = try await Join(stage: stage).run() { return game }
+                case 3: try await OptionsPage(stage: stage).run()
+                default: return nil
+                }
+            }
         }
     }
 

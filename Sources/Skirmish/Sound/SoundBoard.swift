@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// SoundBoard: plays sounds through SDL's own audio. Without a device it is silent, and nobody is told.
+// SoundBoard: plays sounds and music through SDL's own audio. Without a device it is silent, and nobody is told.
 // Idea:   SDL's audio thread mixes the voices that sound; the game adds voices under the device's lock.
 
 import SkirmishRules
 import TandemSDL
 
 final class SoundBoard {
-    enum Cue { case wave }
+    enum Cue: String { case wave, move, choose }
 
     private let mixer = Mixer()
     private var device: SDL_AudioDeviceID = 0
@@ -30,9 +30,17 @@ final class SoundBoard {
         if device != 0 { SDL_CloseAudioDevice(device) }
     }
 
-    func take(_ sounds: [String: [Int16]]) { self.sounds = sounds }
+    func take(_ sounds: [String: [Int16]]) {
+        self.sounds = sounds
+        withMixer { $0.music = sounds["music.wav"] ?? [] }
+    }
 
-    func play(_ cue: Cue) { play("wave") }
+    /// 0…10 each.
+    func set(volume: Int, music: Int) {
+        withMixer { $0.set(volume: volume, music: music) }
+    }
+
+    func play(_ cue: Cue) { play(cue.rawValue) }
 
     func play(_ event: WorldEvent) {
         switch event {
@@ -47,18 +55,34 @@ final class SoundBoard {
     }
 
     private func play(_ name: String) {
-        guard device != 0, let samples = sounds[name + ".wav"] else { return }
+        guard let samples = sounds[name + ".wav"] else { return }
+        withMixer { $0.add(samples) }
+    }
+
+    private func withMixer(_ body: (Mixer) -> Void) {
+        guard device != 0 else { return }
         SDL_LockAudioDevice(device)
-        mixer.add(samples)
+        body(mixer)
         SDL_UnlockAudioDevice(device)
     }
 }
 
 /// What the audio thread reads.
 private nonisolated final class Mixer: @unchecked Sendable {
-    // Safe to send: SDL calls `fill` with the device's lock held, and `add` is called with it.
+    // Safe to send: SDL calls `fill` with the device's lock held, and everything else is called with it.
     private var voices: [(samples: [Int16], position: Int)] = []
     private static let most = 16
+    /// Goes round and round.
+    var music: [Int16] = [] { didSet { position = 0 } }
+    private var position = 0
+    /// Of 256.
+    private var volume: Int32 = 60
+    private var musicVolume: Int32 = 60
+
+    func set(volume: Int, music: Int) {
+        self.volume = Int32(volume) * 12
+        musicVolume = Int32(music) * 12
+    }
 
     func add(_ samples: [Int16]) {
         if voices.count == Self.most { voices.removeFirst() }
@@ -79,7 +103,11 @@ private nonisolated final class Mixer: @unchecked Sendable {
         for index in buffer.indices {
             var sum: Int32 = 0
             for voice in voices where voice.position + index < voice.samples.count {
-                sum += Int32(voice.samples[voice.position + index]) / 3
+                sum += Int32(voice.samples[voice.position + index]) * volume / 256
+            }
+            if !music.isEmpty {
+                sum += Int32(music[position]) * musicVolume / 256
+                position = position + 1 == music.count ? 0 : position + 1
             }
             buffer[index] = Int16(clamping: sum)
         }

@@ -32,7 +32,9 @@ struct Measurements {
         frames += 1
     }
 
-    func report(_ statistics: Statistics, _ world: World?, best: Int, inputEvents: Int, matches: Int) -> RunReport {
+    func report(
+        _ statistics: Statistics, _ world: World?, best: Int, inputEvents: Int, matches: Int, network: NetworkReport?
+    ) -> RunReport {
         let sorted = distances.sorted()
         func percentile(_ fraction: Double) -> Double {
             sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * fraction))]
@@ -46,8 +48,8 @@ struct Measurements {
             wakeP50Us: latency.p50 / .microseconds(1), wakeP99Us: latency.p99 / .microseconds(1),
             budgetOverruns: statistics.budgetOverruns, inputEvents: inputEvents, wave: world?.wave ?? 0,
             score: world?.score ?? 0, bestScore: max(best, world?.score ?? 0), matches: matches,
-            playerX: world?.player.position.x ?? 0, playerY: world?.player.position.y ?? 0,
-            stateHash: world.map { String($0.stateHash, radix: 16) } ?? "")
+            playerX: world?.ships.first?.position.x ?? 0, playerY: world?.ships.first?.position.y ?? 0,
+            stateHash: world.map { String($0.stateHash, radix: 16) } ?? "", network: network)
     }
 }
 
@@ -74,6 +76,8 @@ nonisolated struct RunReport: Codable {
     let playerX: Double
     let playerY: Double
     let stateHash: String
+    /// Of a match with others.
+    let network: NetworkReport?
 
     func save(_ file: String) throws {
         let encoder = JSONEncoder()

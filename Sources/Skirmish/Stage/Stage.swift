@@ -13,6 +13,9 @@ enum Screen {
     case title(Match)
     case match(Match, isPaused: Bool)
     case over(Match, isBest: Bool)
+    case lobby(Match, any Party)
+    /// The end of a match with others.
+    case scores(Match, any Party)
 }
 
 final class Stage {
@@ -21,7 +24,24 @@ final class Stage {
     let window: Window
     let sound: SoundBoard?
     var screen = Screen.loading(0)
+    /// What lies over the screen, to choose from or to write in.
+    var menu: Menu?
+    var typed: (prompt: String, line: String)?
+    /// What went wrong last; the next key takes it away.
+    var notice: String?
+    /// The people of a networked match, while there is one.
+    var party: (any Party)?
+    var networkReport: NetworkReport?
+    /// The options' limit was reached while others play.
+    var isTimeUp = false
     var artist: Artist?
+    /// What F3 shows; `nil`: nothing.
+    var display: Display?
+    var settings: Settings {
+        didSet { apply(settings, before: oldValue) }
+    }
+    /// `nil`: nothing is kept, since nobody sits here, or since the file is not to be touched.
+    private var settingsFile: SettingsFile?
     private(set) var input = Input()
     private(set) var best = 0
     private(set) var matches: UInt64 = 0
@@ -35,26 +55,63 @@ final class Stage {
         self.guest = guest
         self.window = window
         sound = options.isAutomatic ? nil : SoundBoard()
+        settings = Settings()
+    }
+
+    // MARK: - Options
+
+    /// Reads the player's settings. What is wrong with the file is a notice, and the file stays as it is.
+    func loadSettings(_ file: SettingsFile) async {
+        do {
+            settings = try await guest.loop.offload { try file.read() }
+            settingsFile = file
+        } catch {
+            notice = "\(error)"
+        }
+    }
+
+    func keepSettings() async {
+        guard let file = settingsFile else { return }
+        let settings = settings
+        do { try await guest.loop.offload { try file.write(settings) } } catch { notice = "\(error)" }
+    }
+
+    private func apply(_ new: Settings, before: Settings) {
+        input.bind(new)
+        sound?.set(volume: new.volume, music: new.music)
+        if (new.width, new.height) != (before.width, before.height) { window.resize(new.width, new.height) }
+        if new.isFullScreen != window.isFullScreen { window.isFullScreen = new.isFullScreen }
     }
 
     // MARK: - Tasks of the whole evening
 
     /// Keys and mouse, as they come.
     func takeInput() async {
-        for await event in guest.events() { input.take(event) }
+        for await event in guest.events() {
+            if event.type == SDL_KEYDOWN.rawValue || event.type == SDL_MOUSEBUTTONDOWN.rawValue { notice = nil }
+            input.take(event)
+        }
     }
 
     func moveStars() async {
         for await frame in guest.frames {
             starfield.move(frame.delta)
             seconds += frame.delta / .seconds(1)
+            display?.take(frame, guest.loop.statistics)
         }
     }
 
     func toggleFullScreen() async throws {
         while true {
             try await guest.nextKey(SDLK_F11)
-            window.isFullScreen.toggle()
+            settings.isFullScreen.toggle()
+        }
+    }
+
+    func toggleDisplay() async throws {
+        while true {
+            try await guest.nextKey(SDLK_F3)
+            display = display == nil ? Display() : nil
         }
     }
 
@@ -67,12 +124,6 @@ final class Stage {
     }
 
     // MARK: - For the scenes
-
-    /// Suspends until the player asks for one of these, and says which.
-    func next(_ wanted: Command...) async throws -> Command {
-        let event = try await guest.event { Command($0).map(wanted.contains) ?? false }
-        return Command(event)!
-    }
 
     func newMatch() -> Match {
         defer { matches += 1 }
@@ -90,17 +141,20 @@ final class Stage {
         window.clear()
         switch screen {
         case .loading(let part): window.drawProgress(part)
-        default: artist?.draw(screen, starfield, best: best, time: seconds, ahead: blend * World.step)
+        default:
+            artist?.draw(screen, starfield, best: best, time: seconds, ahead: blend * World.step)
+            artist?.drawOverlay(self, time: seconds)
         }
     }
 
     func report() -> RunReport {
         let world: World? =
             switch screen {
-            case .match(let match, _), .over(let match, _): match.world
+            case .match(let match, _), .over(let match, _), .lobby(let match, _), .scores(let match, _): match.world
             default: nil
             }
         return measurements.report(
-            guest.loop.statistics, world, best: best, inputEvents: input.count, matches: Int(matches))
+            guest.loop.statistics, world, best: best, inputEvents: input.count, matches: Int(matches),
+            network: networkReport)
     }
 }

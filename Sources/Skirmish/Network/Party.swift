@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Party: the people of a networked match, seen from one of them: the one who hosts, or a guest. The scenes do not tell them apart.
+
+import SkirmishMatch
+import SkirmishNetwork
+import SkirmishProtocol
+import SkirmishRules
+import Tandem
+
+protocol Party: AnyObject {
+    var phase: Phase { get }
+    /// Counted from 1.
+    var match: Int { get }
+    var seats: [Seat] { get }
+    var chat: [ChatLine] { get }
+    var results: Results? { get }
+    var mySeat: Int { get }
+    /// What the first line of the lobby does.
+    var beginning: String { get }
+    /// The host begins the match; a guest is ready for it.
+    func begin()
+    func say(_ text: String)
+    /// A sixtieth of a second, with what the player wants.
+    func advance(_ intent: Intent, _ shown: Match)
+    /// Before a frame is drawn.
+    func show(_ shown: Match)
+    /// The world that the player's pilot may look at, where nobody sits in front of the screen.
+    var seen: World? { get }
+    /// For the display of F3.
+    var figures: [String] { get }
+    /// The last words of a run with a limit of time.
+    func finish() async
+    var report: NetworkReport { get }
+}
+
+nonisolated struct NetworkReport: Codable {
+    var scoreboard = ""
+    var people = 0
+    var roundTripMs = 0.0
+    var corrections = 0
+    var greatestCorrection = 0.0
+    var largestSnapshot = 0
+    var sentBytes = 0
+    var receivedBytes = 0
+    var refusedDatagrams = 0
+}
+
+/// The host's own player.
+final class HostParty: Party {
+    let session: HostSession
+    private let loop: GuestLoop
+
+    init(_ session: HostSession, _ loop: GuestLoop) { (self.session, self.loop) = (session, loop) }
+
+    var phase: Phase { session.phase }
+    var match: Int { session.match }
+    var seats: [Seat] { session.seats }
+    var chat: [ChatLine] { session.chat }
+    var results: Results? { session.results }
+    var mySeat: Int { session.ownSeat ?? 0 }
+    var beginning: String { "Begin the match" }
+    var seen: World? { session.arena?.world }
+
+    func begin() { session.startMatch() }
+    func say(_ text: String) { session.say(text) }
+
+    func advance(_ intent: Intent, _ shown: Match) {
+        session.steer(intent)
+        let events = session.step()
+        guard let arena = session.arena else { return }
+        shown.show(arena.world, events, waveLeft: arena.waveLeft, announcement: arena.announcement)
+    }
+
+    func show(_ shown: Match) {}
+
+    var figures: [String] {
+        let traffic = session.traffic
+        return [
+            "players \(session.people)  snapshot max \(traffic.largestSnapshot) B",
+            "sent \(traffic.sentBytes / 1024) KiB in \(traffic.sentDatagrams)  refused \(traffic.refusedDatagrams)",
+        ]
+    }
+
+    func finish() async {
+        session.endMatch()
+        // The scores are on their way before the good-bye.
+        try? await loop.sleep(for: .milliseconds(500))
+        await session.close()
+    }
+
+    var report: NetworkReport {
+        NetworkReport(
+            scoreboard: session.results?.line ?? "", people: session.people,
+            largestSnapshot: session.traffic.largestSnapshot, sentBytes: session.traffic.sentBytes,
+            receivedBytes: session.traffic.receivedBytes, refusedDatagrams: session.traffic.refusedDatagrams)
+    }
+}
+
+final class GuestParty: Party {
+    let session: ClientSession
+    private var isReady = false
+    private var wave = (number: 0, since: 0)
+    private let loop: GuestLoop
+
+    init(_ session: ClientSession, _ loop: GuestLoop) { (self.session, self.loop) = (session, loop) }
+
+    var phase: Phase { session.phase }
+    var match: Int { session.match }
+    var seats: [Seat] { session.seats }
+    var chat: [ChatLine] { session.chat }
+    var results: Results? { session.results }
+    var mySeat: Int { session.seat }
+    var beginning: String { isReadyNow ? "Not ready yet" : "Ready" }
+    private var isReadyNow: Bool { session.seats.first { $0.number == session.seat }?.isReady ?? false }
+    private(set) var seen: World?
+
+    func begin() { session.setReady(!isReadyNow) }
+    func say(_ text: String) { session.say(text) }
+    func advance(_ intent: Intent, _ shown: Match) { session.step(intent) }
+
+    func show(_ shown: Match) {
+        guard let picture = session.picture() else { return }
+        seen = picture.world
+        if picture.world.wave != wave.number { wave = (picture.world.wave, picture.world.steps) }
+        let isNew = picture.world.steps - wave.since < 120
+        shown.show(
+            picture.world, picture.events, waveLeft: picture.waveLeft,
+            announcement: isNew ? ("Wave \(wave.number)", wave.since) : nil)
+    }
+
+    var figures: [String] {
+        let lead = session.interpolation
+        return [
+            "round trip \(Int(session.roundTrip / .milliseconds(1))) ms  snapshot \(session.lastSnapshotBytes) B",
+            "picture \(Int(lead.delay * 1000 / 60)) ms late  starved \(lead.starved)  corrected \(session.prediction.corrections)",
+        ]
+    }
+
+    func finish() async { session.leave() }
+
+    var report: NetworkReport {
+        NetworkReport(
+            scoreboard: session.results?.line ?? "", people: session.seats.count { $0.pilot == 2 },
+            roundTripMs: session.roundTrip / .milliseconds(1), corrections: session.prediction.corrections,
+            greatestCorrection: session.prediction.greatestCorrection,
+            largestSnapshot: session.lastSnapshotBytes, sentBytes: session.traffic.sentBytes,
+            receivedBytes: session.traffic.receivedBytes, refusedDatagrams: session.traffic.refusedDatagrams)
+    }
+}
