@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 09-tcp-chat: a chat room, and one of its guests, in one window.
 // Idea: each connection is a task that reads lines as if nothing else existed; all of them, and the frames, share one thread. A guest that
-// reads too slowly loses old lines instead of holding the others up: what is to be written stands in a bounded buffer of its own (Room.swift).
+// reads too slowly loses old lines instead of holding the others up: what is to be written stands in a bounded outbox of its own (Room.swift).
 //
 // Type into the window, or join from a terminal with `nc localhost PORT`.
 //
@@ -39,11 +39,11 @@ signal(SIGPIPE, SIG_IGN)
 /// Opens a room, which takes guests for as long as the program runs, and returns its port.
 @MainActor func openRoom() throws -> UInt16 {
     let listener = try TCPListener(on: loop, at: .loopback(port: 0))
-    let room = Room(loop)
+    let room = Room()
     guest.run {
-        for try await stream in listener.connections { guest.run { await room.serve(stream) } }
+        for try await stream in listener.connections() { guest.run { try await room.serve(stream) } }
     }
-    return listener.localAddress.port!
+    return listener.port
 }
 
 // MARK: The guest in the window
@@ -51,13 +51,13 @@ signal(SIGPIPE, SIG_IGN)
 var heard: [String] = []
 var heardCount = 0
 var typed = ""
-let (outgoing, outbox) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(100))
+var outbox: Outbox?
 
 let port = try option("--join").map(UInt16.init) ?? openRoom()
 tell("the room is at port \(port)")
 guest.run {
     let stream = try await TCPStream.connect(to: "localhost", port: port, on: loop)
-    async let writing: Void = { for await line in outgoing { try await stream.write(line + "\n") } }()
+    outbox = try Outbox(stream)
     for try await line in stream.lines(maximumLength: 1000) {
         // The room may be somebody else's.
         let line = printable(line)
@@ -65,7 +65,6 @@ guest.run {
         heard = heard.suffix(15) + [line]
         heardCount += 1
     }
-    try await writing
 } onDone: { result in
     if case .failure(let error as GuestError) = result { tell("\(error)") }
 }
@@ -74,7 +73,7 @@ if limit != nil {
     guest.run {
         for number in 1... {
             try await loop.sleep(for: .milliseconds(100))
-            outbox.yield("hello number \(number)")
+            outbox?.send("hello number \(number)\n")
         }
     }
 }
@@ -87,7 +86,7 @@ if limit != nil {
         typed += withUnsafeBytes(of: event.text.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_BACKSPACE.rawValue): _ = typed.popLast()
     case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_RETURN.rawValue):
-        outbox.yield(typed)
+        outbox?.send(typed + "\n")
         typed = ""
     default: return
     }
@@ -111,5 +110,7 @@ var frames = FrameLoop(guest)
 frames.frameLimit = limit
 let count = frames.run(event: { handle($0) }, draw: { _ in draw() })
 tell("\(count) frames, \(heardCount) lines")
+outbox?.send("goodbye\n")
+outbox?.finish()
 guest.close()
 SDL_Quit()

@@ -90,7 +90,7 @@ guest.run {
     } else {
         let server = try UDPSocket(on: loop, at: .loopback(port: 0))
         guest.run { try await serve(server) }
-        try await ping(server.localAddress!)
+        try await ping(server.localAddress)
     }
 } onDone: { result in
     if case .failure(let error as GuestError) = result { print(error) }

@@ -29,7 +29,7 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Nobody has told it: a call by generic code of the standard library's, or a property, which cannot ask its caller.
-    static var unknown: CallSite { CallSite(unknownAt: 0) }
+    package static var unknown: CallSite { CallSite(unknownAt: 0) }
 
     /// The place, unless it is unknown.
     var known: CallSite? { startLow == 0 && startHigh == 0 ? nil : self }

@@ -226,7 +226,7 @@ extension SDLGuest {
             frames.end()
         }
         do {
-            try await loop.wait(for: "an async main that waits for its frames to end", site: CallSite()) { waiter in
+            try await loop.wait(for: "an async main that waits for its frames to end", site: .unknown) { waiter in
                 frames.onEnd = { waiter.resume() }
                 return { frames.onEnd = {} }
             }

@@ -57,7 +57,7 @@ loop.run {
 } onDone: { _ in
     host.stop()
 }
-say("tcp \(tcp.localAddress.port!)")
+say("tcp \(tcp.port)")
 say("unix \(path)")
 host.run()
 tcp.close()

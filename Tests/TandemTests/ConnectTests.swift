@@ -84,13 +84,13 @@ extension Core.ConnectTests {
         try onLoop { loop in
             let thread = pthread_self()
             let listener = try TCPListener(on: loop, at: .loopback(port: 0))
-            let client = try await TCPStream.connect(to: "localhost", port: listener.localAddress.port!, on: loop)
+            let client = try await TCPStream.connect(to: "localhost", port: listener.port, on: loop)
             let server = try await listener.accept()
             #expect(pthread_self() == thread)
             #expect(server.peerAddress == client.localAddress)
             #expect(client.peerAddress == server.localAddress)
-            #expect(try client.socket.get(.noDelay))
-            #expect(try server.socket.get(.noDelay))
+            #expect(try client.get(.noDelay))
+            #expect(try server.get(.noDelay))
         }
     }
 

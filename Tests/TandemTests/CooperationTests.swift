@@ -42,7 +42,7 @@ extension Core {
                 let (one, other) = try UnixStream.pair(on: loop)
                 try await other.write([UInt8](repeating: UInt8(ascii: "\n"), count: many))
                 let (receiver, sender) = (try UDPSocket(on: loop, at: .loopback(port: 0)), try UDPSocket(on: loop))
-                try receiver.socket.set(.receiveBufferSize, to: 1_000_000)
+                try receiver.set(.receiveBufferSize, to: 1_000_000)
                 let listener = try TCPListener(on: loop, at: .loopback(port: 0))
                 var clients: [TCPStream] = []
                 if what == "connections" {

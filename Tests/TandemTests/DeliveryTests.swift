@@ -126,7 +126,7 @@ extension Core {
                 let (client, server) = try await tcpPair(loop)
                 let listener = try TCPListener(on: loop, at: .loopback(port: 0))
                 let (one, other) = (try UDPSocket(on: loop, at: .loopback(port: 0)), try UDPSocket(on: loop))
-                let target = one.localAddress!
+                let target = one.localAddress
                 let receive: @Sendable () async throws -> Void = {
                     switch what {
                     case "read": _ = try await server.read(exactly: 1)
@@ -213,7 +213,7 @@ extension Core {
         @Test func aDatagramIsWholeWheneverItArrives() throws {
             try onLoop { loop in
                 let receiver = try UDPSocket(on: loop, at: .loopback(port: 0))
-                let target = receiver.localAddress!
+                let target = receiver.localAddress
                 let isOver = Number()
                 let sender = Task.detached {
                     let fd = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)

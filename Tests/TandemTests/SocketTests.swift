@@ -60,7 +60,7 @@ extension Core.SocketTests {
     @Test func aLargeWriteGoesOutInParts() throws {
         try onLoop { loop in
             let (client, server) = try await tcpPair(loop)
-            try client.socket.set(.sendBufferSize, to: 65_536)
+            try client.set(.sendBufferSize, to: 65_536)
             let sent = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
             async let writing: Void = {
                 try await client.write(sent)

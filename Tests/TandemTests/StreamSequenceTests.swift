@@ -235,7 +235,7 @@ extension Core.StreamSequenceTests {
                 case "echo": "cat <&3 >&3"
                 default: "kill -9 $$"
                 }
-            peer.arguments = ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(listener.localAddress.port!); \(body)"]
+            peer.arguments = ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(listener.port); \(body)"]
             let isOver = Number()
             peer.terminationHandler = { _ in isOver.store(1) }
             try peer.run()

@@ -126,6 +126,9 @@ extension GuestLoop {
     @Suite struct EndTests {}
     @Suite struct SocketTests {}
     @Suite struct StreamSequenceTests {}
+    @Suite struct OutboxTests {}
+    @Suite struct MessageTests {}
+    @Suite struct PeerLimitTests {}
     @Suite struct ConnectTests {}
     @Suite struct DatagramTests {}
     @Suite struct OffloadTests {}

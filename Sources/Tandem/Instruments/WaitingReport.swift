@@ -41,7 +41,7 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
         kind: Kind, site: CallSite?, deadline: ContinuousClock.Instant?, descriptor: FileDescriptor?, reason: String
     ) {
         self.kind = kind
-        self.site = site?.known
+        self.site = site?.known.flatMap { $0.isOfLibrary ? nil : $0 }
         self.deadline = deadline
         self.descriptor = descriptor
         self.reason = reason

@@ -53,7 +53,7 @@ extension Socket {
                     loop.configuration.logger.warning(
                         "\(acceptError(number)); trying again in growing pauses")
                 }
-                try await loop.sleep(for: pause)
+                try await loop.sleep(until: loop.time.now.addingClamped(pause.nanosecondsRoundedUp), site)
                 pause = min(pause * 2, .milliseconds(320))
             default: throw acceptError(number)
             }

@@ -40,6 +40,16 @@ struct ReadAhead {
         return Array(bytes[start..<end])
     }
 
+    /// The number that the next `count` bytes make, the most significant one first. They are there, and stay.
+    func number(ofBytes count: Int) -> Int { bytes[start..<start + count].reduce(0) { $0 << 8 | Int($1) } }
+
+    /// Takes `length` bytes after `skipped` others, which go. All of them are there.
+    mutating func take(_ length: Int, after skipped: Int) -> [UInt8] {
+        let end = start + skipped + length
+        defer { advance(to: end) }
+        return Array(bytes[start + skipped..<end])
+    }
+
     /// Moves as much as fits to the beginning of `buffer`; returns how much.
     mutating func move(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let moved = min(buffer.count, count)

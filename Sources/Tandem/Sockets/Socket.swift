@@ -29,6 +29,8 @@ public final class Socket: Sendable {
     private let uses = Atomic<UInt32>(2)
     /// 1 while a task reads, 2 while one writes: two would tear each other's bytes apart.
     private let directions = Atomic<UInt32>(0)
+    /// How long a read waits for the peer, in nanoseconds; 0: for ever.
+    let silence = Atomic<Int64>(0)
     /// What was read and not given out. Datagrams and connections are taken one at a time and leave nothing here.
     // Safe: touched by the one task that reads, between `begin` and `end`, which order it by acquiring and releasing.
     @exclusivity(unchecked) nonisolated(unsafe) var readAhead = ReadAhead()
@@ -177,12 +179,14 @@ extension Socket {
     /// An operation that need not wait takes a unit, and lets others run first if there is none left.
     func begin(_ direction: IOHandle.Direction) async throws {
         try await loop.checkpoint()
-        if !tryBegin(direction) {
-            throw GuestError(
-                .alreadyRegistered,
-                "another task \(direction == .readable ? "reads" : "writes") on the socket\(to); let one task do it, or await the other first"
-            )
-        }
+        if !tryBegin(direction) { throw busyError(direction) }
+    }
+
+    func busyError(_ direction: IOHandle.Direction) -> GuestError {
+        let verb = direction == .readable ? "reads" : "writes"
+        return GuestError(
+            .alreadyRegistered,
+            "another task (or an outbox) \(verb) on the socket\(to); let one task do it, or await the other first")
     }
 
     func tryBegin(_ direction: IOHandle.Direction) -> Bool {
@@ -194,11 +198,13 @@ extension Socket {
         directions.bitwiseAnd(direction == .readable ? ~1 : ~2, ordering: .releasing)
     }
 
-    /// Waits until the descriptor is ready, fails, or is closed.
-    func wait(_ direction: IOHandle.Direction, _ site: CallSite) async throws {
+    /// Waits until the descriptor is ready, fails, or is closed; at most for `limit`, by default what ``silenceLimit`` allows a read.
+    func wait(_ direction: IOHandle.Direction, _ site: CallSite, limit: PeerLimit? = nil) async throws {
+        let limit = limit ?? (direction == .readable ? readLimit : nil)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             if isClosed { throw closedError }
             let handle = try loop.watch(descriptor, direction, .resume(waiter), site)
+            if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
             return { handle.cancel() }
         }
     }
@@ -233,7 +239,7 @@ extension Socket {
     }
 
     /// The other end, for sentences.
-    private var to: String { peerAddress.map { " to \($0)" } ?? "" }
+    var to: String { peerAddress.map { " to \($0)" } ?? "" }
 }
 
 extension GuestLoop {

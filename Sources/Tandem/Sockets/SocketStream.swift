@@ -7,10 +7,7 @@ import Glibc
 import TandemCLinux
 
 /// A connection that carries bytes both ways. One task may read while another writes.
-public protocol SocketStream: Sendable {
-    /// The socket underneath.
-    var socket: Socket { get }
-}
+public protocol SocketStream: SocketBacked {}
 
 extension SocketStream {
     /// The other end.
@@ -71,12 +68,7 @@ extension SocketStream {
         upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [UInt8] {
         precondition(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
-        try await socket.begin(.readable)
-        defer { socket.end(.readable) }
-        while true {
-            if let bytes = try socket.receive(upTo: limit) { return bytes }
-            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
-        }
+        return try await socket.read(upTo: limit, CallSite(fileID: fileID, line: line))
     }
 
     /// Reads exactly `count` bytes. Memory is taken for what has arrived, not for what is expected.
@@ -99,17 +91,7 @@ extension SocketStream {
         }
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
-        while socket.readAhead.count < count {
-            guard let more = try socket.readMore(upTo: count - socket.readAhead.count) else {
-                try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
-                continue
-            }
-            guard more > 0 else {
-                throw GuestError(
-                    .socketFailed,
-                    "the stream ended after \(socket.readAhead.count) bytes of \(count); the peer closed it early")
-            }
-        }
+        try await socket.readAhead(count, atMost: count, CallSite(fileID: fileID, line: line))
         return try socket.takeReadAhead(upTo: count)
     }
 
@@ -168,7 +150,7 @@ extension SocketStream {
     ///
     /// - Throws: `.socketFailed` (`ENOTCONN` if the peer is gone), `.socketClosed`.
     public func closeWrite() throws(GuestError) {
-        _ = try socket.attempt("close for writing the connection") { shutdown($0, Int32(SHUT_WR)) }
+        try socket.closeForWriting()
     }
 
     /// Closes both ways. Tasks that wait on the stream get `.socketClosed`. Any thread; harmless when repeated.
@@ -177,6 +159,41 @@ extension SocketStream {
 
 extension Socket {
     // MARK: For the one task that reads, between `begin(.readable)` and `end(.readable)`
+
+    func read(upTo limit: Int, _ site: CallSite) async throws -> [UInt8] {
+        try await begin(.readable)
+        defer { end(.readable) }
+        while true {
+            if let bytes = try receive(upTo: limit) { return bytes }
+            try await wait(.readable, site)
+        }
+    }
+
+    /// Reads until `count` bytes have been read ahead, `most` at the most.
+    ///
+    /// - Throws: `.socketFailed` if the stream ends before.
+    func readAhead(_ count: Int, atMost most: Int, _ site: CallSite) async throws {
+        while readAhead.count < count {
+            guard let more = try readMore(upTo: most - readAhead.count) else {
+                try await wait(.readable, site)
+                continue
+            }
+            guard more > 0 else {
+                throw GuestError(
+                    .socketFailed,
+                    "the stream ended after \(readAhead.count) bytes of \(count); the peer closed it early")
+            }
+            // A peer on this machine may fill the kernel's buffer as fast as it is read.
+            try await loop.checkpoint()
+        }
+    }
+
+    /// Reads some bytes and drops them: how many, 0 at the stream's end, `nil` for "not now".
+    func discard() throws(GuestError) -> Int? {
+        try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer throws(GuestError) in
+            try receive(into: buffer)
+        }
+    }
 
     /// Fills the beginning of `buffer` from what was read ahead, else from the kernel; `nil` for "not now".
     func receive(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
@@ -228,6 +245,10 @@ extension Socket {
 }
 
 extension Socket {
+    func closeForWriting() throws(GuestError) {
+        _ = try attempt("close for writing the connection") { shutdown($0, Int32(SHUT_WR)) }
+    }
+
     func send(_ bytes: UnsafeRawBufferPointer) throws(GuestError) -> Int? {
         try attempt("write on the connection") { Glibc.send($0, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
     }

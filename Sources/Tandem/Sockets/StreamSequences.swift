@@ -7,17 +7,30 @@
 
 extension TCPListener {
     /// The connections, one after the other, each accepted when the consumer asks for it; ends when the listener is closed.
-    public var connections: Connections<TCPStream> { Connections(listener: socket) { TCPStream(accepted: $0) } }
+    public func connections(fileID: StaticString = #fileID, line: UInt = #line) -> Connections<TCPStream> {
+        Connections(listener: socket, site: CallSite(fileID: fileID, line: line)) { TCPStream(accepted: $0) }
+    }
+
+    /// As ``connections(fileID:line:)``, without a place in reports: a property cannot ask who reads it.
+    public var connections: Connections<TCPStream> {
+        Connections(listener: socket, site: .unknown) { TCPStream(accepted: $0) }
+    }
 }
 
 extension UnixListener {
-    /// As ``TCPListener/connections``.
-    public var connections: Connections<UnixStream> { Connections(listener: socket) { UnixStream($0) } }
+    /// As ``TCPListener/connections(fileID:line:)``.
+    public func connections(fileID: StaticString = #fileID, line: UInt = #line) -> Connections<UnixStream> {
+        Connections(listener: socket, site: CallSite(fileID: fileID, line: line)) { UnixStream($0) }
+    }
+
+    /// As ``connections(fileID:line:)``, without a place in reports: a property cannot ask who reads it.
+    public var connections: Connections<UnixStream> { Connections(listener: socket, site: .unknown) { UnixStream($0) } }
 }
 
 /// The connections of a listener. Throws what its `accept` throws, but for the listener's own close, which ends it.
 public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
     let listener: Socket
+    let site: CallSite
     let make: @Sendable (Socket) -> Stream
 
     /// Accepts from call to call.
@@ -27,7 +40,7 @@ public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
         /// The next connection; `nil` once the listener is closed.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> Stream? {
             do {
-                return connections.make(try await connections.listener.accept(CallSite()))
+                return connections.make(try await connections.listener.accept(connections.site))
             } catch let error as GuestError where error.code == .socketClosed {
                 return nil
             }
@@ -40,28 +53,38 @@ public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
 
 extension SocketStream {
     /// What arrives, as it arrives, in arrays of at most `limit` bytes; ends with the stream.
-    public func chunks(upTo limit: Int = 65_536) -> Chunks<Self> { Chunks(stream: self, limit: limit) }
+    public func chunks(
+        upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
+    ) -> Chunks<Self> { Chunks(stream: self, limit: limit, site: CallSite(fileID: fileID, line: line)) }
 
     /// The lines of text that arrive, without their ends (LF or CRLF); ends with the stream, after what came behind the last line's end.
     ///
-    /// Leave it whenever you like: the next line, or the bytes behind the last one, are there for the next iterator, ``chunks`` or `read`.
+    /// Leave it whenever you like: the next line, or the bytes behind the last one, are there for the next iterator, ``chunks(upTo:fileID:line:)`` or `read`.
     /// They have left the kernel, though: who waits for the descriptor instead of reading the stream does not hear of them.
     ///
-    /// - Parameter maximumLength: A line of more bytes than that, its end not counted, throws `.messageTooLong`, so that a peer cannot fill
-    ///   the memory. Its bytes stay in the stream.
-    public func lines(maximumLength: Int = 65_536) -> Lines<Self> { Lines(stream: self, maximumLength: maximumLength) }
+    /// - Parameters:
+    ///   - maximumLength: A line of more bytes than that, its end not counted, throws `.messageTooLong`, so that a peer cannot fill the memory. Its
+    ///     bytes stay in the stream.
+    ///   - fileID: The caller's file, for reports.
+    ///   - line: The caller's line, for reports.
+    public func lines(
+        maximumLength: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
+    ) -> Lines<Self> {
+        Lines(stream: self, maximumLength: maximumLength, site: CallSite(fileID: fileID, line: line))
+    }
 
-    /// As ``lines(maximumLength:)``, with at most 64 KiB a line.
-    public var lines: Lines<Self> { lines() }
+    /// As ``lines(maximumLength:fileID:line:)``, with at most 64 KiB a line, and without a place in reports: a property cannot ask who reads it.
+    public var lines: Lines<Self> { Lines(stream: self, maximumLength: 65_536, site: .unknown) }
 
-    /// As ``chunks(upTo:)``, with at most 64 KiB each.
-    public var chunks: Chunks<Self> { chunks() }
+    /// As ``chunks(upTo:fileID:line:)``, with at most 64 KiB each, and without a place in reports: a property cannot ask who reads it.
+    public var chunks: Chunks<Self> { Chunks(stream: self, limit: 65_536, site: .unknown) }
 }
 
 /// The bytes of a stream, as they arrive.
 public struct Chunks<Stream: SocketStream>: AsyncSequence, Sendable {
     let stream: Stream
     let limit: Int
+    let site: CallSite
 
     /// Reads from call to call.
     public struct Iterator: AsyncIteratorProtocol {
@@ -69,7 +92,7 @@ public struct Chunks<Stream: SocketStream>: AsyncSequence, Sendable {
 
         /// What has arrived; waits if that is nothing. Throws what the stream's reads throw.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> [UInt8]? {
-            let bytes = try await chunks.stream.read(upTo: chunks.limit)
+            let bytes = try await chunks.stream.socket.read(upTo: chunks.limit, chunks.site)
             return bytes.isEmpty ? nil : bytes
         }
     }
@@ -82,6 +105,7 @@ public struct Chunks<Stream: SocketStream>: AsyncSequence, Sendable {
 public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
     let stream: Stream
     let maximumLength: Int
+    let site: CallSite
 
     /// Reads from call to call. Keeps nothing of the stream.
     public struct Iterator: AsyncIteratorProtocol {
@@ -91,7 +115,7 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
         public mutating func next(isolation: isolated (any Actor)?) async throws -> String? {
             let socket = lines.stream.socket
             if let line = try socket.lineAtHand(maximumLength: lines.maximumLength) { return line }
-            return try await socket.nextLine(maximumLength: lines.maximumLength)
+            return try await socket.nextLine(maximumLength: lines.maximumLength, lines.site)
         }
     }
 
@@ -107,16 +131,17 @@ extension Socket {
         return readAhead.isEmpty ? nil : try readAhead.line(maximumLength: maximumLength)
     }
 
-    fileprivate func nextLine(maximumLength: Int) async throws -> String? {
+    fileprivate func nextLine(maximumLength: Int, _ site: CallSite) async throws -> String? {
         try await begin(.readable)
         defer { end(.readable) }
         while true {
             if isClosed { throw closedError }
             if let line = try readAhead.line(maximumLength: maximumLength) { return line }
             switch try readMore(upTo: 65_536) {
-            case nil: try await wait(.readable, CallSite())
+            case nil: try await wait(.readable, site)
             case 0: return try readAhead.rest(maximumLength: maximumLength)
-            default: break
+            // A long line needs several reads, each of which may be ready.
+            default: try await loop.checkpoint()
             }
         }
     }

@@ -16,6 +16,8 @@ import TandemCLinux
 public struct UDPSocket: Sendable {
     /// The socket underneath.
     public let socket: Socket
+    /// This end's address, with the port that the kernel chose.
+    public let localAddress: SocketAddress
 
     /// Binds to `address`; port 0 lets the kernel choose one.
     ///
@@ -30,9 +32,13 @@ public struct UDPSocket: Sendable {
         socket = try Self.make(address, on: loop)
         if reuseAddress { try socket.set(.reuseAddress, to: true) }
         try socket.bind(address)
+        localAddress = socket.localAddress ?? address
     }
 
-    private init(_ socket: Socket) { self.socket = socket }
+    private init(_ socket: Socket, localAddress: SocketAddress) {
+        self.socket = socket
+        self.localAddress = localAddress
+    }
 
     /// A socket that sends to `peer`, and receives from nobody else. Nothing is sent by this.
     ///
@@ -41,7 +47,7 @@ public struct UDPSocket: Sendable {
         let socket = try make(peer, on: loop)
         let failure = try socket.attempt { fd in peer.withRaw { connect(fd, $0, $1) == 0 ? 0 : errno } }
         if failure != 0 { throw .socket("connect a datagram socket to", "\(peer)", failure) }
-        return UDPSocket(socket)
+        return UDPSocket(socket, localAddress: socket.localAddress ?? .any(peer.family, port: 0))
     }
 
     private static func make(_ address: SocketAddress, on loop: GuestLoop) throws(GuestError) -> Socket {
@@ -52,9 +58,6 @@ public struct UDPSocket: Sendable {
         guard fd >= 0 else { throw .socket("make a datagram socket for", "\(address)", errno) }
         return Socket(taking: fd, on: loop)
     }
-
-    /// This end's address, with the port that the kernel chose; `nil` once closed.
-    public var localAddress: SocketAddress? { socket.localAddress }
 
     /// Closes the socket. A task in `receive(upTo:)` gets `.socketClosed`. Any thread; harmless when repeated.
     public func close() { socket.close() }
@@ -106,11 +109,15 @@ extension UDPSocket {
         upTo limit: Int = 65_535, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Datagram {
         precondition(limit >= 0, "receive(upTo:) was given \(limit); expected 0 or more")
+        return try await receive(upTo: limit, CallSite(fileID: fileID, line: line))
+    }
+
+    func receive(upTo limit: Int, _ site: CallSite) async throws -> Datagram {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         while true {
             if let datagram = try take(upTo: min(limit, Self.largest)) { return datagram }
-            try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
+            try await socket.wait(.readable, site)
         }
     }
 
@@ -173,6 +180,28 @@ extension UDPSocket {
         _ text: String, to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
         try await send(text.utf8.span.bytes, to: peer, fileID: fileID, line: line)
+    }
+
+    /// Sends one datagram now or not at all: never waits, and works in a cancelled task and in code that is not async. For the goodbye of a game
+    /// that ends.
+    ///
+    /// - Returns: `false` if the kernel's buffer is full.
+    /// - Throws: `.socketFailed`, `.socketClosed`: then nothing was sent.
+    @discardableResult
+    public func sendNow(_ bytes: RawSpan, to peer: SocketAddress? = nil) throws(GuestError) -> Bool {
+        try bytes.withUnsafeBytes { bytes throws(GuestError) in try push(bytes, to: peer) } != nil
+    }
+
+    /// Sends one datagram now or not at all. As `sendNow(_:to:)`.
+    @discardableResult
+    public func sendNow(_ bytes: [UInt8], to peer: SocketAddress? = nil) throws(GuestError) -> Bool {
+        try sendNow(bytes.span.bytes, to: peer)
+    }
+
+    /// Sends `text` as UTF-8 in one datagram, now or not at all. As `sendNow(_:to:)`.
+    @discardableResult
+    public func sendNow(_ text: String, to peer: SocketAddress? = nil) throws(GuestError) -> Bool {
+        try sendNow(text.utf8.span.bytes, to: peer)
     }
 
     private func push(_ bytes: UnsafeRawBufferPointer, to peer: SocketAddress?) throws(GuestError) -> Int? {

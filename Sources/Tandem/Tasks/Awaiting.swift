@@ -62,7 +62,7 @@ extension GuestLoop {
         try await sleep(until: time.nanoseconds(at: deadline), CallSite(fileID: fileID, line: line))
     }
 
-    private func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
+    func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
         try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
             let handle = arm(.resume(waiter), deadline, site)
             return { handle.cancel() }

@@ -17,6 +17,8 @@ package final class Waiter: @unchecked Sendable {
     private var disarm: (() -> Void)?
     /// The outcome, if it was decided before the task was suspended: by a cancellation, or by `arm` itself.
     private var early: Result<Void, any Error>?
+    /// The timer that ends the wait when it has lasted too long.
+    private var limit: CallbackHandle?
     /// What the task says of its wait, for reports, if it is in the loop's list; sleeps and descriptors are found by their handles.
     private(set) var note: WaitNote?
 
@@ -41,6 +43,7 @@ package final class Waiter: @unchecked Sendable {
             early = .failure(error)
         }
         let outcome = early!
+        endLimit()
         leaveList()
         loop.resuming(isolation) { continuation.resume(with: outcome) }
     }
@@ -49,6 +52,17 @@ package final class Waiter: @unchecked Sendable {
     func list(_ note: WaitNote) {
         self.note = note
         loop.otherWaiters[ObjectIdentifier(self)] = self
+    }
+
+    /// Ends the wait with what `error` makes, unless it has ended, when `duration` has passed.
+    func setLimit(_ duration: Duration, _ site: CallSite, _ error: @escaping () -> any Error) {
+        let deadline = loop.time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
+        limit = loop.arm(.call { [weak self] in self?.resume(throwing: error()) }, deadline, site)
+    }
+
+    private func endLimit() {
+        limit?.cancel()
+        limit = nil
     }
 
     /// UI thread: has the wait begun, and is its outcome open?
@@ -89,6 +103,7 @@ package final class Waiter: @unchecked Sendable {
     private func take() -> UnsafeContinuation<Void, any Error>? {
         let taken = continuation
         continuation = nil
+        if limit != nil { endLimit() }
         leaveList()
         return taken
     }
