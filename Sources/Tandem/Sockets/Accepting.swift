@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Accepting: taking connections from a listening socket, also when descriptors run out.
 // Idea:   a listener whose connections cannot be taken stays readable: without a pause it would be asked again at once, for ever.
-//         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile. An error of a new
-//         connection's own takes it from the queue, so that the next try comes at once; one that goes on and on takes nothing, and is paused for
-//         as well. One that still comes when no connection is there is the listener's, and ends the call.
+//         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile. The process's last
+//         descriptors count as none (`DescriptorReserve`). An error of a new connection's own takes it from the queue, so that the next
+//         try comes at once; one that goes on and on takes nothing, and is paused for as well. One that still comes when no connection
+//         is there is the listener's, and ends the call.
 // Owner:  any thread.
 
 import Glibc
@@ -26,9 +27,15 @@ extension Socket {
         while true {
             var address = sockaddr_storage()
             var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let (fd, number) = try attempt { listener in
+            let (fd, number) = try attempt { listener -> (Int32, Int32) in
+                // A queue that is empty needs no descriptor: it is waited for as ever.
+                if DescriptorReserve.isNext(besides: listener) { return (-1, Self.isEmpty(listener) ? EAGAIN : EMFILE) }
                 let fd = tandem_accept(listener, &address, &size)
-                return (fd, fd < 0 ? errno : 0)
+                guard fd >= 0 else { return (fd, errno) }
+                guard DescriptorReserve.contains(fd) else { return (fd, 0) }
+                // Another thread has taken the last but these just now. The connection is lost, and the process is not.
+                Glibc.close(fd)
+                return (-1, EMFILE)
             }
             if fd >= 0 {
                 if pause > .milliseconds(5) { loop.configuration.logger.notice("connections are accepted again") }
@@ -46,7 +53,7 @@ extension Socket {
                     try await loop.checkpoint()
                     continue
                 }
-                if try isEmpty() { throw acceptError(number) }
+                if try attempt(Self.isEmpty) { throw acceptError(number) }
                 fallthrough
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 if pause == .milliseconds(5) {
@@ -68,5 +75,5 @@ extension Socket {
     }
 
     /// Is there no connection to accept? Then it was none that could not be accepted.
-    private func isEmpty() throws(GuestError) -> Bool { try attempt { tandem_wait_readable($0, -1, -1, -1, 0) } == 0 }
+    private static func isEmpty(_ listener: Int32) -> Bool { tandem_wait_readable(listener, -1, -1, -1, 0) == 0 }
 }

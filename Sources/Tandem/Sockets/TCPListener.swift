@@ -43,7 +43,7 @@ public struct TCPListener: Sendable {
 
     /// Waits for the next connection. One task at a time.
     ///
-    /// When descriptors have run out it tries again in growing pauses, and the log says so.
+    /// When no more than eight descriptors are left, which are for the rest of the process, it tries again in growing pauses, and the log says so.
     ///
     /// - Throws: `.socketClosed`, `.alreadyRegistered` if another task is accepting, `CancellationError`. No connection is lost by these.
     public func accept(fileID: StaticString = #fileID, line: UInt = #line) async throws -> TCPStream {
