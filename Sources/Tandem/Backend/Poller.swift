@@ -75,7 +75,7 @@ final class Poller: Sendable {
     }
 
     /// Adds, changes or removes an entry; `nil` if the kernel did it.
-    func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
+    @inline(__always) func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
         if let failure = controlFault?(operation, fd) { return failure }
         let failure = tandem_epoll_control(rawValue, operation, fd, events, data)
         return failure == 0 ? nil : Errno(rawValue: failure)

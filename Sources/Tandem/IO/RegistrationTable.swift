@@ -239,7 +239,7 @@ final class RegistrationTable {
         guard let registration = self[fd] else { return false }
         // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
         // already, and nothing is changed.
-        switch control(EPOLL_CTL_ADD, fd, .once) {
+        switch poller.control(EPOLL_CTL_ADD, fd, events: EPOLLONESHOT.rawValue, data: 0) {
         case .some(.fileExists): return true
         // Another file has the number, and was not watched.
         case nil:
