@@ -81,7 +81,7 @@ extension HostSession {
                 try await self.firstMessage(stream)
             }
             let peer = try admit(first, stream)
-            _ = peer.say(.welcome(seat: peer.seat, token: peer.token, port: datagrams.localAddress?.port ?? 0))
+            _ = peer.say(.welcome(seat: peer.seat, token: peer.token, port: datagrams.port))
             join(peer)
             return (peer, framer)
         } catch let refusal as Refusal {
