@@ -12,13 +12,17 @@ let settings: [SwiftSetting] =
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// The examples also compile with everything on the main actor unless it says otherwise, as new app projects have it: CI asks for that.
+let isolation: [SwiftSetting] =
+    Context.environment["TANDEM_DEFAULT_ISOLATION"] == nil ? [] : [.defaultIsolation(MainActor.self)]
+
 /// One folder in `Examples`, one concept, one executable of the folder's name.
 func example(_ name: String) -> Target {
     .executableTarget(
         name: name,
         dependencies: ["Tandem", "TandemSDL", .product(name: "SystemPackage", package: "swift-system")],
         path: "Examples/\(name)",
-        swiftSettings: settings
+        swiftSettings: settings + isolation
     )
 }
 

@@ -29,7 +29,7 @@ while isRunning, frame < limit {
     var event = SDL_Event()
     while SDL_PollEvent(&event) != 0 {
         if guest.handle(event) { continue }  // (2) Tandem's own event is of no meaning to the game
-        if event.type == SDL_QUIT.rawValue { isRunning = false }
+        if event.type == SDL_QUIT { isRunning = false }
     }
     guest.tick(budget: .milliseconds(4))  // (3) at most a quarter of a frame
 

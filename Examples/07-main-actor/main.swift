@@ -58,8 +58,7 @@ let gardener = Task { @MainActor in
 // Escape ends the program, whatever it does.
 let leaver = Task { @MainActor in
     try await guest.event { event in
-        event.type == SDL_QUIT.rawValue
-            || event.type == SDL_KEYDOWN.rawValue && event.key.keysym.sym == Int32(SDLK_ESCAPE.rawValue)
+        event.type == SDL_QUIT || event.type == SDL_KEYDOWN && event.key.keysym == SDLK_ESCAPE
     }
     isLeft = true
 }

@@ -81,11 +81,11 @@ if limit != nil {
 // MARK: Frames
 
 @MainActor func handle(_ event: SDL_Event) {
-    switch SDL_EventType(event.type) {
+    switch event.type {
     case SDL_TEXTINPUT:
         typed += withUnsafeBytes(of: event.text.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_BACKSPACE.rawValue): _ = typed.popLast()
-    case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_RETURN.rawValue):
+    case SDL_KEYDOWN where event.key.keysym == SDLK_BACKSPACE: _ = typed.popLast()
+    case SDL_KEYDOWN where event.key.keysym == SDLK_RETURN:
         outbox?.send(typed + "\n")
         typed = ""
     default: return

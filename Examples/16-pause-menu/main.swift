@@ -27,7 +27,7 @@ frames.frameLimit = limit
 }
 
 @MainActor func isPressed(_ key: SDL_KeyCode, _ event: SDL_Event) -> Bool {
-    event.type == SDL_KEYDOWN.rawValue && event.key.keysym.sym == Int32(bitPattern: UInt32(key.rawValue))
+    event.type == SDL_KEYDOWN && event.key.keysym == key
 }
 
 /// A frame loop inside of whichever is under way. Returns when the player has chosen, with the game's clock at rest meanwhile.
@@ -39,7 +39,7 @@ frames.frameLimit = limit
     menuFrames += menu.run(
         event: { event in
             if isPressed(SDLK_RETURN, event) || isPressed(SDLK_p, event) { menu.stop() }
-            if event.type == SDL_QUIT.rawValue { frames.stop() }
+            if event.type == SDL_QUIT { frames.stop() }
         },
         draw: { _ in show(70, 60, 20) })
 }

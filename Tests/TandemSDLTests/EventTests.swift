@@ -46,6 +46,35 @@ extension SDL {
             }
         }
 
+        @Test func keysAndEventTypesCompareWithTheirNames() {
+            var event = SDL_Event()
+            event.type = SDL_KEYDOWN.rawValue
+            // One with a letter's number, and one beyond them (a scancode with a bit set).
+            for (name, other) in [(SDLK_a, SDLK_b), (SDLK_LEFT, SDLK_RIGHT)] {
+                event.key.keysym.sym = SDL_Keycode(bitPattern: UInt32(name.rawValue))
+                let key = event.key.keysym
+                #expect(key == name && key.sym == name && !(key == other) && !(key.sym == other))
+                #expect(key != other && key.sym != other && !(key != name) && !(key.sym != name))
+                switch key {
+                case other: Issue.record("another key")
+                case name: break
+                default: Issue.record("no key")
+                }
+                switch key.sym {
+                case other: Issue.record("another key")
+                case name: break
+                default: Issue.record("no key")
+                }
+            }
+            #expect(event.type == SDL_KEYDOWN && event.type != SDL_QUIT)
+            #expect(!(event.type != SDL_KEYDOWN) && !(event.type == SDL_QUIT))
+            switch event.type {
+            case SDL_QUIT: Issue.record("another type")
+            case SDL_KEYDOWN: break
+            default: Issue.record("no type")
+            }
+        }
+
         @Test func higherPrioritiesAreAskedFirstAndOneThatConsumesEndsTheEventsWay() throws {
             try withGuest { guest in
                 var log: [String] = []
