@@ -67,6 +67,8 @@ private func light(_ size: Int, _ colour: Colour, core: Double) -> Canvas {
 let sprites: [(name: String, canvas: @Sendable () -> Canvas)] = [
     ("ship-player.bmp", { ship(Colour(0x4DF3FF), Colour(0x0A2A44)) }),
     ("ship-bot.bmp", { ship(Colour(0x7CFF9B), Colour(0x0B3524)) }),
+    // Among others each seat has a colour of its own, which the game gives this one.
+    ("ship-seat.bmp", { ship(Colour(0xFFFFFF), Colour(0x303840)) }),
     (
         "drone-chaser.bmp",
         {

@@ -44,7 +44,9 @@ struct SkirmishCommand: ParsableCommand {
     var jitter = 0.0
     @Option(help: ArgumentHelp("Lose so many of a hundred datagrams each way.", valueName: "percent"))
     var loss = 0.0
-    @Flag(help: "Look for games on this machine only.")
+    @Option(help: "Host so many matches at once, 1 to 64, on successive ports; needs --headless and --host.")
+    var matches = 1
+    @Flag(help: "Look for games, and be found, on this machine only.")
     var local = false
     @Option(help: ArgumentHelp("Where the options are kept.", valueName: "file"))
     var optionsFile: String?
@@ -97,6 +99,15 @@ struct SkirmishCommand: ParsableCommand {
         if isNetworked, virtualTime || record != nil || replay != nil {
             throw ValidationError(
                 "a game with others has no --virtual-time, --record or --replay: what others do is not ours to repeat")
+        }
+        guard (1...64).contains(matches) else { throw ValidationError("--matches was \(matches); expected 1 to 64") }
+        if matches > 1, !headless || host == nil {
+            throw ValidationError("--matches needs --headless and --host: nobody can look at more than one")
+        }
+        if let host, let (_, port) = Self.address(host, standard: GameProtocol.port), port > 0,
+            Int(port) + matches - 1 > 65_535
+        {
+            throw ValidationError("\(matches) matches from port \(port) on end beyond 65535; begin at a lower port")
         }
         for (option, address) in [("--host", host), ("--join", join)] {
             guard let address else { continue }
@@ -163,7 +174,9 @@ struct SkirmishCommand: ParsableCommand {
         options.code = MatchCode(code ?? "")!
         options.bots = bots
         options.seed = seed
-        if local { options.discoveryPort = nil }
+        options.isLocal = local
+        // What a run without a player measures, it also proves.
+        options.keepsRecord = isAutomatic && stats != nil && matches == 1
         return options
     }
 

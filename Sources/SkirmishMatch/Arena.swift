@@ -43,6 +43,11 @@ package import Tandem
     /// One sixtieth of a second; returns what happened.
     package func step() -> [WorldEvent] { world.advance() }
 
+    /// Whether the record gives this match again, bit for bit; `nil`: none is kept.
+    package var replaysTheSame: Bool? {
+        record.map { $0.replayed(steps: world.steps).stateHash == world.stateHash }
+    }
+
     private func tell(_ order: Order) {
         record?.add(order, at: world.steps)
         world.carryOut(order)

@@ -16,6 +16,8 @@ nonisolated package struct HostOptions: Sendable {
     package var seed: UInt64 = 1
     /// Where searches are answered; `nil`: nowhere.
     package var discoveryPort: UInt16? = GameProtocol.discoveryPort
+    /// Searches are answered only if they come from this machine.
+    package var isLocal = false
     package var keepsRecord = false
 
     package init(address: SocketAddress) { self.address = address }

@@ -37,6 +37,7 @@ extension HostSession {
             group.addTask { try await self.run() }
             group.addTask { try await self.runMatches(clock) }
             for try await beat in clock.timer(every: .seconds(World.step)) {
+                miss(beat.missed)
                 for _ in 0...min(beat.missed, 5) { step() }
             }
         }

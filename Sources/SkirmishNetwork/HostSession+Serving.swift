@@ -16,11 +16,12 @@ extension HostSession {
                 group.addTask { try await self.sendDatagrams() }
                 group.addTask { try await self.answerSearches() }
                 for try await stream in listener.connections {
-                    guard strangers < 16 else {
+                    let host = stream.peerAddress?.host ?? ""
+                    guard strangers.enter(host) else {
                         stream.abort()
                         continue
                     }
-                    group.addTask { await self.serve(stream) }
+                    group.addTask { await self.serve(stream, host) }
                 }
             }
         } catch {
@@ -46,10 +47,10 @@ extension HostSession {
 
     // MARK: - Connections
 
-    private func serve(_ stream: TCPStream) async {
+    private func serve(_ stream: TCPStream, _ host: String) async {
         defer { stream.close() }
         let from = stream.peerAddress?.description ?? "?"
-        guard let (peer, framer) = await greet(stream, from) else { return }
+        guard let (peer, framer) = await greet(stream, host, from) else { return }
         do {
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 defer { group.cancelAll() }
@@ -72,11 +73,10 @@ extension HostSession {
     }
 
     /// The first message, within five seconds. `nil`: refused.
-    private func greet(_ stream: TCPStream, _ from: String) async -> (Peer, MessageFramer)? {
-        strangers += 1
-        defer { strangers -= 1 }
+    private func greet(_ stream: TCPStream, _ host: String, _ from: String) async -> (Peer, MessageFramer)? {
+        defer { strangers.leave(host) }
         do {
-            guard attempts.admits(stream.peerAddress?.host ?? "", at: time) else { throw Refusal.tooMany }
+            guard attempts.admits(host, at: time) else { throw Refusal.tooMany }
             let (first, framer) = try await withTimeout(.seconds(5), clock: loop.clock) {
                 try await self.firstMessage(stream)
             }
@@ -217,7 +217,8 @@ extension HostSession {
         var limit = RateLimit(perSecond: 20, burst: 40)
         while true {
             let question = try await socket.receive(upTo: Discovery.questionBytes + 1)
-            guard let sender = question.sender, let nonce = try? Discovery.nonce(ofQuestion: question.bytes),
+            guard let sender = question.sender, !options.isLocal || sender.host.hasPrefix("127."),
+                let nonce = try? Discovery.nonce(ofQuestion: question.bytes),
                 limit.admits(at: time)
             else { continue }
             let answer = Discovery.Answer(

@@ -13,13 +13,13 @@ package import Tandem
 
 package final class HostSession {
     let loop: GuestLoop
-    package let options: HostOptions
+    package private(set) var options: HostOptions
     let logger: Logger
     let listener: TCPListener
     let datagrams: UDPSocket
     var peers: [UInt64: Peer] = [:]
     /// Connections that have not said who they are.
-    var strangers = 0
+    var strangers = Strangers()
     var attempts = AttemptLimits()
     private(set) var outgoing: AsyncStream<(bytes: [UInt8], to: SocketAddress)>
     private let outbox: AsyncStream<(bytes: [UInt8], to: SocketAddress)>.Continuation
@@ -31,7 +31,11 @@ package final class HostSession {
     package private(set) var results: Results?
     package private(set) var chat: [ChatLine] = []
     package private(set) var traffic = Traffic()
-    private var lastSnapshot: Snapshot?
+    /// What was sent last, to everybody.
+    package private(set) var lastSnapshot: Snapshot?
+    /// Sixtieths of a second that this session has made, and those that came too late to be made one by one.
+    package private(set) var steps = 0
+    package private(set) var missedSteps = 0
     private var lastRoster = Duration.zero
     private var localIntent = Intent()
     private var calls = 0
@@ -132,6 +136,25 @@ package final class HostSession {
         leave(peer, refusal.words)
     }
 
+    // MARK: - What the host's player changes in the lobby
+
+    /// How many seats bots take in the next match, as far as people leave them free.
+    package func setBots(_ count: Int) {
+        options.bots = min(max(0, count), GameProtocol.seats)
+        sayRoster()
+    }
+
+    /// What lets people in from now on. Whoever is there stays.
+    package func setCode(_ code: MatchCode) { options.code = code }
+
+    /// An address that others can reach, as far as this machine knows: host and port.
+    package var invitation: String {
+        let own = address.host
+        let isEverywhere = own == "0.0.0.0" || own == "::"
+        let host = isEverywhere ? Interface.all.first { !$0.isLoopback }?.address ?? "127.0.0.1" : own
+        return "\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+    }
+
     // MARK: - Saying
 
     func sayToAll(_ message: HostMessage) {
@@ -205,9 +228,13 @@ package final class HostSession {
         sayRoster()
     }
 
+    /// Steps that were missed for want of time.
+    func miss(_ count: Int) { missedSteps += count }
+
     /// One sixtieth of a second. Returns what happened.
     @discardableResult
     package func step() -> [WorldEvent] {
+        steps += 1
         for peer in peers.values where time - peer.lastHeard > GameProtocol.silence { drop(peer, .silent) }
         if time - lastRoster >= .seconds(1) { sayRoster() }
         guard phase != .lobby, let arena else { return [] }

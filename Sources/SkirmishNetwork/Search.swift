@@ -2,7 +2,6 @@
 // Search: the games on the local network, as they come and go.
 // Idea:   a question a second to everybody on each interface; who does not answer for four seconds is gone. At most 32 are kept.
 
-import Glibc
 package import SkirmishProtocol
 package import Tandem
 
@@ -43,7 +42,7 @@ package final class Search {
     private func ask(_ socket: UDPSocket, _ nonce: UInt32) async throws {
         let question = Discovery.question(nonce: nonce)
         while true {
-            for host in isLocal ? ["127.255.255.255"] : ["127.255.255.255"] + Self.broadcastAddresses() {
+            for host in isLocal ? ["127.255.255.255"] : ["127.255.255.255"] + Interface.all.compactMap(\.broadcast) {
                 do { try await socket.send(question, to: SocketAddress(host: host, port: port)) } catch let error
                     as GuestError
                     where error.code == .socketFailed
@@ -64,28 +63,5 @@ package final class Search {
         let id = "\(host):\(answer.port)"
         guard found[id] != nil || found.count < Self.most else { return }
         found[id] = (Game(id: id, host: host, answer: answer), loop.now)
-    }
-
-    /// Where everybody on this machine's networks hears a datagram.
-    private static func broadcastAddresses() -> [String] {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0, let first = list else { return [] }
-        defer { freeifaddrs(first) }
-        // Safe: the list lives until the `defer`, and an address of this family has this form.
-        let entries = sequence(first: first) {
-            (entry: UnsafeMutablePointer<ifaddrs>) -> UnsafeMutablePointer<ifaddrs>? in
-            entry.pointee.ifa_next
-        }
-        return entries.compactMap { entry in
-            let flags = Int32(bitPattern: entry.pointee.ifa_flags)
-            guard let raw = entry.pointee.ifa_addr, raw.pointee.sa_family == sa_family_t(AF_INET),
-                flags & Int32(IFF_BROADCAST) != 0, flags & Int32(IFF_UP) != 0,
-                let broadcast = entry.pointee.ifa_ifu.ifu_broadaddr
-            else { return nil }
-            var address = broadcast.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee.sin_addr }
-            var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
-            guard inet_ntop(AF_INET, &address, &text, socklen_t(text.count)) != nil else { return nil }
-            return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
     }
 }

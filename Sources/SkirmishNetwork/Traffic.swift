@@ -24,3 +24,22 @@ struct AttemptLimits {
         return limits[host, default: RateLimit(perSecond: 2, burst: 16)].admits(at: time)
     }
 }
+
+/// Connections that have not said who they are. One address has at most a quarter of them, so that it cannot keep the others out.
+struct Strangers {
+    private var counts: [String: Int] = [:]
+    private static let most = 32
+    private static let mostOfAHost = 8
+
+    /// `false`: there are too many, of this address or of all.
+    mutating func enter(_ host: String) -> Bool {
+        guard counts.values.reduce(0, +) < Self.most, counts[host, default: 0] < Self.mostOfAHost else { return false }
+        counts[host, default: 0] += 1
+        return true
+    }
+
+    mutating func leave(_ host: String) {
+        let left = counts[host, default: 1] - 1
+        counts[host] = left > 0 ? left : nil
+    }
+}

@@ -2,79 +2,20 @@
 // SkirmishGameTests: the whole game on SDL's dummy driver and a clock that jumps, with keys pressed at chosen frames.
 
 import Foundation
+import SkirmishNetwork
+import SkirmishProtocol
 import SkirmishRules
 import Tandem
 import TandemSDL
-import TandemTesting
 import Testing
 
 @testable import Skirmish
 
 extension SDL {
     @Suite @MainActor struct SkirmishGameTests {
-        private func press(_ key: SDL_KeyCode) {
-            var event = SDL_Event()
-            event.key.type = SDL_KEYDOWN.rawValue
-            event.key.keysym.sym = Int32(bitPattern: UInt32(key.rawValue))
-            #expect(SDL_PushEvent(&event) == 1)
-            event.key.type = SDL_KEYUP.rawValue
-            #expect(SDL_PushEvent(&event) == 1)
-        }
-
-        private func name(_ screen: Screen) -> String {
-            switch screen {
-            case .loading: "loading"
-            case .title: "title"
-            case .match(_, let isPaused): isPaused ? "pause" : "match"
-            case .over: "over"
-            case .lobby: "lobby"
-            case .scores: "scores"
-            }
-        }
-
-        /// Plays with these keys, pressed in these frames. Returns the screens, in order, and whether the game ended by itself.
-        private func play(
-            _ arguments: [String], _ keys: [Int: SDL_KeyCode], frames limit: Int,
-            watch: @escaping (Int, Stage) -> Void = { _, _ in }
-        ) throws -> (screens: [String], hasEnded: Bool, report: RunReport) {
-            setenv("SDL_VIDEODRIVER", "dummy", 1)
-            setenv("SDL_AUDIODRIVER", "dummy", 1)
-            try #require(SDL_Init(SDL_INIT_VIDEO) == 0)
-            defer { SDL_Quit() }
-            let window = try Window(isHeadless: true)
-            var configuration = Configuration()
-            configuration.timeSource = VirtualClock()
-            let guest = try SDLGuest(configuration: configuration, handlesInterrupts: false)
-            defer { guest.close() }
-            let options = try #require(try SkirmishCommand.parseAsRoot(arguments) as? SkirmishCommand)
-            let stage = Stage(options, guest, window)
-            var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60), fixedStep: .seconds(1) / 60)
-            frames.frameLimit = limit
-            var screens: [String] = []
-            var hasEnded = false
-            var failure: (any Error)?
-            guest.run {
-                try await Game(stage: stage).play()
-            } onDone: { [frames] result in
-                if case .failure(let error) = result { failure = error }
-                hasEnded = true
-                frames.stop()
-            }
-            frames.run(update: { frame in
-                if let key = keys[frame.number] { self.press(key) }
-                watch(frame.number, stage)
-                let now = self.name(stage.screen)
-                if screens.last != now { screens.append(now) }
-            })
-            if let failure { throw failure }
-            // Nothing of the game waits once it has ended.
-            if hasEnded { #expect(guest.loop.waiting.isEmpty, "\(guest.loop.waiting)") }
-            return (screens, hasEnded, stage.report())
-        }
-
         @Test func keysLeadFromSceneToScene() throws {
             var steps: [Int] = []
-            let (screens, hasEnded, report) = try play(
+            let (screens, hasEnded, report) = try GameRun.play(
                 ["--bots", "1"],
                 [
                     10: SDLK_RETURN, 100: SDLK_p, 200: SDLK_p, 300: SDLK_ESCAPE, 320: SDLK_RETURN, 400: SDLK_ESCAPE,
@@ -98,13 +39,13 @@ extension SDL {
 
         @Test func aMatchThatIsLostShowsTheEndAndGoesOn() throws {
             var framesOfTheEnd: [Int] = []
-            let (screens, _, report) = try play(
+            let (screens, _, report) = try GameRun.play(
                 ["--bots", "0", "--seed", "3"], [10: SDLK_RETURN], frames: 12_000
             ) { frame, stage in
                 // Nobody defends the beacon. Enter at once is too early, a second later it is not.
                 if case .over(let match, _) = stage.screen {
                     if match.world.isOver, stage.matches == 1 { framesOfTheEnd.append(frame) }
-                    if frame % 10 == 0 { self.press(SDLK_RETURN) }
+                    if frame % 10 == 0 { GameRun.press(SDLK_RETURN) }
                 }
             }
             #expect(screens.prefix(5) == ["title", "match", "over", "match", "over"])
@@ -115,7 +56,7 @@ extension SDL {
         @Test func aHostGoesFromTheLobbyToAMatchAndBackToTheTitle() throws {
             var menus: [String] = []
             var people: [Int] = []
-            let (screens, hasEnded, _) = try play(
+            let (screens, hasEnded, _) = try GameRun.play(
                 ["--host", "127.0.0.1:0", "--local", "--name", "Ann", "--bots", "3"],
                 [
                     30: SDLK_RETURN, 120: SDLK_ESCAPE, 150: SDLK_UP, 160: SDLK_RETURN, 300: SDLK_ESCAPE,
@@ -135,10 +76,238 @@ extension SDL {
             #expect(hasEnded)
         }
 
+        @Test func aGuestJoinsByAddressPlaysAndIsBackAtTheTitleWhenTheHostLeaves() throws {
+            var host: HostSession?
+            var run: GuestRun<Void>?
+            var notice = ""
+            let (screens, _, _) = try GameRun.play(
+                ["--local", "--name", "Ann"], frames: 20_000,
+                watch: GameRun.watch([
+                    .init {
+                        $0.menu != nil
+                    } _: { stage in
+                        var options = HostOptions(address: .loopback(port: 0))
+                        options.discoveryPort = nil
+                        options.code = MatchCode("blue horse")!
+                        let session = try? HostSession(on: stage.guest.loop, options)
+                        host = session
+                        run = stage.guest.run({ try await session?.runAlone() }) { _ in }
+                        GameRun.press(SDLK_DOWN)
+                        GameRun.press(SDLK_DOWN)
+                        GameRun.press(SDLK_RETURN)
+                    },
+                    // Whatever games this machine has besides: the last line but one.
+                    .init {
+                        $0.menu?.title == "Join a game" && $0.menu!.items.count >= 2
+                    } _: { stage in
+                        stage.menu?.selected = stage.menu!.items.count - 2
+                        GameRun.press(SDLK_RETURN)
+                    },
+                    .init {
+                        $0.typed?.prompt == "Address"
+                    } _: { _ in
+                        GameRun.write("127.0.0.1:\(host?.address.port ?? 0)")
+                        GameRun.press(SDLK_RETURN)
+                    },
+                    .init {
+                        $0.typed?.prompt.hasPrefix("Match code") == true
+                    } _: { _ in
+                        GameRun.write("blue horse")
+                        GameRun.press(SDLK_RETURN)
+                    },
+                    .init {
+                        $0.menu?.items.first?.label == "Ready"
+                    } _: { _ in
+                        GameRun.press(SDLK_RETURN)
+                    },
+                    .init {
+                        $0.party?.phase == .playing && $0.party?.seen?.steps ?? 0 > 60
+                    } _: { stage in
+                        let session = host
+                        stage.guest.run({ await session?.close() }) { _ in }
+                    },
+                    .init {
+                        GameRun.name($0.screen) == "title" && $0.menu != nil
+                    } _: { stage in
+                        notice = stage.notice ?? ""
+                        run?.cancel()
+                    },
+                ]))
+            #expect(screens == ["title", "lobby", "match", "title"])
+            #expect(notice == "The host has ended the game")
+        }
+
+        @Test func aGamepadThatIsPluggedInPlaysAndItsGoingHarmsNothing() throws {
+            var device: Int32 = -1
+            var pad: OpaquePointer?
+            var counts: [Int] = []
+            var starts: [Double] = []
+            func button(_ button: SDL_GameControllerButton, _ isDown: Bool) {
+                SDL_JoystickSetVirtualButton(pad, button.rawValue, isDown ? 1 : 0)
+            }
+            let (screens, _, _) = try GameRun.play(
+                ["--bots", "0"], frames: 3000, hasGamepads: true,
+                watch: GameRun.watch([
+                    .init {
+                        $0.menu != nil
+                    } _: { _ in
+                        device = SDL_JoystickAttachVirtual(
+                            SDL_JOYSTICK_TYPE_GAMECONTROLLER, Int32(SDL_CONTROLLER_AXIS_MAX.rawValue),
+                            Int32(SDL_CONTROLLER_BUTTON_MAX.rawValue), 0)
+                        pad = SDL_JoystickOpen(device)
+                    },
+                    // The stick moves the choice once, however long it is held, and the directional pad once more.
+                    .init {
+                        $0.input.gamepads.count == 1
+                    } _: { _ in
+                        SDL_JoystickSetVirtualAxis(pad, SDL_CONTROLLER_AXIS_LEFTY.rawValue, 32_000)
+                    },
+                    .init {
+                        $0.menu?.selected == 1
+                    } _: { _ in
+                        SDL_JoystickSetVirtualAxis(pad, SDL_CONTROLLER_AXIS_LEFTY.rawValue, 30_000)
+                    },
+                    .init {
+                        $0.menu?.selected == 1
+                    } _: { _ in
+                        SDL_JoystickSetVirtualAxis(pad, SDL_CONTROLLER_AXIS_LEFTY.rawValue, 0)
+                        button(SDL_CONTROLLER_BUTTON_DPAD_UP, true)
+                    },
+                    .init {
+                        $0.menu?.selected == 0
+                    } _: { _ in
+                        button(SDL_CONTROLLER_BUTTON_A, true)
+                    },
+                    .init {
+                        GameRun.name($0.screen) == "match"
+                    } _: { stage in
+                        starts.append(x(stage))
+                        SDL_JoystickSetVirtualAxis(pad, SDL_CONTROLLER_AXIS_LEFTX.rawValue, 32_000)
+                    },
+                    .init {
+                        x($0) > starts[0] + 40
+                    } _: { stage in
+                        button(SDL_CONTROLLER_BUTTON_B, true)
+                        counts.append(stage.input.gamepads.count)
+                    },
+                    .init {
+                        GameRun.name($0.screen) == "pause"
+                    } _: { _ in
+                        button(SDL_CONTROLLER_BUTTON_B, false)
+                        button(SDL_CONTROLLER_BUTTON_START, true)
+                    },
+                    .init {
+                        GameRun.name($0.screen) == "match"
+                    } _: { _ in
+                        SDL_JoystickClose(pad)
+                        SDL_JoystickDetachVirtual(device)
+                    },
+                    .init {
+                        $0.input.gamepads.count == 0
+                    } _: { stage in
+                        starts.append(x(stage))
+                    },
+                    // Nobody holds the stick any more: the ship comes to rest.
+                    .init {
+                        abs(x($0) - starts.last!) < 0.01
+                            || {
+                                starts.append(x($0)); return false
+                            }($0)
+                    } _: { _ in
+                    },
+                ]))
+            #expect(screens == ["title", "match", "pause", "match"])
+            #expect(counts == [1])
+        }
+
+        private func x(_ stage: Stage) -> Double {
+            guard case .match(let match, _) = stage.screen else { return 0 }
+            return match.own.position.x
+        }
+
+        @Test func aMouseChoosesAndGoesBack() throws {
+            var volume = 0
+            var titles: [String] = []
+            let (screens, hasEnded, _) = try GameRun.play(
+                [], frames: 3000,
+                watch: GameRun.watch([
+                    .init {
+                        $0.menu?.items.count == 5
+                    } _: {
+                        click($0, 3)
+                    },
+                    .init {
+                        $0.menu?.title == "Options"
+                    } _: {
+                        click($0, 1)
+                    },
+                    // Writing is given up by the right button.
+                    .init {
+                        $0.settings.volume == 8
+                    } _: {
+                        click($0, 0)
+                    },
+                    .init {
+                        $0.typed?.prompt == "Name"
+                    } _: { _ in
+                        var event = SDL_Event()
+                        event.button.type = SDL_MOUSEBUTTONDOWN.rawValue
+                        event.button.button = UInt8(SDL_BUTTON_RIGHT)
+                        SDL_PushEvent(&event)
+                    },
+                    .init {
+                        $0.typed == nil
+                    } _: { stage in
+                        volume = stage.settings.volume
+                        click(stage, stage.menu!.items.count - 1)
+                    },
+                    .init {
+                        $0.menu?.items.count == 5
+                    } _: { stage in
+                        titles.append(stage.menu!.title)
+                        click(stage, 4)
+                    },
+                    .init { _ in
+                        false
+                    } _: { _ in
+                    },
+                ]))
+            #expect(volume == 8 && titles == [""])
+            #expect(screens == ["title"])
+            #expect(hasEnded)
+        }
+
+        private func click(_ stage: Stage, _ line: Int) {
+            let place = stage.menu!.place(of: line)
+            GameRun.click(place.x, place.y + 8)
+        }
+
+        @Test func aDamagedOptionsFileIsReportedAndNotWrittenTo() throws {
+            let folder = NSTemporaryDirectory() + "skirmish-\(UUID())"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let file = folder + "/options.json"
+            try Data("{ half a fi".utf8).write(to: URL(fileURLWithPath: file))
+            var notices: [String] = []
+            let (_, hasEnded, _) = try GameRun.play(
+                ["--options-file", file],
+                [
+                    20: SDLK_DOWN, 25: SDLK_DOWN, 30: SDLK_DOWN, 35: SDLK_RETURN, 45: SDLK_DOWN, 50: SDLK_RIGHT,
+                    60: SDLK_ESCAPE, 90: SDLK_ESCAPE,
+                ], frames: 300
+            ) { _, stage in
+                if let notice = stage.notice, notices.last != notice { notices.append(notice) }
+            }
+            #expect(hasEnded)
+            #expect(notices.count == 2 && notices.allSatisfy { $0.contains("damaged") && $0.contains(file) })
+            #expect(notices.last?.hasPrefix("The options hold until the game ends") == true)
+            #expect(FileManager.default.contents(atPath: file) == Data("{ half a fi".utf8))
+        }
+
         @Test func whatGoesWrongWithAHostIsANoticeOnTheTitle() throws {
             var notice = ""
             // No address of this machine: it is documentation's.
-            let (screens, hasEnded, _) = try play(
+            let (screens, hasEnded, _) = try GameRun.play(
                 ["--host", "192.0.2.1:4000", "--local"], [60: SDLK_ESCAPE], frames: 200
             ) { frame, stage in if frame == 50 { notice = stage.notice ?? "" } }
             #expect(screens.last == "title" && hasEnded)
@@ -148,7 +317,7 @@ extension SDL {
         @Test func optionsChangeByKeysAndShowAtOnce() throws {
             var volumes: [Int] = []
             var key = ""
-            let (_, hasEnded, _) = try play(
+            let (_, hasEnded, _) = try GameRun.play(
                 [],
                 [
                     // Options; one down to the volume; left twice; up twice from the top to the key for talking; bind X; back.
@@ -167,7 +336,7 @@ extension SDL {
         }
 
         @Test func aRunWithoutAPlayerEndsAtItsFrame() throws {
-            let (screens, hasEnded, report) = try play(
+            let (screens, hasEnded, report) = try GameRun.play(
                 ["--headless", "--frames", "90", "--bots", "2"], [:], frames: 1000)
             #expect(screens == ["match"])
             #expect(hasEnded)

@@ -33,12 +33,28 @@ extension SDL {
             private let hosting: GuestRun<Void>
             var ends: [String: any Error] = [:]
 
-            fileprivate init(_ scene: Scene, _ options: HostOptions, _ journal: Journal) throws {
+            fileprivate init(
+                _ scene: Scene, _ options: HostOptions, _ journal: Journal,
+                _ onStep: (@MainActor (HostSession) -> Void)?
+            ) throws {
                 (self.scene, loop) = (scene, scene.loop)
                 self.journal = journal
                 let session = try HostSession(on: scene.loop, options, logger: Logger(label: "test") { _ in journal })
                 host = session
-                hosting = scene.run({ try await session.runAlone() }) { _ in }
+                guard let onStep else {
+                    hosting = scene.run({ try await session.runAlone() }) { _ in }
+                    return
+                }
+                hosting = scene.run({ try await session.run() }) { _ in }
+                scene.task { try await session.runMatches(scene.clock) }
+                scene.task {
+                    for try await beat in scene.clock.timer(every: .seconds(World.step)) {
+                        for _ in 0...min(beat.missed, 5) {
+                            session.step()
+                            onStep(session)
+                        }
+                    }
+                }
             }
 
             var lines: [String] { journal.lines }
@@ -80,8 +96,10 @@ extension SDL {
         }
 
         /// A host on a free port of this machine, and whatever `body` does with it.
+        ///
+        /// - Parameter onStep: Called after each of the host's steps.
         private func withTable(
-            _ change: (inout HostOptions) -> Void = { _ in },
+            _ change: (inout HostOptions) -> Void = { _ in }, onStep: (@MainActor (HostSession) -> Void)? = nil,
             _ body: @escaping @MainActor (Table) async throws -> Void
         ) throws {
             var options = HostOptions(address: .loopback(port: 0))
@@ -95,7 +113,7 @@ extension SDL {
             var outcome: Result<Void, any Error>?
             let main: @MainActor () async throws -> Void = { [options] in
                 try await loop.withScene { scene in
-                    try await body(Table(scene, options, Journal()))
+                    try await body(Table(scene, options, Journal(), onStep))
                 }
             }
             loop.run({ try await main() }) { outcome = $0 }
@@ -330,6 +348,92 @@ extension SDL {
                 #expect(game.answer.port == table.host.address.port)
                 table.stopHosting()
                 try await table.wait("its end") { search.games.isEmpty }
+            }
+        }
+
+        @Test func everySecondWhatEachPlayerHasIsWhatTheHostHadAt150MillisecondsAnd5Percent() throws {
+            /// The host's states by their steps, as hashes.
+            var hashes: [Int: UInt64] = [:]
+            let bad = NetworkConditions(latency: .milliseconds(150), jitter: .milliseconds(20), loss: 5)
+            try withTable(onStep: { host in
+                guard let snapshot = host.lastSnapshot else { return }
+                hashes[snapshot.step] = snapshot.stateHash
+            }) { table in
+                var players: [ClientSession] = []
+                for name in ["Ann", "Bob", "Cem"] {
+                    players.append(try await table.join(name, conditions: bad, wish: self.flight))
+                }
+                for player in players { player.setReady(true) }
+                try await table.wait("the match") { players.allSatisfy { $0.phase == .playing } }
+                var compared = 0
+                for second in 1...6 {
+                    for player in players {
+                        try await table.wait("second \(second)") { player.confirmed?.step ?? 0 >= second * 60 }
+                        let confirmed = player.confirmed!
+                        #expect(hashes[confirmed.step] == confirmed.stateHash, "\(player.name), step \(confirmed.step)")
+                        compared += 1
+                    }
+                }
+                #expect(compared == 18)
+                for player in players {
+                    #expect(player.traffic.refusedDatagrams == 0)
+                    #expect(player.roundTrip > .milliseconds(140))
+                }
+                #expect(table.host.traffic.largestSnapshot <= GameProtocol.mostDatagramBytes)
+            }
+        }
+
+        @Test func silentConnectionsOfOneAddressDoNotKeepOthersOut() throws {
+            try withTable { table in
+                var silent: [Int32] = []
+                defer { for descriptor in silent { close(descriptor) } }
+                for _ in 0..<24 {
+                    silent.append(try #require(connected(from: "127.0.0.2", to: table.host.address.port!)))
+                }
+                try await table.loop.sleep(for: .milliseconds(200))
+                let ann = try await table.join("Ann")
+                try await table.wait("Ann") { ann.seats.contains { $0.name == "Ann" } }
+            }
+        }
+
+        /// A connection from an address of this machine. `nil`: there is none.
+        private func connected(from host: String, to port: UInt16) -> Int32? {
+            func address(_ host: String, _ port: UInt16) -> sockaddr_in {
+                var address = sockaddr_in()
+                address.sin_family = sa_family_t(AF_INET)
+                address.sin_port = port.bigEndian
+                inet_pton(AF_INET, host, &address.sin_addr)
+                return address
+            }
+            func with(_ address: sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+                var address = address
+                return withUnsafePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    }
+                }
+            }
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            guard descriptor >= 0 else { return nil }
+            guard with(address(host, 0), { bind(descriptor, $0, $1) }) == 0,
+                with(address("127.0.0.1", port), { connect(descriptor, $0, $1) }) == 0
+            else {
+                close(descriptor)
+                return nil
+            }
+            return descriptor
+        }
+
+        @Test func aCodeThatIsChangedInTheLobbyHoldsForThoseWhoComeThen() throws {
+            try withTable { table in
+                let ann = try await table.join("Ann")
+                table.host.setCode(MatchCode("blue horse")!)
+                await #expect(throws: Refusal.code) { _ = try await table.join("Bob", code: "red horse") }
+                _ = try await table.join("Cem", code: "blue horse")
+                try await table.wait("Cem") { ann.seats.contains { $0.name == "Cem" } }
+                table.host.setBots(5)
+                try await table.wait("the bots") { ann.seats.count { $0.pilot == 1 } == 5 }
+                #expect(table.host.invitation == "127.0.0.1:\(table.host.address.port!)")
             }
         }
 

@@ -5,7 +5,7 @@ import Foundation
 import SkirmishRules
 
 extension Artist {
-    func drawFigures(_ match: Match, best: Int, time: Double) {
+    func drawFigures(_ match: Match, best: Int, time: Double, isCovered: Bool) {
         let (world, effects) = (match.world, match.effects)
         edge(.red, effects.hurt)
         edge(Tint(0x3A8CFF), effects.alarm * 0.8)
@@ -25,13 +25,13 @@ extension Artist {
         bar(258, "Hull", Double(max(0, match.own.health)) / Double(Ship.fullHealth), .green, time)
         bar(738, "Beacon", Double(world.beacon.health) / Double(Beacon.fullHealth), .blue, time)
 
-        if let (line, since) = match.announcement {
+        if !isCovered, let (line, since) = match.announcement {
             let age = Double(world.steps - since) / 60
             let opacity = min(1, age * 4, (2 - age) * 2)
             text.draw(
                 line, at: Vector(480, 120 - 12 * min(1, age * 2)), size: 3, Tint.yellow, .centre, opacity: opacity)
         }
-        if match.own.returnsIn > 0 {
+        if !isCovered, match.own.returnsIn > 0 {
             text.draw(
                 "Back in \(Int(match.own.returnsIn.rounded(.up)))", at: Vector(480, 372), size: 1.4, .cyan, .centre)
         }

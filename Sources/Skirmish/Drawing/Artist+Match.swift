@@ -78,8 +78,8 @@ extension Artist {
         glow(place - ship.aim * 16, 26 + ship.velocity.length / 8 + 4 * sin(time * 40), Tint(0x2878A0))
         let isOwn = ship.number == match.seat
         picture(
-            isOwn && ship.isPlayer ? "ship-player" : "ship-bot", place, ship.aim,
-            tint: isAmongOthers && !isOwn ? tint.mixed(with: .white, 0.3) : .white)
+            isAmongOthers ? "ship-seat" : isOwn && ship.isPlayer ? "ship-player" : "ship-bot", place, ship.aim,
+            tint: isAmongOthers ? tint : .white)
         let flash = match.effects.flash(near: ship.position, within: Ship.radius + 8)
         if flash > 0 { glow(place, 60, Tint.white.dimmed(flash * 0.8)) }
         if isAmongOthers, !isOwn, let name = match.names[ship.number] {

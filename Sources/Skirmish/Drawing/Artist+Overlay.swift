@@ -8,8 +8,8 @@ import SkirmishRules
 extension Artist {
     func drawOverlay(_ stage: Stage, time: Double) {
         if let menu = stage.menu { draw(menu, time) }
-        if case .match = stage.screen, stage.menu == nil, let party = stage.party {
-            drawChat(party, lines: 4, bottom: 470)
+        if case .match = stage.screen, stage.menu == nil, stage.showsChat, let party = stage.party {
+            drawChat(party, lines: 4, left: 18, bottom: 450)
         }
         if let (prompt, line) = stage.typed { drawWriting(prompt, line, time) }
         if let notice = stage.notice { drawNotice(notice) }
@@ -74,12 +74,12 @@ extension Artist {
         return Array(lines.prefix(4))
     }
 
-    func drawChat(_ party: any Party, lines: Int, bottom: Double) {
+    func drawChat(_ party: any Party, lines: Int, left: Double, bottom: Double) {
         for (index, line) in party.chat.suffix(lines).reversed().enumerated() {
             let words = line.seat == HostMessage.host ? line.text : "\(line.name): \(line.text)"
             let tint = line.seat == HostMessage.host ? Tint.quiet : Tint.seat(line.seat)
             text.draw(
-                String(words.prefix(90)), at: Vector(24, bottom - Double(index) * 19), size: 0.85, tint,
+                String(words.prefix(84)), at: Vector(left, bottom - Double(index) * 19), size: 0.85, tint,
                 opacity: 1 - 0.12 * Double(index))
         }
     }
@@ -88,23 +88,26 @@ extension Artist {
 
     private func draw(_ display: Display, _ stage: Stage) {
         let lines = display.lines(stage)
-        box(Vector(640, 60), 308, 150 + Double(lines.count) * 15, Tint(0x050A14), isFilled: true, opacity: 0.86)
-        graph(display.frameTimes, Vector(650, 78), "frame ms", of: 33, .cyan)
-        graph(display.tickTimes, Vector(650, 146), "tick ms", of: 8, .green)
+        box(Vector(590, 60), 358, 156 + Double(lines.count) * 17, Tint(0x050A14), isFilled: true, opacity: 0.86)
+        // Late: a frame that was left out at 60 a second, and a tick beyond its budget.
+        graph(display.frameTimes, Vector(600, 78), "frame ms", of: 33, late: 20, .cyan)
+        graph(display.tickTimes, Vector(600, 146), "tick ms", of: 8, late: 4, .green)
         for (index, line) in lines.enumerated() {
-            text.draw(line, at: Vector(650, 206 + Double(index) * 15), size: 0.62, .text)
+            text.draw(line, at: Vector(600, 206 + Double(index) * 17), size: 0.74, .text)
         }
     }
 
-    private func graph(_ values: [Double], _ place: Vector, _ title: String, of most: Double, _ tint: Tint) {
+    private func graph(
+        _ values: [Double], _ place: Vector, _ title: String, of most: Double, late: Double, _ tint: Tint
+    ) {
         let last = values.last ?? 0
-        text.draw("\(title) \((last * 100).rounded() / 100)", at: place - Vector(0, 14), size: 0.62, .quiet)
-        box(place, 288, 46, Tint(0x16243C), isFilled: false)
+        text.draw("\(title) \((last * 100).rounded() / 100)", at: place - Vector(0, 15), size: 0.74, .quiet)
+        box(place, 338, 46, Tint(0x16243C), isFilled: false)
         for (index, value) in values.enumerated() {
             let height = 44 * min(1, value / most)
-            let late = value > most / 2
             box(
-                place + Vector(Double(index) * 2.4, 45 - height), 1.8, height, late ? .orange : tint, isFilled: true,
+                place + Vector(Double(index) * 2.8, 45 - height), 2.2, height, value > late ? .orange : tint,
+                isFilled: true,
                 opacity: 0.8)
         }
     }

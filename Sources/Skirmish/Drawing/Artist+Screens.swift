@@ -16,7 +16,7 @@ extension Artist {
             ("ship-player", "You"), ("ship-bot", "Friend"), ("drone-chaser", "50"), ("drone-orbiter", "100"),
             ("drone-splitter", "150"), ("cell", "Energy"),
         ].enumerated() {
-            let place = Vector(480 + (Double(index) - 2.5) * 104, 456)
+            let place = Vector(480 + (Double(index) - 2.5) * 104, 448)
             glow(place, 84, Tint(0x18283C))
             picture(name, place)
             text.draw(what, at: place + Vector(0, 38), size: 0.9, .quiet, .centre)
@@ -51,7 +51,7 @@ extension Artist {
     }
 
     func drawOver(_ world: World, best: Int, isBest: Bool, time: Double) {
-        shade(0.5)
+        shade(0.68)
         let line = world.beacon.health <= 0 ? "The beacon is lost" : "No ship is left"
         text.drawShining(line, at: Vector(480, 130), size: 2.9, .red)
         text.draw("Score", at: Vector(480, 222), size: 1, .quiet, .centre)

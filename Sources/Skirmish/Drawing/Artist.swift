@@ -31,7 +31,8 @@ final class Artist {
         paintSky()
     }
 
-    func draw(_ screen: Screen, _ stars: Starfield, best: Int, time: Double, ahead: Double) {
+    /// - Parameter isCovered: A menu with a title of its own lies over the screen: what is written under it is left out.
+    func draw(_ screen: Screen, _ stars: Starfield, best: Int, time: Double, ahead: Double, isCovered: Bool = false) {
         self.ahead = ahead
         if sky != nil { SDL_RenderCopy(renderer, sky, nil, nil) }
         stars.draw(renderer)
@@ -39,11 +40,11 @@ final class Artist {
         case .loading: break
         case .title(let show):
             drawMatch(show)
-            drawTitle(best: best, time: time)
+            if !isCovered { drawTitle(best: best, time: time) }
         case .match(let match, let isPaused):
             if isPaused || match.isElsewhere { self.ahead = 0 }
             drawMatch(match)
-            drawFigures(match, best: best, time: time)
+            drawFigures(match, best: best, time: time, isCovered: isCovered)
         case .over(let match, let isBest):
             self.ahead = 0
             drawMatch(match)

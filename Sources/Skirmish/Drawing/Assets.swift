@@ -10,7 +10,8 @@ nonisolated enum AssetNames {
     static let font = "font.bmp"
     static let headlines = "font-large.bmp"
     static let pictures = [
-        "ship-player", "ship-bot", "drone-chaser", "drone-orbiter", "drone-splitter", "cell", "beacon", "shot-friendly",
+        "ship-player", "ship-bot", "ship-seat", "drone-chaser", "drone-orbiter", "drone-splitter", "cell", "beacon",
+        "shot-friendly",
         "shot-hostile", "glow",
     ].map { $0 + ".bmp" }
     static let sounds = [

@@ -17,6 +17,8 @@ final class Menu {
     var selected = 0
     /// A quiet line under it.
     var hint = ""
+    /// A gamepad's left stick moves the choice once for each time that it is pushed.
+    var stick = MenuStick()
     /// Where the first line stands.
     let top: Double
     let isSmall: Bool
@@ -56,7 +58,8 @@ extension Stage {
         defer { self.menu = before }
         while true {
             let event = try await guest.event { event in
-                event.type == SDL_MOUSEMOTION.rawValue || Command(event) != nil || self.input.menuCommand(event) != nil
+                event.type == SDL_MOUSEMOTION.rawValue || Command(event) != nil
+                    || self.input.menuCommand(event) != nil || menu.stick.isDeflected(by: event)
             }
             if event.type == SDL_MOUSEMOTION.rawValue {
                 let line = menu.line(at: Vector(Double(event.motion.x), Double(event.motion.y)))
@@ -66,7 +69,8 @@ extension Stage {
                 }
                 continue
             }
-            switch Command(event) ?? input.menuCommand(event) {
+            let isAxis = event.type == SDL_CONTROLLERAXISMOTION.rawValue
+            switch isAxis ? menu.stick.direction : Command(event) ?? input.menuCommand(event) {
             case .up: menu.move(-1)
             case .down: menu.move(1)
             case .left: adjust(menu.selected, -1)
@@ -87,7 +91,8 @@ extension Stage {
         }
     }
 
-    /// Lets the player write a line of at most `limit` characters, in the menu's hint. `nil`: Escape.
+    /// Lets the player write a line of at most `limit` characters, at the bottom of the screen. `nil`: given up, by Escape, a gamepad's B
+    /// or the right mouse button; a gamepad's A takes what is there.
     func readLine(_ prompt: String, _ start: String = "", limit: Int) async throws -> String? {
         typed = (prompt, start)
         SDL_StartTextInput()
@@ -105,8 +110,10 @@ extension Stage {
                 }
                 line = String((line + text).prefix(limit))
             case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_BACKSPACE.rawValue): _ = line.popLast()
-            case SDL_KEYDOWN where event.key.keysym.sym == Int32(SDLK_ESCAPE.rawValue): return nil
-            case SDL_KEYDOWN where Command(event) == .start: return line
+            case SDL_KEYDOWN, SDL_CONTROLLERBUTTONDOWN:
+                if Command(event) == .leave { return nil }
+                if Command(event) == .start { return line }
+            case SDL_MOUSEBUTTONDOWN where event.button.button == UInt8(SDL_BUTTON_RIGHT): return nil
             default: break
             }
             typed = (prompt, line)
@@ -115,6 +122,8 @@ extension Stage {
     }
 
     private static func isWriting(_ event: SDL_Event) -> Bool {
-        event.type == SDL_TEXTINPUT.rawValue || event.type == SDL_KEYDOWN.rawValue
+        [SDL_TEXTINPUT, SDL_KEYDOWN, SDL_CONTROLLERBUTTONDOWN, SDL_MOUSEBUTTONDOWN].contains {
+            $0.rawValue == event.type
+        }
     }
 }

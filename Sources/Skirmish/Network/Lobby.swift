@@ -11,25 +11,62 @@ struct Lobby {
     let party: any Party
     let match: Match
 
+    private enum Line { case begin, bots, code, say, leave }
+
+    /// The host also says how many bots there are, and what lets people in.
+    private var lines: [Line] { party is HostParty ? [.begin, .bots, .code, .say, .leave] : [.begin, .say, .leave] }
+
     /// Returns whether the player stays.
     func run() async throws -> Bool {
         try await untilPhaseChanges(from: .lobby) {
             stage.screen = .lobby(match, party)
-            let menu = Menu("", [party.beginning, "Say something", "Leave"], top: 400)
+            let menu = Menu("", items, top: 396, isSmall: true)
             while true {
-                let line = try await stage.choose(menu)
-                switch line {
-                case 0: party.begin()
-                case 1:
-                    let line = try await stage.readLine("Say", limit: GameProtocol.mostChatLength)
-                    if let line, !line.isEmpty { party.say(line) }
-                default: return false
+                let chosen = try await stage.choose(menu) { index, by in
+                    guard lines[index] == .bots else { return }
+                    change(bots: by)
+                    menu.items = items
+                }
+                guard let chosen else { return false }
+                switch lines[chosen] {
+                case .begin: party.begin()
+                case .bots: change(bots: 1)
+                case .code: try await changeCode()
+                case .say: try await stage.talk(party)
+                case .leave: return false
                 }
                 // The host's answer takes a moment.
                 try await stage.guest.frames(10)
-                menu.items[0].label = party.beginning
+                menu.items = items
             }
         }
+    }
+
+    private var items: [Menu.Item] {
+        lines.map { line in
+            switch line {
+            case .begin: Menu.Item(label: party.beginning)
+            case .bots: Menu.Item(label: "Bots", value: "\(host?.bots ?? 0)")
+            case .code: Menu.Item(label: "Match code", value: host?.hasCode == true ? "Set" : "None")
+            case .say: Menu.Item(label: "Say something")
+            case .leave: Menu.Item(label: "Leave")
+            }
+        }
+    }
+
+    private var host: HostParty? { party as? HostParty }
+
+    private func change(bots by: Int) {
+        guard let host else { return }
+        host.bots = (host.bots + by + GameProtocol.seats) % GameProtocol.seats
+    }
+
+    private func changeCode() async throws {
+        guard
+            let text = try await stage.readLine("Match code, or nothing", limit: GameProtocol.mostCodeLength),
+            let code = MatchCode(text)
+        else { return }
+        host?.setCode(code)
     }
 
     private func untilPhaseChanges(from phase: Phase, _ body: @escaping @MainActor () async throws -> Bool) async throws
@@ -40,6 +77,12 @@ struct Lobby {
 }
 
 extension Stage {
+    /// A line of chat, if the player writes one.
+    func talk(_ party: any Party) async throws {
+        let line = try await readLine("Say", limit: GameProtocol.mostChatLength)
+        if let line, !line.isEmpty { party.say(line) }
+    }
+
     /// Runs `body` until it returns, or `isOver` holds: then it is cancelled, and the answer is `true`.
     func until(
         _ isOver: @escaping @MainActor () -> Bool, _ body: @escaping @MainActor () async throws -> Bool
@@ -76,8 +119,7 @@ struct NetworkMatch {
                         || stage.input.asks(for: .chat, $0)
                 }
                 if stage.input.asks(for: .chat, event) {
-                    let line = try await stage.readLine("Say", limit: GameProtocol.mostChatLength)
-                    if let line, !line.isEmpty { party.say(line) }
+                    try await stage.talk(party)
                     continue
                 }
                 stage.window.showsCursor = true

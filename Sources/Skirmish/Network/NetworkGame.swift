@@ -17,10 +17,11 @@ struct NetworkGame {
     func host(_ options: HostOptions) async throws {
         try await reporting {
             let loop = stage.guest.loop
-            let session = try HostSession(on: loop, options)
-            if stage.options.isAutomatic {
-                try FileHandle.standardOutput.write(contentsOf: Data("hosting on \(session.address)\n".utf8))
+            if stage.options.matches > 1 {
+                return try await ManyMatches(stage: stage, options: options).run(stage.options.matches)
             }
+            let session = try HostSession(on: loop, options)
+            if stage.options.isAutomatic { try session.announce() }
             let party = HostParty(session, loop)
             try await stage.guest.withScene { scene in
                 scene.task { try await session.run() }
@@ -34,16 +35,32 @@ struct NetworkGame {
     func join(_ host: String, _ port: UInt16, code: String) async throws {
         try await reporting {
             let loop = stage.guest.loop
-            stage.notice = "Connecting to \(host)"
-            let session = try await ClientSession.join(
-                host, port: port, name: stage.options.name ?? stage.settings.name, code: code,
-                conditions: stage.options.conditions, on: loop)
-            stage.notice = nil
+            guard let session = try await connect(host, port, code: code) else { return }
             let party = GuestParty(session, loop)
             try await stage.guest.withScene { scene in
                 scene.task { try await session.run() }
                 try await play(party, scene)
             }
+        }
+    }
+
+    /// `nil`: the player gave up waiting.
+    private func connect(_ host: String, _ port: UInt16, code: String) async throws -> ClientSession? {
+        let loop = stage.guest.loop
+        stage.notice = "Connecting to \(host). Escape gives up."
+        defer { stage.notice = nil }
+        do {
+            return try await stage.guest.withScene { scene in
+                scene.task {
+                    _ = try await stage.guest.event { Command($0) == .leave }
+                    scene.end()
+                }
+                return try await ClientSession.join(
+                    host, port: port, name: stage.options.name ?? stage.settings.name, code: code,
+                    conditions: stage.options.conditions, on: loop)
+            }
+        } catch is CancellationError where !Task.isCancelled {
+            return nil
         }
     }
 
@@ -55,7 +72,7 @@ struct NetworkGame {
         do {
             try await body()
         } catch let refusal as Refusal {
-            stage.notice = "The end: \(refusal.words)"
+            stage.notice = refusal.words.prefix(1).uppercased() + refusal.words.dropFirst()
             if stage.options.isAutomatic, refusal != .closed { throw Trouble(refusal.words) }
         } catch is TimeoutError {
             stage.notice = "The host did not answer within ten seconds"
@@ -121,5 +138,12 @@ struct NetworkGame {
             }
         }
         await party.finish()
+    }
+}
+
+extension HostSession {
+    /// Says on the standard output where others join: whoever started this process waits for that.
+    func announce() throws {
+        try FileHandle.standardOutput.write(contentsOf: Data("hosting on \(address)\n".utf8))
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Party: the people of a networked match, seen from one of them: the one who hosts, or a guest. The scenes do not tell them apart.
 
+import Glibc
 import SkirmishMatch
 import SkirmishNetwork
 import SkirmishProtocol
@@ -15,6 +16,8 @@ protocol Party: AnyObject {
     var chat: [ChatLine] { get }
     var results: Results? { get }
     var mySeat: Int { get }
+    /// How others find this game; `nil`: its host knows.
+    var invitation: String? { get }
     /// What the first line of the lobby does.
     var beginning: String { get }
     /// The host begins the match; a guest is ready for it.
@@ -43,6 +46,21 @@ nonisolated struct NetworkReport: Codable {
     var sentBytes = 0
     var receivedBytes = 0
     var refusedDatagrams = 0
+    /// Of a host that keeps a record of its match: whether the record gives the same match again, bit for bit.
+    var replaysTheSame: Bool?
+    /// Of a host of many matches.
+    var matches: Int?
+    var steps: Int?
+    var missedSteps: Int?
+    /// What the whole process has used of the processors so far.
+    var processorSeconds = NetworkReport.usedProcessorSeconds
+
+    private static var usedProcessorSeconds: Double {
+        var usage = rusage()
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
 }
 
 /// The host's own player.
@@ -59,7 +77,14 @@ final class HostParty: Party {
     var results: Results? { session.results }
     var mySeat: Int { session.ownSeat ?? 0 }
     var beginning: String { "Begin the match" }
+    var invitation: String? { "Others find it in their list, or join at \(session.invitation)" }
     var seen: World? { session.arena?.world }
+    var bots: Int {
+        get { session.options.bots }
+        set { session.setBots(newValue) }
+    }
+    var hasCode: Bool { !session.options.code.isEmpty }
+    func setCode(_ code: MatchCode) { session.setCode(code) }
 
     func begin() { session.startMatch() }
     func say(_ text: String) { session.say(text) }
@@ -92,7 +117,8 @@ final class HostParty: Party {
         NetworkReport(
             scoreboard: session.results?.line ?? "", people: session.people,
             largestSnapshot: session.traffic.largestSnapshot, sentBytes: session.traffic.sentBytes,
-            receivedBytes: session.traffic.receivedBytes, refusedDatagrams: session.traffic.refusedDatagrams)
+            receivedBytes: session.traffic.receivedBytes, refusedDatagrams: session.traffic.refusedDatagrams,
+            replaysTheSame: session.arena?.replaysTheSame)
     }
 }
 
@@ -112,6 +138,7 @@ final class GuestParty: Party {
     var mySeat: Int { session.seat }
     var beginning: String { isReadyNow ? "Not ready yet" : "Ready" }
     private var isReadyNow: Bool { session.seats.first { $0.number == session.seat }?.isReady ?? false }
+    let invitation: String? = nil
     private(set) var seen: World?
 
     func begin() { session.setReady(!isReadyNow) }
@@ -132,7 +159,8 @@ final class GuestParty: Party {
         let lead = session.interpolation
         return [
             "round trip \(Int(session.roundTrip / .milliseconds(1))) ms  snapshot \(session.lastSnapshotBytes) B",
-            "picture \(Int(lead.delay * 1000 / 60)) ms late  starved \(lead.starved)  corrected \(session.prediction.corrections)",
+            "picture \(Int(lead.delay * 1000 / 60)) ms late, \(lead.starved) times too early",
+            "own ship corrected \(session.prediction.corrections) times",
         ]
     }
 

@@ -75,14 +75,26 @@ struct OptionsPage {
         }
     }
 
-    /// The next key that is pressed; Escape leaves it as it was.
+    /// The next key that is pressed. Escape, a mouse button or a gamepad's button leaves it as it was.
     private func bind(_ action: Action, _ menu: Menu) async throws {
         let hint = menu.hint
         menu.hint = "Press the key for: \(action.words)"
         defer { menu.hint = hint }
-        let key = try await stage.guest.nextKey(priority: 10, consuming: true)
-        guard key.sym != Int32(SDLK_ESCAPE.rawValue), key.sym != Int32(SDLK_RETURN.rawValue) else { return }
-        stage.settings.bind(action, to: String(cString: SDL_GetKeyName(key.sym)))
+        let event = try await stage.guest.event(priority: 10, consuming: true) { event in
+            (event.type == SDL_KEYDOWN.rawValue && event.key.repeat == 0) || event.type == SDL_MOUSEBUTTONDOWN.rawValue
+                || event.type == SDL_CONTROLLERBUTTONDOWN.rawValue
+        }
+        // Escape and Enter work in every menu, and F3 and F11 everywhere.
+        let reserved = [SDLK_ESCAPE, SDLK_RETURN, SDLK_KP_ENTER, SDLK_F3, SDLK_F11].map {
+            Int32(bitPattern: UInt32($0.rawValue))
+        }
+        guard event.type == SDL_KEYDOWN.rawValue, !reserved.contains(event.key.keysym.sym) else { return }
+        let name = String(cString: SDL_GetKeyName(event.key.keysym.sym))
+        guard SDL_GetKeyFromName(name) == event.key.keysym.sym else {
+            stage.notice = "That key has no name that could be kept; take another one"
+            return
+        }
+        stage.settings.bind(action, to: name)
     }
 
     private func keep(_ before: Settings) async throws {

@@ -36,13 +36,13 @@ struct Playing {
         }
     }
 
-    /// Pause stops the clock, and with it whatever sleeps on it. Escape leaves.
+    /// Pause stops the clock, and with it whatever sleeps on it. Escape leaves; a gamepad's B, which a thumb finds by accident, pauses.
     private func pauses(_ scene: Scene) async throws {
         while true {
             let event = try await stage.guest.event { event in
                 Command(event) == .leave || Command(event) == .pause || stage.input.asks(for: .pause, event)
             }
-            if Command(event) == .leave { return scene.end() }
+            if Command(event) == .leave, event.type == SDL_KEYDOWN.rawValue { return scene.end() }
             scene.clock.isPaused = true
             stage.screen = .match(match, isPaused: true)
             stage.window.showsCursor = true

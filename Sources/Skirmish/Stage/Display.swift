@@ -35,7 +35,7 @@ struct Display {
             "timers \(now.timers)  descriptors \(now.registrations)",
             "wake p50 \(Int(latency.p50 / .microseconds(1))) us  p99 \(Int(latency.p99 / .microseconds(1))) us",
             "over budget \(now.budgetOverruns) of \(now.ticks) ticks",
-            "longest callback \(Int(now.longestCallback / .microseconds(1))) us",
+            "longest callback \((now.longestCallback / .milliseconds(1) * 10).rounded() / 10) ms",
             "gamepads \(stage.input.gamepads.count)",
         ]
         if let party = stage.party { lines += party.figures }

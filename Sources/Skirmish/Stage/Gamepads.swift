@@ -43,9 +43,35 @@ struct Gamepads {
         }
     }
 
+    fileprivate static let pushed: Int16 = 20_000
+    fileprivate static let released: Int16 = 12_000
+
     private func stick(_ pad: OpaquePointer, _ x: SDL_GameControllerAxis, _ y: SDL_GameControllerAxis) -> Vector {
         let place = Vector(
             Double(SDL_GameControllerGetAxis(pad, x)) / 32_767, Double(SDL_GameControllerGetAxis(pad, y)) / 32_767)
         return place.length < Self.deadZone ? .zero : place.limited(to: 1)
+    }
+}
+
+/// The left stick in a menu: a push is one step, until the stick has come back.
+struct MenuStick {
+    /// Where it was pushed last.
+    private(set) var direction: Command?
+
+    /// Whether this event is the beginning of a push.
+    mutating func isDeflected(by event: SDL_Event) -> Bool {
+        guard event.type == SDL_CONTROLLERAXISMOTION.rawValue else { return false }
+        let value = event.caxis.value
+        let isUpright = event.caxis.axis == UInt8(SDL_CONTROLLER_AXIS_LEFTY.rawValue)
+        guard isUpright || event.caxis.axis == UInt8(SDL_CONTROLLER_AXIS_LEFTX.rawValue) else { return false }
+        let isOfThisAxis =
+            isUpright ? direction == .up || direction == .down : direction == .left || direction == .right
+        if value.magnitude < Gamepads.released.magnitude {
+            if isOfThisAxis { direction = nil }
+            return false
+        }
+        guard value.magnitude > Gamepads.pushed.magnitude, direction == nil else { return false }
+        direction = isUpright ? (value < 0 ? .up : .down) : (value < 0 ? .left : .right)
+        return true
     }
 }

@@ -14,6 +14,9 @@ struct Measurements {
     private var latest: ContinuousClock.Instant?
     /// The distances of the last ten minutes' frames, in milliseconds.
     private var distances: [Double] = []
+    /// What the main thread has used of a processor in each of these frames, in milliseconds: what the rest of the machine does is not in it.
+    private var processorTimes: [Double] = []
+    private var lastProcessorTime = 0.0
     private static let kept = 36_000
 
     mutating func take(_ frame: Frame) {
@@ -21,28 +24,38 @@ struct Measurements {
         defer { last = now }
         if first == nil { first = frame.time }
         latest = frame.time
+        let used = Self.processorTime
         if let last {
-            let distance = last.duration(to: now) / .milliseconds(1)
-            if distances.count < Self.kept {
-                distances.append(distance)
-            } else {
-                distances[frames % Self.kept] = distance
-            }
+            keep(last.duration(to: now) / .milliseconds(1), in: &distances)
+            keep(used - lastProcessorTime, in: &processorTimes)
         }
+        lastProcessorTime = used
         frames += 1
+    }
+
+    private func keep(_ value: Double, in values: inout [Double]) {
+        if values.count < Self.kept { values.append(value) } else { values[frames % Self.kept] = value }
+    }
+
+    private static var processorTime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) * 1e3 + Double(time.tv_nsec) / 1e6
     }
 
     func report(
         _ statistics: Statistics, _ world: World?, best: Int, inputEvents: Int, matches: Int, network: NetworkReport?
     ) -> RunReport {
-        let sorted = distances.sorted()
-        func percentile(_ fraction: Double) -> Double {
-            sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * fraction))]
+        func percentile(_ fraction: Double, _ values: [Double]) -> Double {
+            let sorted = values.sorted()
+            return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * fraction))]
         }
         let latency = statistics.latency
         return RunReport(
             frames: frames, seconds: first.map { $0.duration(to: latest ?? $0) / .seconds(1) } ?? 0,
-            frameTimeP50Ms: percentile(0.5), frameTimeP99Ms: percentile(0.99), ticks: statistics.ticks,
+            frameTimeP50Ms: percentile(0.5, distances), frameTimeP99Ms: percentile(0.99, distances),
+            processorTimeP50Ms: percentile(0.5, processorTimes), processorTimeP99Ms: percentile(0.99, processorTimes),
+            ticks: statistics.ticks,
             callbacks: statistics.callbacks, jobs: statistics.jobs, timersFired: statistics.timersFired,
             hintsPosted: statistics.hintsPosted, hintsDropped: statistics.hintsDropped,
             wakeP50Us: latency.p50 / .microseconds(1), wakeP99Us: latency.p99 / .microseconds(1),
@@ -59,6 +72,8 @@ nonisolated struct RunReport: Codable {
     let seconds: Double
     let frameTimeP50Ms: Double
     let frameTimeP99Ms: Double
+    let processorTimeP50Ms: Double
+    let processorTimeP99Ms: Double
     let ticks: Int
     let callbacks: Int
     let jobs: Int

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage: what all scenes share: the window, the guest, what is on the screen, the player's hands.
 
+import SkirmishNetwork
 import SkirmishRules
 import Tandem
 import TandemSDL
@@ -42,6 +43,8 @@ final class Stage {
     }
     /// `nil`: nothing is kept, since nobody sits here, or since the file is not to be touched.
     private var settingsFile: SettingsFile?
+    /// Why the file is not to be touched.
+    private var settingsTrouble: String?
     private(set) var input = Input()
     private(set) var best = 0
     private(set) var matches: UInt64 = 0
@@ -49,6 +52,10 @@ final class Stage {
     private var measurements = Measurements()
     /// Since the first frame, for what pulses.
     private var seconds = 0.0
+    /// The newest line of the chat, and when it came.
+    private var newestLine: (line: ChatLine?, since: Double) = (nil, 0)
+    /// Somebody has said something in the last ten seconds.
+    var showsChat: Bool { newestLine.line != nil && seconds - newestLine.since < 10 }
 
     init(_ options: SkirmishCommand, _ guest: SDLGuest, _ window: Window) {
         self.options = options
@@ -66,11 +73,13 @@ final class Stage {
             settings = try await guest.loop.offload { try file.read() }
             settingsFile = file
         } catch {
-            notice = "\(error)"
+            settingsTrouble = "\(error)"
+            notice = settingsTrouble
         }
     }
 
     func keepSettings() async {
+        if let settingsTrouble { notice = "The options hold until the game ends: \(settingsTrouble)" }
         guard let file = settingsFile else { return }
         let settings = settings
         do { try await guest.loop.offload { try file.write(settings) } } catch { notice = "\(error)" }
@@ -88,7 +97,8 @@ final class Stage {
     /// Keys and mouse, as they come.
     func takeInput() async {
         for await event in guest.events() {
-            if event.type == SDL_KEYDOWN.rawValue || event.type == SDL_MOUSEBUTTONDOWN.rawValue { notice = nil }
+            let presses = [SDL_KEYDOWN, SDL_MOUSEBUTTONDOWN, SDL_CONTROLLERBUTTONDOWN]
+            if presses.contains(where: { $0.rawValue == event.type }) { notice = nil }
             input.take(event)
         }
     }
@@ -98,6 +108,7 @@ final class Stage {
             starfield.move(frame.delta)
             seconds += frame.delta / .seconds(1)
             display?.take(frame, guest.loop.statistics)
+            if party?.chat.last != newestLine.line { newestLine = (party?.chat.last, seconds) }
         }
     }
 
@@ -142,7 +153,9 @@ final class Stage {
         switch screen {
         case .loading(let part): window.drawProgress(part)
         default:
-            artist?.draw(screen, starfield, best: best, time: seconds, ahead: blend * World.step)
+            artist?.draw(
+                screen, starfield, best: best, time: seconds, ahead: blend * World.step,
+                isCovered: menu.map { !$0.title.isEmpty } ?? false)
             artist?.drawOverlay(self, time: seconds)
         }
     }
