@@ -113,6 +113,8 @@ extension SDL {
                 var event = SDL_Event()
                 // From here on the guest's watch stands, and is told first.
                 for _ in 0..<3 { while guest.waitEvent(&event, timeout: .milliseconds(20)) {} }
+                // Registered here: SDL's registration takes no lock, and the watch is called on another thread.
+                _ = SDL_RegisteredUser.type
                 let delay: SDL_EventFilter = { _, event in
                     if event!.pointee.type == SDL_RegisteredUser.type { usleep(200_000) }
                     return 0
@@ -276,6 +278,6 @@ extension SDL {
     }
 }
 
-@MainActor enum SDL_RegisteredUser {
+enum SDL_RegisteredUser {
     static let type = SDL_RegisterEvents(1)
 }
