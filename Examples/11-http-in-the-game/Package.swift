@@ -21,6 +21,7 @@ let package = Package(
             name: "TandemFlyingFox",
             dependencies: [
                 .product(name: "Tandem", package: "Tandem"),
+                .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
             ],
             swiftSettings: settings

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // 11-http-in-the-game: the game's state over HTTP, and live over a WebSocket.
 // Idea: FlyingFox's sockets wait in the loop's epoll set, and a route is a function on the main actor: it reads and changes the game
-// between two frames, with no lock. Try it while it runs:
+// between two frames, with no lock. It is for you and your tools, on this machine: FlyingFox has no limits of its own, and what the pool and
+// `LocalRequests` add does not make it a server for strangers (that is 16-public-page). Try it while it runs:
 //
 //     curl localhost:8080/state
 //     curl -X POST 'localhost:8080/push?x=3&y=-1'
@@ -30,7 +31,13 @@ func option(_ name: String) -> Int? {
     private(set) var state = State()
     private var watchers: [UUID: AsyncStream<WSMessage>.Continuation] = [:]
 
-    func push(x: Double, y: Double) { (state.vx, state.vy) = (state.vx + x, state.vy + y) }
+    /// `false`: not with such numbers. What is no number would spread into everything, and JSON has no word for it.
+    func push(x: Double, y: Double) -> Bool {
+        let (vx, vy) = (state.vx + x, state.vy + y)
+        guard abs(vx) <= 100, abs(vy) <= 100 else { return false }
+        (state.vx, state.vy) = (vx, vy)
+        return true
+    }
 
     func step() {
         state.frame += 1
@@ -72,21 +79,25 @@ guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("HTTP in the 
 else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
 let guest = try SDLGuest()
 let game = Game()
+var routes = RoutedHTTPHandler()
+routes.appendRoute("GET /state") { _ in
+    await HTTPResponse(statusCode: .ok, headers: [.contentType: "application/json"], body: game.json)
+}
+routes.appendRoute("POST /push?x=:x&y=:y") { (x: Double, y: Double) in
+    HTTPResponse(statusCode: await game.push(x: x, y: y) ? .noContent : .badRequest)
+}
+routes.appendRoute("GET /live", to: .webSocket(Live(game: game)))
+
+let pool = GuestSocketPool(guest.loop)
 let server = HTTPServer(
+    // Of this machine alone. `.inet(port:)` would listen on every interface.
     address: try .inet(ip4: "127.0.0.1", port: UInt16(clamping: option("--port") ?? 8080)),
-    pool: GuestSocketPool(guest.loop),
-    logger: .disabled)
+    pool: pool,
+    logger: .disabled,
+    handler: LocalRequests(routes, on: pool))
 
 guest.run {
-    await server.appendRoute("GET /state") { _ in
-        await HTTPResponse(statusCode: .ok, headers: [.contentType: "application/json"], body: game.json)
-    }
-    await server.appendRoute("POST /push?x=:x&y=:y") { (x: Double, y: Double) in
-        await game.push(x: x, y: y)
-        return HTTPResponse(statusCode: .noContent)
-    }
-    await server.appendRoute("GET /live", to: .webSocket(Live(game: game)))
-    try await server.run()
+    try await server.runThroughExhaustion(on: guest.loop)
 } onDone: { result in
     if case .failure(let error) = result, !(error is CancellationError) { print("the server ended: \(error)") }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SkirmishOnline: the sample game's match without a window, for whoever speaks HTTP or WebSocket.
-// Idea: one thread plays: it sleeps until a step is due or a socket is ready. Onlookers get each third step; who sends an order steers.
+// Idea: one thread plays: it sleeps until a step is due or a socket is ready. Onlookers get each third step; who sends an order steers. For
+// whoever is on this machine; strangers get a server with limits of its own (Examples/16-public-page).
 //
 //     curl localhost:8081/state
 //     curl -d '{"x": 1, "fires": true}' localhost:8081/order
@@ -46,8 +47,9 @@ struct Live: WSMessageHandler {
     func makeMessages(for client: AsyncStream<WSMessage>) async throws -> AsyncStream<WSMessage> {
         let line = await audience.join()
         Task { @MainActor in
-            for await case .text(let text) in client {
-                do { match.steer(try JSONDecoder().decode(MatchOrder.self, from: Data(text.utf8))) } catch {
+            // They may come faster than the match can take them: then they take turns with it.
+            for await case .text(let text) in client.cooperative(on: host.loop) {
+                do { match.steer(try decodeOrder(Data(text.utf8))) } catch {
                     line.continuation.yield(
                         .text(#"{"error": "expected an order such as {\"x\": 1, \"fires\": true}"}"#))
                 }
@@ -56,6 +58,19 @@ struct Live: WSMessageHandler {
         }
         return line.stream
     }
+}
+
+/// What is far too long for an order is not decoded: that takes time, which is the match's.
+func decodeOrder(_ data: Data) throws -> MatchOrder {
+    guard data.count <= 1024 else { throw CocoaError(.fileReadTooLarge) }
+    return try JSONDecoder().decode(MatchOrder.self, from: data)
+}
+
+/// The body, and no more of it than an order can have.
+func orderBody(_ request: HTTPRequest) async throws -> Data {
+    var data = Data()
+    for try await piece in request.bodySequence where data.count <= 1024 { data.append(piece) }
+    return data
 }
 
 @MainActor func json(_ match: HostedMatch) -> Data { (try? JSONEncoder().encode(match.state)) ?? Data() }
@@ -73,25 +88,32 @@ let host = try HeadlessHost()
 try host.loop.adoptMainActor()
 let match = HostedMatch(on: host.loop, seed: UInt64(option("--seed") ?? 1), bots: 3)
 let audience = Audience()
+var exitCode: Int32 = 0
+var routes = RoutedHTTPHandler()
+routes.appendRoute("GET /state") { _ in
+    await HTTPResponse(statusCode: .ok, headers: [.contentType: "application/json"], body: json(match))
+}
+routes.appendRoute("POST /order") { request in
+    guard let order = try? decodeOrder(try await orderBody(request)) else {
+        return HTTPResponse(statusCode: .badRequest, body: Data("expected {\"x\": 1, \"fires\": true}\n".utf8))
+    }
+    await match.steer(order)
+    return HTTPResponse(statusCode: .noContent)
+}
+routes.appendRoute("GET /live", to: .webSocket(Live(match: match, audience: audience)))
+let pool = GuestSocketPool(host.loop)
 let server = HTTPServer(
+    // Of this machine alone. `.inet(port:)` would listen on every interface.
     address: try .inet(ip4: "127.0.0.1", port: UInt16(clamping: option("--port") ?? 8081)),
-    pool: GuestSocketPool(host.loop), logger: .disabled)
+    pool: pool, logger: .disabled, handler: LocalRequests(routes, on: pool))
 
 host.loop.run {
-    await server.appendRoute("GET /state") { _ in
-        await HTTPResponse(statusCode: .ok, headers: [.contentType: "application/json"], body: json(match))
-    }
-    await server.appendRoute("POST /order") { request in
-        guard let order = try? JSONDecoder().decode(MatchOrder.self, from: await request.bodyData) else {
-            return HTTPResponse(statusCode: .badRequest, body: Data("expected {\"x\": 1, \"fires\": true}\n".utf8))
-        }
-        await match.steer(order)
-        return HTTPResponse(statusCode: .noContent)
-    }
-    await server.appendRoute("GET /live", to: .webSocket(Live(match: match, audience: audience)))
-    try await server.run()
+    try await server.runThroughExhaustion(on: host.loop)
 } onDone: { result in
-    if case .failure(let error) = result, !(error is CancellationError) { print("the server ended: \(error)") }
+    if case .failure(let error) = result, !(error is CancellationError) {
+        print("the server ended: \(error)")
+        exitCode = 1
+    }
     host.stop()
 }
 host.loop.run {
@@ -116,3 +138,5 @@ host.run()
 print("step \(match.state.step), wave \(match.state.wave), \(match.state.score) points")
 audience.close()
 host.close()
+// Whoever started this for its port is to know that it was not to be had.
+exit(exitCode)
