@@ -11,7 +11,7 @@
 //  - A pump reads all that the X connection has, into Xlib's memory and from there into SDL's queue; as long as only the main
 //    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
 //  - A pump may call the game's event watches, which may close the guest.
-// Decision: we sleep, on a bell of ours, which the loop's request and a watch on SDL's events (`PushedEventWatch`) ring, and on x11 on the X
+// Decision: we sleep, on a waker of ours, which the loop's request and a watch on SDL's events (`PushedEventWatch`) ring, and on x11 on the X
 // connection as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. What nothing announces
 // is looked for (`QueueLooks`). SDL waits on wayland, whose reading is a protocol of several steps, and on x11 as long as no window tells
 // the connection. Where something has to be pumped, the sleep ends at that pace.
@@ -83,7 +83,7 @@ extension SDLGuest {
                     record(event)
                     return true
                 }
-            case .bell(let connection): loop.whileWaiting(on: host.bell) { sleep(until: end, connection) }
+            case .waker(let connection): loop.whileWaiting(on: host.waker) { sleep(until: end, connection) }
             }
             // The game's events are looked at by whoever calls next, after the work.
             if loop.hasWork { return false }
@@ -93,7 +93,7 @@ extension SDLGuest {
     /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for later: no driver can announce them
     /// without pumping, and whoever calls this is about to.
     func runWork(until end: ContinuousClock.Instant, unless isStopped: () -> Bool) {
-        loop.whileWaiting(on: host.bell) {
+        loop.whileWaiting(on: host.waker) {
             while true {
                 let left = loop.hostNow.duration(to: end)
                 if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1)), then: .wait).isEmpty {
@@ -102,7 +102,7 @@ extension SDLGuest {
                 guard left > .zero, !isStopped() else { return }
                 if loop.skipsTime(until: end) { continue }
                 // Looked at after the tick, which may have set a timer.
-                if timeToSleep(until: end) != nil { _ = loop.sleep(on: host.bell, until: end) }
+                if timeToSleep(until: end) != nil { _ = loop.sleep(on: host.waker, until: end) }
             }
         }
     }
@@ -153,7 +153,7 @@ extension SDLGuest {
         while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, let left = timeToSleep(until: end) {
             let untilLook = min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest)
             let look = loop.hostNow.advanced(by: untilLook)
-            let wake = loop.sleep(on: host.bell, until: min(end ?? look, look), watching: connection)
+            let wake = loop.sleep(on: host.waker, until: min(end ?? look, look), watching: connection)
             pump.note(wake)
             if wake.isEmpty, left > untilLook, !loop.hasWork {
                 watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
@@ -175,16 +175,16 @@ enum SDLDriver {
     enum Sleeper {
         /// SDL, which really sleeps on x11 and wayland.
         case sdl
-        /// We, on the bell and on the driver's connection, if it has one (else -1).
-        case bell(connection: Int32)
+        /// We, on the waker and on the driver's connection, if it has one (else -1).
+        case waker(connection: Int32)
     }
 
     static func sleeper(forcesSDL: Bool) -> Sleeper {
         guard !forcesSDL else { return .sdl }
-        guard let name = SDL_GetCurrentVideoDriver() else { return .bell(connection: -1) }
+        guard let name = SDL_GetCurrentVideoDriver() else { return .waker(connection: -1) }
         if strcmp(name, "wayland") == 0 { return .sdl }
         let connection = tandem_x11_connection()
-        return connection < 0 && strcmp(name, "x11") == 0 ? .sdl : .bell(connection: connection)
+        return connection < 0 && strcmp(name, "x11") == 0 ? .sdl : .waker(connection: connection)
     }
 
     /// How often SDL has to be pumped for what announces nothing: open devices as often as a game draws, for a new one to

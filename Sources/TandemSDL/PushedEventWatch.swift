@@ -21,18 +21,18 @@ import TandemCSDL
 @MainActor
 final class PushedEventWatch {
     private static var isAdded = false
-    private let bell: Bell
+    private let waker: Waker
     private let ownType: UInt32
     private var looks = QueueLooks()
 
-    init(bell: Bell, own type: UInt32) {
-        self.bell = bell
+    init(waker: Waker, own type: UInt32) {
+        self.waker = waker
         ownType = type
     }
 
-    /// Before a sleep: sees to it that the watch stands, once, and rings this guest's bell.
+    /// Before a sleep: sees to it that the watch stands, once, and rings this guest's waker.
     func stand() {
-        PushedEvents.shared.attach(bell, own: ownType)
+        PushedEvents.shared.attach(waker, own: ownType)
         let mark = AsyncioMessage.mark(of: ownType)
         guard !Self.isAdded || SDL_EventState(mark, SDL_QUERY) != SDL_IGNORE else { return }
         Self.isAdded = true
@@ -59,7 +59,7 @@ final class PushedEventWatch {
     }
 
     func end() {
-        guard PushedEvents.shared.detach(bell), Self.isAdded else { return }
+        guard PushedEvents.shared.detach(waker), Self.isAdded else { return }
         Self.isAdded = false
         SDL_DelEventWatch(PushedEvents.listen, nil)
         SDL_EventState(AsyncioMessage.mark(of: ownType), SDL_ENABLE)
@@ -79,7 +79,7 @@ final class PushedEvents: Sendable {
 
     private let lock = Lock()
     // Safe: these are touched with `lock` held.
-    private nonisolated(unsafe) var bell: Bell?
+    private nonisolated(unsafe) var waker: Waker?
     private nonisolated(unsafe) var ownType: UInt32 = 0
     /// The oldest first. Of a program that takes its events by itself nobody sees any: then the newest ones are kept.
     private nonisolated(unsafe) var pushes: [Push] = []
@@ -98,10 +98,10 @@ final class PushedEvents: Sendable {
 
     private static func key(_ event: SDL_Event) -> UInt64 { UInt64(event.type) << 32 | UInt64(event.common.timestamp) }
 
-    func attach(_ bell: Bell, own type: UInt32) {
+    func attach(_ waker: Waker, own type: UInt32) {
         locked {
-            guard self.bell !== bell else { return }
-            self.bell = bell
+            guard self.waker !== waker else { return }
+            self.waker = waker
             ownType = type
             pushes = []
             hearer = nil
@@ -109,10 +109,10 @@ final class PushedEvents: Sendable {
     }
 
     /// `false`: another guest's is attached.
-    func detach(_ bell: Bell) -> Bool {
+    func detach(_ waker: Waker) -> Bool {
         locked {
-            guard self.bell === bell else { return false }
-            self.bell = nil
+            guard self.waker === waker else { return false }
+            self.waker = nil
             hearer = nil
             return true
         }
@@ -124,15 +124,15 @@ final class PushedEvents: Sendable {
     /// On any thread, which is about to put the event into the queue.
     func hear(_ event: SDL_Event) {
         let isMain = tandem_is_main_thread()
-        let (listener, hearer) = locked { () -> (Bell?, (@Sendable (SDL_Event) -> Void)?) in
-            guard let bell, event.type != ownType, event.type != SDL_POLLSENTINEL.rawValue else { return (nil, nil) }
+        let (listener, hearer) = locked { () -> (Waker?, (@Sendable (SDL_Event) -> Void)?) in
+            guard let waker, event.type != ownType, event.type != SDL_POLLSENTINEL.rawValue else { return (nil, nil) }
             makeRoom()
             if !isMain { lastNumber += 1 }
             // The main thread's are noted because one of the same kind and time may be another thread's, and not have come yet.
             pushes.append(Push(key: Self.key(event), number: isMain ? 0 : lastNumber))
-            return (isMain ? nil : bell, self.hearer)
+            return (isMain ? nil : waker, self.hearer)
         }
-        if let listener, listener.isListenedTo { listener.ring() }
+        if let listener, listener.isArmed { listener.wake() }
         hearer?(event)
     }
 

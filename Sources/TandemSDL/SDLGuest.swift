@@ -80,7 +80,7 @@
         }
         eventType = try AsyncioMessage.type()
         host = try SDLHost(eventType: eventType)
-        watch = PushedEventWatch(bell: host.bell, own: eventType)
+        watch = PushedEventWatch(waker: host.waker, own: eventType)
         loop = try GuestLoop(host: host, configuration: configuration, fileID: fileID, line: line)
         do throws(GuestError) {
             try loop.adoptMainActor(mainActor)
@@ -91,12 +91,12 @@
                     events.endServed()
                 }
             }
-            loop.awaitsHostEvents = { [events] in MainActor.assumeIsolated { events.count > 0 } }
-            loop.drive = { [weak self] in
-                guard let self else { return false }
-                drive()
-                return true
-            }
+            loop.attachHost(
+                drive: { [weak self] in
+                    guard let self else { return false }
+                    drive()
+                    return true
+                }, awaitsEvents: { [events] in MainActor.assumeIsolated { events.count > 0 } })
         } catch {
             loop.close()
             throw error

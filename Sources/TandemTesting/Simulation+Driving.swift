@@ -158,7 +158,7 @@ extension Simulation {
 
     /// The frames in which a host takes its events are its own, and a task waits for one.
     private var awaitsFrameForEvents: Bool {
-        if case .other = driver { loop.awaitsHostEvents?() ?? false } else { false }
+        if case .other = driver { loop.awaitsHostEvents } else { false }
     }
 
     private func tick() {
@@ -227,18 +227,10 @@ extension Simulation {
 }
 
 extension GuestLoop {
-    /// What its ticks start stays on this thread, and what runs in them sees `clock` wherever it asks for the time.
+    /// What runs in its ticks sees `clock` wherever it asks for the time.
     func beginSimulation(on clock: VirtualClock) {
-        takesGlobalJobs = true
-        admitsOthers = false
-        onWork = { begins in if begins { clock.show() } else { clock.hide() } }
-        byMachineTime = { body in clock.whileHidden(body) }
-    }
-
-    func endSimulation() {
-        takesGlobalJobs = false
-        admitsOthers = true
-        onWork = nil
-        byMachineTime = nil
+        beginSimulation(
+            onWork: { begins in if begins { clock.show() } else { clock.hide() } },
+            byMachineTime: { body in clock.whileHidden(body) })
     }
 }

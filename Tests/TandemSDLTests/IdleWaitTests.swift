@@ -176,7 +176,7 @@ extension SDL {
                         _ = guest.waitEvent(&event, timeout: .seconds(20))
                         guest.tick()
                     }
-                    #expect(guest.loop.holdsTurn)
+                    #expect(guest.loop.shared.turn.isHere)
                     pipe.fileHandleForWriting.write(Data([1]))
                     while count.value < 2 * round {
                         #expect(SDL_WaitEventTimeout(&event, 20_000) != 0)

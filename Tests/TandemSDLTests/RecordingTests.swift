@@ -171,7 +171,7 @@ extension SDL {
                     recorder.frame(body)
                     // A tick with the turn polls also in its later passes.
                     write(0)
-                    for _ in 0..<200_000 where !loop.backstage.announced.contains(.turn) { usleep(100) }
+                    for _ in 0..<200_000 where !loop.shared.pending.contains(.turn) { usleep(100) }
                     while host.tick().carriedOver > 0 {}
                 }, hinderedAfter: hindered
             ) { write(1) }

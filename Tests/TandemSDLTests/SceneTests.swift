@@ -53,7 +53,7 @@ extension SDL {
                 #expect(count == 3)
                 #expect(model.marks == ["first", "second", "third"])
                 #expect(guest.loop.statistics.waitsHandedOver == 0)
-                #expect(guest.loop.scenes.isEmpty)
+                #expect(guest.loop.members.scenes.isEmpty)
             }
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// X11WaitTests: the idle wait on the X connection and the bell, against a virtual X server where one is installed.
+// X11WaitTests: the idle wait on the X connection and the waker, against a virtual X server where one is installed.
 
 import Foundation
 import TandemCSDLVideo

@@ -183,7 +183,7 @@ extension Core {
                 for _ in 0..<20 { host.tick() }
                 #expect(outcomes == ["success()", "failure(Swift.CancellationError())"])
                 #expect(disarms.value == 1)
-                #expect(loop.otherWaiters.isEmpty)
+                #expect(loop.members.waiters.isEmpty)
             }
         }
 

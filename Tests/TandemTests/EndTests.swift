@@ -35,7 +35,7 @@ extension Core.EndTests {
             loop.run({ try await loop.sleep(for: .seconds(1000)) }) { outcome = $0 }
             host.tick()
             loop.breakPolling()
-            loop.backstage.wakeBackend()
+            loop.shared.wakeBackend()
             #expect(host.run(within: .seconds(10)) { outcome != nil })
             let error = #expect(throws: GuestError.self) { try outcome?.get() }
             #expect(error?.code == .backendFailed)
@@ -193,7 +193,7 @@ extension Core.EndTests {
     /// Conformance 49.
     @Test func aSpawnedProcessInheritsNoneOfTheLoopsDescriptors() throws {
         try withLoop { _, loop in
-            for number in [loop.backstage.poller.rawValue, loop.backstage.poller.wakePipe.rawValue] {
+            for number in [loop.shared.poller.rawValue, loop.shared.poller.wakePipe.rawValue] {
                 #expect(fcntl(number, F_GETFD) & FD_CLOEXEC != 0)
             }
             let process = Process()

@@ -48,7 +48,7 @@ extension Core.InboxTests {
             seen = witness
             for _ in 0..<1500 {
                 let answer = inbox.append(.posted({ _ = witness }, CallSite()), isPost: true) { true }
-                #expect(answer == .known)
+                #expect(answer == .alreadySignalled)
             }
             #expect(inbox.empty(into: TaskQueue(), limit: 700) == 700)
         }
@@ -77,62 +77,62 @@ extension Core.InboxTests {
     }
 
     @Test func aTickNapsOnlyIfPostsFollowTheLastOneAtOnce() {
-        var moderation = Moderation()
-        var wishes = [moderation.wantsNap()]
+        var coalescing = PostCoalescing()
+        var wishes = [coalescing.wantsPause()]
         for (count, delay) in [(1, 1_000_000), (0, 0), (1, 5000)] as [(Int, Nanoseconds)] {
-            moderation.tickFound(count, after: delay)
-            wishes.append(moderation.wantsNap())
+            coalescing.tickFound(count, after: delay)
+            wishes.append(coalescing.wantsPause())
         }
         #expect(wishes == [false, false, false, true])
-        moderation.napBrought(100)
-        let goesOn = moderation.wantsNap()
+        coalescing.pauseBrought(100)
+        let goesOn = coalescing.wantsPause()
         #expect(goesOn)
     }
 
     @Test func napsInVainBecomeRare() {
-        var moderation = Moderation()
+        var coalescing = PostCoalescing()
         var naps = 0
         for _ in 0..<10_000 {
-            moderation.tickFound(1, after: 5000)
-            guard moderation.wantsNap() else { continue }
+            coalescing.tickFound(1, after: 5000)
+            guard coalescing.wantsPause() else { continue }
             naps += 1
-            moderation.napBrought(1)
+            coalescing.pauseBrought(1)
         }
         #expect(naps >= 10_000 / 300)
         #expect(naps < 10_000 / 200)
     }
 
     @Test func aNapThatPaysForgivesThoseInVain() {
-        var moderation = Moderation()
+        var coalescing = PostCoalescing()
         func ticksUntilNap() -> Int {
             for tick in 0..<1000 {
-                moderation.tickFound(1, after: 5000)
-                if moderation.wantsNap() { return tick }
+                coalescing.tickFound(1, after: 5000)
+                if coalescing.wantsPause() { return tick }
             }
             return 1000
         }
         for _ in 0..<20 {
             _ = ticksUntilNap()
-            moderation.napBrought(0)
+            coalescing.pauseBrought(0)
         }
         var waits = [ticksUntilNap()]
         for brought in [1000, 0] {
-            moderation.napBrought(brought)
+            coalescing.pauseBrought(brought)
             waits.append(ticksUntilNap())
         }
         #expect(waits == [256, 0, 4])
     }
 
     @Test func aThreadThatIsAnsweredAtOnceWaitsAwakeForAsLongAsAnswersCome() {
-        var patience = Patience()
-        var wishes = [patience.isWorthIt()]
+        var spin = AdaptiveSpin()
+        var wishes = [spin.isWorthIt()]
         for delay in [1_000_000, 5000] as [Nanoseconds] {
-            patience.noteArrival(after: delay)
-            wishes.append(patience.isWorthIt())
+            spin.noteArrival(after: delay)
+            wishes.append(spin.isWorthIt())
         }
         #expect(wishes == [false, false, true])
-        patience.note(wasAnswered: false)
-        wishes = (0..<6).map { _ in patience.isWorthIt() }
+        spin.note(wasAnswered: false)
+        wishes = (0..<6).map { _ in spin.isWorthIt() }
         #expect(wishes == [false, false, false, false, true, true])
     }
 

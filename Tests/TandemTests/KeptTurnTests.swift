@@ -9,15 +9,15 @@ import Testing
 
 @testable import Tandem
 
-/// A host whose thread sleeps on its bell when the test says so.
-private final class BellHost: GuestHost {
-    let bell: Bell
+/// A host whose thread sleeps on its waker when the test says so.
+private final class WakerHost: GuestHost {
+    let waker: Waker
     private let requests = DispatchSemaphore(value: 0)
 
-    init() throws { bell = try Bell() }
+    init() throws { waker = try Waker() }
 
     func requestTick() -> Bool {
-        bell.ring()
+        waker.wake()
         requests.signal()
         return true
     }
@@ -31,11 +31,11 @@ private final class BellHost: GuestHost {
 extension Core.KeptTurnTests {
     /// A loop whose UI thread has slept by itself and has the turn, and a pipe whose reader counts.
     private func withKeptTurn(
-        lease: Int64 = 5_000_000, _ body: (BellHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+        lease: Int64 = 5_000_000, _ body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
     ) throws {
         var configuration = Configuration.unhurried
         configuration.turnLease = lease
-        let host = try BellHost()
+        let host = try WakerHost()
         let loop = try GuestLoop(host: host, configuration: configuration)
         defer { loop.close() }
         let pipe = try Pipe()
@@ -43,7 +43,7 @@ extension Core.KeptTurnTests {
         _ = try loop.whenReadable(pipe.reader) { count.value += pipe.read() }
         try pipe.write()
         #expect(host.sleepElsewhere())
-        loop.whileWaiting(on: host.bell) {}
+        loop.whileWaiting(on: host.waker) {}
         loop.tick(then: .wait)
         #expect(count.value == 1)
         host.forget()
@@ -115,7 +115,7 @@ extension Core.KeptTurnTests {
 
     @Test func anEarlierDeadlineWakesTheBackendThatTookTheTurn() throws {
         try withKeptTurn(lease: 1) { host, loop, _, _ in
-            while loop.backstage.turn.isHere { usleep(100) }
+            while !loop.shared.turn.backendHasIt { usleep(100) }
             var fired = false
             loop.callLater(.milliseconds(2)) { fired = true }
             #expect(loop.statistics.wakePipeWrites == 1)
@@ -192,8 +192,8 @@ extension Core.KeptTurnTests {
                     number += 1
                     switch number % 4 {
                     case 0:
-                        loop.whileWaiting(on: host.bell) {
-                            if !loop.hasWork { _ = loop.sleep(on: host.bell, until: loop.now + .milliseconds(10)) }
+                        loop.whileWaiting(on: host.waker) {
+                            if !loop.hasWork { _ = loop.sleep(on: host.waker, until: loop.now + .milliseconds(10)) }
                         }
                     case 1: usleep(UInt32(number % 5) * 10)
                     case 2: loop.callLater(.microseconds(number % 50)) { fired += 1 }
@@ -206,8 +206,8 @@ extension Core.KeptTurnTests {
                 #expect(loop.statistics.ioEvents <= total)
                 #expect(loop.statistics.staleEvents == 0)
                 while loop.nextDeadline != nil {
-                    loop.whileWaiting(on: host.bell) {
-                        if !loop.hasWork { _ = loop.sleep(on: host.bell, until: loop.now + .milliseconds(10)) }
+                    loop.whileWaiting(on: host.waker) {
+                        if !loop.hasWork { _ = loop.sleep(on: host.waker, until: loop.now + .milliseconds(10)) }
                     }
                     loop.tick()
                 }
@@ -222,14 +222,14 @@ extension Core.KeptTurnTests {
             let before = loop.statistics
             loop.tick(then: .frame)
             #expect(loop.statistics.turnsPassed == before.turnsPassed + 1)
-            #expect(!loop.holdsTurn)
+            #expect(!loop.shared.turn.isHere)
         }
         for next in [AfterTick.frame, .unknown, .wait] {
-            var tick = TickUnderWay(budget: 1_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
-            tick.report.passes = 1
+            var tick = TickBudget(budget: 1_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
+            tick.beginPass()
             let waits = tick.mayWaitOnce()
             #expect(waits == (next == .wait))
-            #expect(tick.hasTimeToNap(at: 0) == (next == .wait))
+            #expect(tick.hasTimeToPause(at: 0) == (next == .wait))
         }
     }
 
@@ -237,8 +237,8 @@ extension Core.KeptTurnTests {
     @Test func whoPassesTheTurnAfterASleepThatADescriptorEndedHasNoWorkLeft() throws {
         try withKeptTurn { host, loop, pipe, _ in
             try pipe.write()
-            let wake = loop.whileWaiting(on: host.bell) {
-                loop.sleep(on: host.bell, until: loop.now + .seconds(20))
+            let wake = loop.whileWaiting(on: host.waker) {
+                loop.sleep(on: host.waker, until: loop.now + .seconds(20))
             }
             #expect(wake.contains(.readiness))
             #expect(loop.hasWork)
@@ -251,7 +251,7 @@ extension Core.KeptTurnTests {
 
     /// Conformance 31. Each signal ends the sleep; all of them together do not move its end.
     @Test func aSleepThatSignalsEndAgainAndAgainKeepsItsEnd() throws {
-        let host = try BellHost()
+        let host = try WakerHost()
         let loop = try GuestLoop(host: host, configuration: .unhurried)
         defer { loop.close() }
         test_alarm_storm(2000)
@@ -259,10 +259,10 @@ extension Core.KeptTurnTests {
         let start = loop.now
         let end = start + .milliseconds(30)
         var sleeps = 0
-        loop.whileWaiting(on: host.bell) {
+        loop.whileWaiting(on: host.waker) {
             while loop.now < end, loop.now < start + .seconds(20) {
                 sleeps += 1
-                _ = loop.sleep(on: host.bell, until: end)
+                _ = loop.sleep(on: host.waker, until: end)
             }
         }
         #expect(loop.now < start + .seconds(10))

@@ -219,7 +219,7 @@ extension Core.OffloadTests {
             for await step in loading { steps.append(step) }
             #expect(steps == [2, 3, 4, 5, 6])
             try await loading.value
-            #expect(loop.otherWaiters.isEmpty)
+            #expect(loop.members.waiters.isEmpty)
         }
     }
 

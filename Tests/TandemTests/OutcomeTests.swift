@@ -80,7 +80,7 @@ extension Core {
                 loop.run { try await loop.sleep(for: .seconds(1000)) }
                 host.tick()
                 loop.breakPolling()
-                loop.backstage.wakeBackend()
+                loop.shared.wakeBackend()
                 #expect(host.run(within: .seconds(10)) { log.lines.count == 2 })
                 #expect(log.lines.first?.hasPrefix("critical: ") == true)
                 #expect(

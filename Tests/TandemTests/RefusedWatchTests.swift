@@ -39,7 +39,7 @@ extension Core.IOTests {
     /// the descriptor while the tick that they begin in still runs.
     private func refuseArmingAnew(_ loop: GuestLoop, _ fd: FileDescriptor, _ fault: @escaping () -> Errno?) {
         var changes = 0
-        loop.backstage.poller.controlFault = { operation, number in
+        loop.shared.poller.controlFault = { operation, number in
             guard number == fd.rawValue, operation == EPOLL_CTL_MOD else { return nil }
             changes += 1
             return changes > 1 ? fault() : nil
@@ -87,7 +87,7 @@ extension Core.IOTests {
             for (index, pipe) in pipes.enumerated() {
                 _ = try loop.whenReadable(pipe.reader) { read[index] += pipe.read() }
             }
-            loop.backstage.poller.controlFault = { operation, _ in operation == EPOLL_CTL_ADD ? failure : nil }
+            loop.shared.poller.controlFault = { operation, _ in operation == EPOLL_CTL_ADD ? failure : nil }
             for round in 1...5 {
                 for pipe in pipes { try pipe.write() }
                 #expect(host.run { read == [round, round] })
@@ -134,7 +134,7 @@ extension Core.IOTests {
             let watch = try loop.whenReadable(pipe.reader) { calls += 1 }
             #expect(host.run { calls > 0 })
             var refusals = 1
-            loop.backstage.poller.controlFault = { operation, fd in
+            loop.shared.poller.controlFault = { operation, fd in
                 guard operation == EPOLL_CTL_DEL, fd == pipe.reader.rawValue, refusals > 0 else { return nil }
                 refusals -= 1
                 return .noMemory

@@ -38,7 +38,7 @@ extension Core {
                         "the task started at TandemTests/SceneEndTests.swift:\(line.value) did not end within 1.0 seconds"
                     )
                         == true)
-                #expect(stage.loop.runs.isEmpty)
+                #expect(stage.loop.members.runs.isEmpty)
                 // It goes on, and its error is nobody's any more.
                 gate.signal()
                 #expect(stage.host.run { stage.journal.value == ["late"] })
@@ -248,11 +248,11 @@ extension Core {
                 }) { outcome = $0 }
                 host.tick()
                 loop.breakPolling()
-                loop.backstage.wakeBackend()
+                loop.shared.wakeBackend()
                 #expect(host.run(within: .seconds(10)) { outcome != nil })
                 let error = #expect(throws: GuestError.self) { try outcome?.get() }
                 #expect(error?.code == .backendFailed)
-                #expect(loop.scenes.isEmpty)
+                #expect(loop.members.scenes.isEmpty)
             }
         }
 

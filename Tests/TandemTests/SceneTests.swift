@@ -79,7 +79,7 @@ extension Core {
                 #expect(outcome.value != nil)
                 #expect(stage.journal.value == ["1 watch, frames true"])
                 #expect(!stage.loop.hasFrameWaiters)
-                #expect(stage.loop.otherWaiters.isEmpty)
+                #expect(stage.loop.members.waiters.isEmpty)
                 #expect(stage.clock.elapsed < .seconds(2))
                 stage.expectNothingLeft()
             }
@@ -302,8 +302,8 @@ extension Core {
                     if round % 16 == 0 { host.tick() }
                 }
                 #expect(host.run(within: .seconds(60)) { ends == rounds })
-                #expect(loop.scenes.isEmpty)
-                #expect(loop.runs.isEmpty)
+                #expect(loop.members.scenes.isEmpty)
+                #expect(loop.members.runs.isEmpty)
                 #expect(loop.statistics.timers == 0)
             }
         }

@@ -139,7 +139,7 @@ extension Core.SignalTests {
                     loop.breakPolling()
                     raise(SIGTERM)
                     raise(SIGTERM)
-                    loop.backstage.wakeBackend()
+                    loop.shared.wakeBackend()
                     guard host.run(within: .seconds(10), until: { outcome != nil }) else { exit(3) }
                 }
             } catch { exit(2) }

@@ -62,8 +62,8 @@ final class Stage {
     }
 
     func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) {
-        #expect(loop.scenes.isEmpty, sourceLocation: location)
-        #expect(loop.runs.isEmpty, sourceLocation: location)
+        #expect(loop.members.scenes.isEmpty, sourceLocation: location)
+        #expect(loop.members.runs.isEmpty, sourceLocation: location)
         #expect(loop.statistics.timers == 0, sourceLocation: location)
         #expect(loop.statistics.registrations == 0, sourceLocation: location)
     }

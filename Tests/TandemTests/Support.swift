@@ -107,11 +107,11 @@ extension GuestLoop {
     /// The epoll set's number becomes another file's, which cannot be waited on. A wait that is under way goes on.
     func breakPolling() {
         let spare = open("/dev/null", O_RDONLY)
-        dup2(spare, backstage.poller.rawValue)
+        dup2(spare, shared.poller.rawValue)
         Glibc.close(spare)
     }
 
-    var hasClosed: Bool { isClosed.load(ordering: .acquiring) }
+    var hasClosed: Bool { admission.isClosed }
 }
 
 /// One after the other: each test keeps its thread busy, which is one of the runtime's few, and some need another one of them.

@@ -283,8 +283,8 @@ extension Core.TickTests {
     /// What a poll found is looked at again by the next one: a frame does not wait for that.
     @Test func aFramesTickPollsAgainAfterFewEventsOrSlowHandlers() {
         func mayPoll(afterFinding count: Int, before next: AfterTick, at time: Int64) -> Bool {
-            var tick = TickUnderWay(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
-            tick.report.passes = 1
+            var tick = TickBudget(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
+            tick.beginPass()
             tick.notePoll(count, now: 0)
             return tick.mayPoll(queueIsEmpty: true, descriptors: 1000, now: time)
         }

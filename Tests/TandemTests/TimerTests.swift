@@ -222,14 +222,14 @@ extension Core.TimerTests {
     }
 
     @Test func timeoutsRoundUpAndNeverOverflow() {
-        #expect(BackendTimeout(deadline: .never, now: 5) == .forever)
-        #expect(BackendTimeout(deadline: 5, now: 9) == .nanoseconds(0))
-        #expect(BackendTimeout(deadline: .max - 1, now: -10) == .nanoseconds(.max))
-        #expect(BackendTimeout.forever.milliseconds == -1)
-        #expect(BackendTimeout.nanoseconds(1).milliseconds == 1)
-        #expect(BackendTimeout.nanoseconds(1_000_000).milliseconds == 1)
-        #expect(BackendTimeout.nanoseconds(1_000_001).milliseconds == 2)
-        #expect(BackendTimeout.nanoseconds(.max).milliseconds == .max)
+        #expect(PollTimeout(deadline: .never, now: 5) == .forever)
+        #expect(PollTimeout(deadline: 5, now: 9) == .nanoseconds(0))
+        #expect(PollTimeout(deadline: .max - 1, now: -10) == .nanoseconds(.max))
+        #expect(PollTimeout.forever.milliseconds == -1)
+        #expect(PollTimeout.nanoseconds(1).milliseconds == 1)
+        #expect(PollTimeout.nanoseconds(1_000_000).milliseconds == 1)
+        #expect(PollTimeout.nanoseconds(1_000_001).milliseconds == 2)
+        #expect(PollTimeout.nanoseconds(.max).milliseconds == .max)
         #expect(Duration(secondsComponent: 0, attosecondsComponent: 1).nanosecondsRoundedUp == 1)
         var random = SystemRandomNumberGenerator()
         for bits in 0..<126 {

@@ -259,10 +259,10 @@ extension Core.TurnAndWakeTests {
             var configuration = Configuration.unhurried
             configuration.trace = { step in
                 lock.lock()
-                let backstage = loop.value?.backstage
+                let shared = loop.value?.shared
                 lock.unlock()
-                guard step == .turnReturned, let backstage else { return }
-                for _ in 0..<100_000 where !backstage.closes { usleep(100) }
+                guard step == .turnReturned, let shared else { return }
+                for _ in 0..<100_000 where !shared.closes { usleep(100) }
                 // What the other thread does next at the end, it has done.
                 usleep(20_000)
             }

@@ -184,48 +184,48 @@ func eventfds(openedBy body: () throws -> Void) rethrows -> [Int32] {
     return all().subtracting(before).sorted()
 }
 
-final class BellHost: GuestHost {
-    let bell: Bell
-    init() throws { bell = try Bell() }
+final class WakerHost: GuestHost {
+    let waker: Waker
+    init() throws { waker = try Waker() }
     func requestTick() -> Bool {
-        bell.ringForLoop()
+        waker.wakeForLoop()
         return true
     }
 }
 
 /// Sleeps and ticks for so long, or until `condition` holds.
-@MainActor func work(_ loop: GuestLoop, _ bell: Bell, seconds: Double, until condition: () -> Bool = { false }) {
+@MainActor func work(_ loop: GuestLoop, _ waker: Waker, seconds: Double, until condition: () -> Bool = { false }) {
     let end = loop.now + .seconds(seconds)
-    loop.whileWaiting(on: bell) {
+    loop.whileWaiting(on: waker) {
         while !condition(), loop.now < end {
-            if !loop.hasWork { _ = loop.sleep(on: bell, until: end) }
+            if !loop.hasWork { _ = loop.sleep(on: waker, until: end) }
             loop.tick(then: .wait)
         }
     }
 }
 
 @MainActor func closedBell() throws {
-    var made: BellHost?
-    let numbers = try eventfds { made = try BellHost() }
+    var made: WakerHost?
+    let numbers = try eventfds { made = try WakerHost() }
     let host = made!
     let loop = try GuestLoop(host: host)
     defer { loop.close() }
-    check("the bell is one eventfd", numbers.count == 1)
+    check("the waker is one eventfd", numbers.count == 1)
     close(numbers[0])
     let before = probe_processor_time()
-    work(loop, host.bell, seconds: 0.5)
+    work(loop, host.waker, seconds: 0.5)
     let spent = probe_processor_time() - before
     check("half a second asleep took \(spent) ns", spent < 200_000_000)
     var count = 0
     for round in 1...20 {
         Thread.detachNewThread { try? loop.post { MainActor.assumeIsolated { count += 1 } } }
-        work(loop, host.bell, seconds: 10) { count == round }
+        work(loop, host.waker, seconds: 10) { count == round }
     }
     check("posts wake the thread again", count == 20)
 }
 
 @MainActor func closedTurn() throws {
-    let host = try BellHost()
+    let host = try WakerHost()
     var made: GuestLoop?
     let numbers = try eventfds { made = try GuestLoop(host: host) }
     let loop = made!
@@ -237,7 +237,7 @@ final class BellHost: GuestHost {
     }
     var outcome: Result<Void, any Error>?
     loop.run({ try await loop.sleep(for: hour) }) { outcome = $0 }
-    work(loop, host.bell, seconds: 0.1)
+    work(loop, host.waker, seconds: 0.1)
     for number in numbers { close(number) }
     let end = loop.now + .seconds(10)
     while outcome == nil, loop.now < end {

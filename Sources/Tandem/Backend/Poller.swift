@@ -39,6 +39,10 @@ final class Poller: Sendable {
     // Safe: read and written only by the holder of the turn; freed after the backend was joined.
     private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
     private let countsMilliseconds: Atomic<Bool>
+    // Safe, both: the holder of the turn's; giving it back or receiving it orders what the two threads do here.
+    /// How many entries of the buffer the backend's poll has filled, and when. Nobody has taken them yet.
+    @exclusivity(unchecked) private nonisolated(unsafe) var found = 0
+    @exclusivity(unchecked) private nonisolated(unsafe) var foundAt: Nanoseconds = 0
     let wakePipe: WakePipe
     /// Belongs to the holder of the turn.
     private let deadlineTimer: DeadlineTimer
@@ -85,7 +89,7 @@ final class Poller: Sendable {
     func wait(until deadline: Nanoseconds) throws(Errno) -> Int {
         let now = LoopClock.machine
         let reserve = deadlineTimer.isSet(to: deadline, now: now) ? DeadlineTimer.reserve : 0
-        return try wait(BackendTimeout(deadline: deadline.addingClamped(reserve), now: now))
+        return try wait(PollTimeout(deadline: deadline.addingClamped(reserve), now: now))
     }
 
     /// Holder of the turn: whether an entry is the poller's own: a wake, or a deadline that has come. It is emptied then.
@@ -119,7 +123,7 @@ final class Poller: Sendable {
 
     /// Holder of the turn: waits, and returns how many entries of the buffer were filled.
     /// A signal ends the wait like a timeout that came early; the caller looks at the clock again.
-    func wait(_ timeout: BackendTimeout) throws(Errno) -> Int {
+    func wait(_ timeout: PollTimeout) throws(Errno) -> Int {
         if !countsMilliseconds.load(ordering: .relaxed) {
             let count: Int32
             switch timeout {
@@ -142,6 +146,18 @@ final class Poller: Sendable {
         if count >= 0 { return Int(count) }
         if errno == EINTR { return 0 }
         throw Errno(rawValue: errno)
+    }
+
+    /// Backend, as the holder of the turn: leaves what it found to the UI thread.
+    func noteFound(_ count: Int, at time: Nanoseconds) {
+        found = count
+        foundAt = time
+    }
+
+    /// UI thread, as the holder of the turn: what the backend left, once.
+    func takeFound() -> (count: Int, at: Nanoseconds) {
+        defer { found = 0 }
+        return (found, foundAt)
     }
 
     /// Holder of the turn: an entry that the last wait filled.

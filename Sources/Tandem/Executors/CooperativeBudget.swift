@@ -38,7 +38,7 @@ extension GuestLoop {
     @inline(__always) package func takeUnit() -> Bool {
         // Never on another thread, whose tasks may run as long as they like.
         guard thread.isCurrent else { return true }
-        return cooperativeBudget.take(isTimed: !time.isVirtual && !isTaped)
+        return executors.budget.take(isTimed: !time.isVirtual && !instruments.isTaped)
     }
 
     /// Takes a unit for what is ready at once, and lets others run first if there is none left. Every await of Tandem's that may be ready begins
@@ -54,7 +54,7 @@ extension GuestLoop {
     func goToEndOfLine(isolation: isolated (any Actor)?) async {
         // Safe without checks: an entry of the queue is run once, or resumed by the loop's end.
         await withUnsafeContinuation(isolation: isolation) { continuation in
-            guard state != .closed else { return continuation.resume() }
+            guard admission.state != .closed else { return continuation.resume() }
             appendJob(.continuation(DeferredTask(continuation, isolation)))
         }
     }

@@ -14,7 +14,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// its task waiting for ever.
     public nonisolated func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if !accept(.job(job, .actor(thread.isCurrent ? preferredExecutor : nil))) { runActorJobLate(job) }
+        if !accept(.job(job, .actor(thread.isCurrent ? executors.hint.preferred : nil))) { runActorJobLate(job) }
     }
 
     /// Takes a job of a task that prefers the loop. Called by Swift's runtime, on any thread. As ``enqueue(_:)`` otherwise.
@@ -51,15 +51,15 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Any thread: puts a job into the ready queue or the inbox; `false` once the loop has closed.
     func accept(_ work: consuming Work) -> Bool {
         if thread.isCurrent {
-            guard state != .closed else { return false }
+            guard admission.state != .closed else { return false }
             appendJob(work)
             return true
         }
-        return backstage.deliver(work, to: inbox)
+        return shared.deliver(work)
     }
 
     func execute(_ job: UnownedJob, _ identity: ExecutorIdentity) {
-        cooperativeBudget.renew()
+        executors.budget.renew()
         switch identity {
         case .actor(let preferred): execute(job, on: asUnownedSerialExecutor(), preferring: preferred)
         case .mainActor(let preferred): execute(job, on: MainActor.sharedUnownedExecutor, preferring: preferred)
@@ -73,35 +73,35 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         _ job: UnownedJob, on actor: UnownedSerialExecutor, preferring executor: UnownedTaskExecutor?
     ) {
         guard let executor else { return job.runSynchronously(on: actor) }
-        preferredExecutor = executor
+        executors.hint.beginJob(preferring: executor)
         job.runSynchronously(isolatedTo: actor, taskExecutor: executor)
-        preferredExecutor = nil
+        executors.hint.endJob()
     }
 
     private func execute(_ job: UnownedJob, preferring executor: UnownedTaskExecutor) {
-        preferredExecutor = executor
+        executors.hint.beginJob(preferring: executor)
         job.runSynchronously(on: executor)
-        preferredExecutor = nil
+        executors.hint.endJob()
     }
 
     /// Resumes a task that waited in `isolation`. Its next job belongs there, which the runtime does not know: it would send the task
     /// through the pool of threads to find its actor, though that is here.
     func resuming(_ isolation: (any Actor)?, _ body: () -> Void) {
-        resumption = identity(of: isolation)
+        executors.hint.beginResuming(identity(of: isolation))
         body()
-        resumption = nil
+        executors.hint.endResuming()
     }
 
     private func identity(of isolation: (any Actor)?) -> ExecutorIdentity? {
         guard let isolation, thread.isCurrent else { return nil }
-        if adoptionPath == .executor, isolation === MainActor.shared { return .mainActor(nil) }
+        if executors.adoption.path == .executor, isolation === MainActor.shared { return .mainActor(nil) }
         return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .actor(nil) : nil
     }
 
     /// UI thread: on whose behalf a job goes on whose task prefers `executor`, one of the loop's, if it is being resumed.
     func resumedIdentity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
         guard thread.isCurrent else { return nil }
-        switch resumption {
+        switch executors.hint.resumption {
         case .mainActor: return .mainActor(executor)
         case .actor: return .actor(executor)
         default: return nil
@@ -109,27 +109,24 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     }
 
     /// UI thread: on whose behalf the loop runs a job that is on its way to the program's pool of threads; `nil`: let it go there.
-    var identityOfPoolJob: ExecutorIdentity? { resumption ?? (keepsPoolJobs ? .pool : nil) }
+    var identityOfPoolJob: ExecutorIdentity? { executors.hint.resumption ?? (keepsPoolJobs ? .pool : nil) }
 
     /// UI thread: does what is started now descend from the loop's simulation? While there is one, this thread runs nothing else, in
     /// ticks or between them.
-    var keepsPoolJobs: Bool { takesGlobalJobs }
+    var keepsPoolJobs: Bool { executors.kept.isKeeping }
 
     /// UI thread: keeps a job that sleeps, for so many nanoseconds of the loop's time.
     func keep(_ job: UnownedJob, for delay: Nanoseconds) {
         let delay = activeTape?.sleeps(delay) ?? delay
-        let number = nextKeptSleep
-        nextKeptSleep += 1
-        keptSleeps[number] = job
+        let number = executors.kept.add(job)
         callLater(.nanoseconds(delay)) { [self] in
-            if let job = keptSleeps.removeValue(forKey: number) { _ = accept(.job(job, .pool)) }
+            if let job = executors.kept.take(number) { _ = accept(.job(job, .pool)) }
         }
     }
 
     /// UI thread: the loop closes; a sleep that will not come to its end ends now.
     func endKeptSleeps() {
-        for (_, job) in keptSleeps.sorted(by: { $0.key < $1.key }) { _ = accept(.job(job, .pool)) }
-        keptSleeps = [:]
+        for job in executors.kept.takeAll() { _ = accept(.job(job, .pool)) }
     }
 
     /// Any thread: the fate of a kept job when its loop has gone: the pool, as without Tandem.
@@ -146,18 +143,16 @@ final class RunExecutor: TaskExecutor {
     // Safe to send: weak references are read atomically.
     private nonisolated(unsafe) weak var loop: GuestLoop?
     private let thread: UIThread
-    private let inbox: Inbox
-    private let backstage: Backstage
+    private let shared: SharedState
     private let configuration: Configuration
-    private let runList: RunList
+    private let runs: RunList
 
     init(loop: GuestLoop) {
         self.loop = loop
         thread = loop.thread
-        inbox = loop.inbox
-        backstage = loop.backstage
+        shared = loop.shared
         configuration = loop.configuration
-        runList = loop.runList
+        runs = loop.members.runs
     }
 
     // MARK: What the end of a run needs, also while its loop goes
@@ -166,14 +161,13 @@ final class RunExecutor: TaskExecutor {
     var logger: Logger { configuration.logger }
 
     /// UI thread.
-    func forget(_ run: some AnyGuestRun) { runList.runs[ObjectIdentifier(run)] = nil }
+    func forget(_ run: some AnyGuestRun) { runs.remove(run) }
 
-    func trace(_ step: TraceStep) { backstage.trace?(step) }
+    func trace(_ step: TraceStep) { shared.trace?(step) }
 
     /// UI thread: nobody was told of the error.
     func report(_ error: any Error, _ site: CallSite) {
-        loop?.counters.callbackErrors += 1
-        configuration.tell(error, .task, site)
+        if let loop { loop.report(error, .task, site) } else { configuration.tell(error, .task, site) }
     }
 
     /// UI thread: resumes a task that waited in `isolation`.
@@ -189,7 +183,7 @@ final class RunExecutor: TaskExecutor {
             if loop.accept(.job(job, loop.resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .run(self))) {
                 return
             }
-        } else if backstage.deliver(.job(job, .run(self)), to: inbox) {
+        } else if shared.deliver(.job(job, .run(self))) {
             return
         }
         runLate(job)
@@ -197,8 +191,7 @@ final class RunExecutor: TaskExecutor {
 
     /// Another thread: leaves a main-actor job in the loop's inbox. `false`: the loop has closed, or keeps such jobs out.
     func takeMainActorJob(_ job: UnownedJob) -> Bool {
-        !backstage.keepsOthersOut.load(ordering: .relaxed)
-            && backstage.deliver(.job(job, .mainActor(nil)), to: inbox)
+        shared.admitsOthers && shared.deliver(.job(job, .mainActor(nil)))
     }
 
     func runLate(_ job: UnownedJob) {

@@ -19,6 +19,12 @@ public enum MainActorPath: Sendable, Hashable {
 }
 
 extension GuestLoop {
+    /// How the main actor's jobs come here; `nil` unless this loop adopted it. See ``adoptMainActor(_:)``.
+    public var mainActorPath: MainActorPath? {
+        thread.check("GuestLoop.mainActorPath")
+        return executors.adoption.path
+    }
+
     /// Makes this loop the home of the main actor: `@MainActor` code, `DispatchQueue.main` and what awaits them run in its ticks,
     /// and wake its idle host. The adoption ends when the loop closes.
     ///
@@ -31,28 +37,28 @@ extension GuestLoop {
     @MainActor @discardableResult
     public func adoptMainActor(_ path: MainActorPath = .executor) throws(GuestError) -> MainActorPath {
         thread.check("GuestLoop.adoptMainActor")
-        if let adoptionPath {
+        if let path = executors.adoption.path {
             throw GuestError(
-                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(adoptionPath)")
+                .adoptionFailed, "this loop has adopted the main actor already, by way of its \(path)")
         }
         if tandem_is_main_thread() {
             _ = try serve(FileDescriptor(rawValue: _dispatch_get_main_queue_handle_4CF())) { [unowned self] in
                 runMainQueue()
             }
-            drainsMainQueue = true
+            executors.adoption.beginDrainingMainQueue()
         }
         if path == .executor, ProgramExecutors.install(for: self) {
-            adoptionPath = .executor
+            executors.adoption.adopt(by: .executor)
             takeMainActorJobs()
             return .executor
         }
-        guard drainsMainQueue else {
+        guard executors.adoption.drainsMainQueue else {
             throw GuestError(
                 .adoptionFailed,
                 "the main thread has been given up to libdispatch, whose main queue only the main thread may drain; adopt by way of the executor, or from a synchronous main"
             )
         }
-        adoptionPath = .dispatchQueue
+        executors.adoption.adopt(by: .dispatchQueue)
         return .dispatchQueue
     }
 
@@ -65,7 +71,7 @@ extension GuestLoop {
     /// What was enqueued before this loop adopted the main actor, or goes by way of the main queue, while an async main runs the loop itself: its
     /// executor, which runs such jobs, does not come to it.
     private func takeMainActorJobs() {
-        guard state != .closed, admitsOthers else { return }
+        guard admission.state != .closed, admitsOthers else { return }
         while let job = MainActorJobs.takeNext() { _ = accept(.job(job, .mainActor(nil))) }
     }
 

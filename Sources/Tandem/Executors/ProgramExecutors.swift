@@ -65,7 +65,7 @@ import TandemCLinux
         private let thread = Atomic<UInt>(0)
 
         func attach(_ loop: GuestLoop) {
-            let new = loop.runExecutor
+            let new = loop.executors.runExecutor(of: loop)
             lock.lock()
             self.loop = loop
             number = loop.callbacks.number
@@ -111,7 +111,8 @@ import TandemCLinux
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
             if Adopter.shared.isHere {
-                if let loop = Adopter.shared.loopHere, loop.accept(.job(job, .mainActor(loop.preferredExecutor))) {
+                if let loop = Adopter.shared.loopHere, loop.accept(.job(job, .mainActor(loop.executors.hint.preferred)))
+                {
                     return
                 }
             } else if let entrance = Adopter.shared.entrance, entrance.takeMainActorJob(job) {
@@ -134,8 +135,8 @@ import TandemCLinux
             MainActorJobs.executorRuns()
             while true {
                 MainActorJobs.runAll()
-                if let loop = Adopter.shared.loopHere, let drive = loop.drive {
-                    loop.isDriven = true
+                if let loop = Adopter.shared.loopHere, let drive = loop.hooks.drive {
+                    loop.hooks.beginDriving()
                     if drive() { continue }
                 }
                 GuestLoop.waitForMainQueue()

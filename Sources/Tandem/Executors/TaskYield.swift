@@ -16,7 +16,7 @@ extension Task where Success == Never, Failure == Never {
     /// task it is the standard library's.
     public nonisolated(nonsending) static func yield() async {
         let isolation = #isolation
-        if isolation === MainActor.shared, let loop = ProgramExecutors.loopHere, loop.isTicking {
+        if isolation === MainActor.shared, let loop = ProgramExecutors.loopHere, loop.isInTick {
             await loop.goToEndOfLine(isolation: isolation)
         } else {
             await Task<Never, Never>._Concurrency::yield()

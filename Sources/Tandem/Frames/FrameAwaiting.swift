@@ -57,11 +57,9 @@ extension GuestLoop {
         isolation: isolated (any Actor)?
     ) async throws -> Frame {
         try Task.checkCancellation()
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        thread.check("GuestLoop.nextFrame")
-        try admitWait()
-        if isOfSequence, framesHaveEnded { throw CancellationError() }
-        let waiter = frameLine.waiter()
+        try admission.admit("GuestLoop.nextFrame")
+        if isOfSequence, members.framesHaveEnded { throw CancellationError() }
+        let waiter = members.frameLine(of: self).waiter()
         waiter.prepare(phase, condition, site, isOfSequence: isOfSequence, isolation)
         let wait = waiter.number
         return try await withTaskCancellationHandler(

@@ -76,23 +76,23 @@ extension GuestLoop {
     /// UI thread, for hosts that run frames as tasks wait for them: the player wants to leave. Every sequence of frames ends, those that begin later,
     /// too: scene after scene, until the program does. Waits for a single frame go on.
     package func endFrames() {
-        framesHaveEnded = true
-        madeFrameLine?.endSequences()
+        members.endFrames()
+        members.frameLine?.endSequences()
     }
 
     /// UI thread, for hosts that can run no frame any more, though the loop is open: whoever waits for one is resumed with `CancellationError`.
     package func callOffFrames() {
-        framesHaveEnded = true
-        madeFrameLine?.end(throwing: CancellationError())
+        members.endFrames()
+        members.frameLine?.end(throwing: CancellationError())
     }
 
     /// UI thread, for hosts: frames begin anew.
-    package func beginFrames() { framesHaveEnded = false }
+    package func beginFrames() { members.beginFrames() }
 
     /// UI thread: does a task wait for a frame? Then a host that draws on demand should have one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
-        return (madeFrameLine?.count ?? 0) > 0
+        return (members.frameLine?.count ?? 0) > 0
     }
 
     /// UI thread, for hosts: runs one phase of a frame: resumes the tasks that wait for it, in the order in which they began to wait, and
@@ -102,25 +102,26 @@ extension GuestLoop {
     /// resumed task is run once at least; what goes on beyond the configuration's budget is left to the next tick. Without waiting
     /// tasks it costs a comparison. Must not be called from inside a tick.
     public func run(_ phase: FramePhase, of frame: Frame) {
-        guard let madeFrameLine, madeFrameLine.count > 0 else { return }
+        guard let frameLine = members.frameLine, frameLine.count > 0 else { return }
         thread.check("GuestLoop.run(_:of:)")
-        guard state == .open else { return }
+        guard admission.state == .open else { return }
         precondition(
-            !isTicking,
+            !tickState.isTicking,
             "GuestLoop.run(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks")
-        isTicking = true
-        onWork?(true)
-        readClock()
-        isInPhase = true
+        tickState.begin()
+        hooks.onWork?(true)
+        tickClock.read()
+        queues.beginPhase()
         frameLine.resume(phase, frame)
         // Everybody once, then as long as the budget allows.
         runPhaseWork(budget: 0)
         runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp))
-        isInPhase = false
-        while let entry = phaseWork.popFirst() { ready.append(entry) }
-        endPhase()
-        isTicking = false
-        if closesAfterTick, pausedTicks == 0 { performClose() }
-        onWork?(false)
+        queues.endPhase()
+        // As at the end of a tick, but for the turn, which a phase does not have.
+        publishDeadline()
+        if hasReadyWork { shared.requestTick(for: .ready) }
+        tickState.end()
+        if tickState.closesNow { performClose() }
+        hooks.onWork?(false)
     }
 }

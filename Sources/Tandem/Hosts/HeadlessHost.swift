@@ -20,12 +20,12 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// What the loop sees of the host, so that neither owns the other.
     private final class Listener: GuestHost {
-        let bell: Bell
+        let waker: Waker
 
-        init() throws(GuestError) { bell = try Bell() }
+        init() throws(GuestError) { waker = try Waker() }
 
         func requestTick() -> Bool {
-            bell.ringForLoop()
+            waker.wakeForLoop()
             return true
         }
     }
@@ -47,7 +47,7 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// Sleeps and ticks until ``stop()``, or until the loop closes. Returns at once if either came before.
     public func run() {
-        // The bell is emptied before each look, and rung after the flag is set: one total order, so that one of the two sees the other.
+        // The waker is emptied before each look, and rung after the flag is set: one total order, so that one of the two sees the other.
         _ = run(within: nil) { isStopped.load(ordering: .sequentiallyConsistent) }
         isStopped.store(false, ordering: .sequentiallyConsistent)
     }
@@ -60,12 +60,12 @@ public final class HeadlessHost: @unchecked Sendable {
 
     private func runOutsideTicks(within limit: Duration?, until condition: () -> Bool) -> Bool {
         let end = limit.map { loop.hostNow.advancedClamped(by: $0) }
-        return loop.whileWaiting(on: listener.bell) {
+        return loop.whileWaiting(on: listener.waker) {
             while !condition() {
                 guard loop.isOpen else { return false }
                 if let end, loop.hostNow >= end { return false }
                 // The look before the sleep: a request may have been answered by an earlier tick, and its ring heard.
-                if !loop.hasWork, !loop.skipsTime(until: end) { _ = loop.sleep(on: listener.bell, until: end) }
+                if !loop.skipsTime(until: end) { loop.sleep(on: listener.waker, until: end) }
                 loop.tick(then: .wait)
             }
             return true
@@ -75,7 +75,7 @@ public final class HeadlessHost: @unchecked Sendable {
     /// Ends ``run()``. Any thread.
     public func stop() {
         isStopped.store(true, ordering: .sequentiallyConsistent)
-        listener.bell.ring()
+        listener.waker.wake()
     }
 
     /// Ends the loop. Idempotent.

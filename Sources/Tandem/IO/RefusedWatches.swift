@@ -12,7 +12,7 @@ extension GuestLoop {
             configuration.logger.warning(
                 "the kernel would not change the watch of descriptor \(fd): \(failure); trying again in growing pauses")
         }
-        let tryAgain = { [registrations] in registrations.tryAgain(fd, generation) }
+        let tryAgain = { [registrations = io.registrations] in registrations.tryAgain(fd, generation) }
         let pause: Nanoseconds = 1_000_000 << Nanoseconds(attempt - 1)
         _ = arm(.call(tryAgain), time.isVirtual ? time.now : time.now.addingClamped(pause), CallSite())
     }

@@ -53,8 +53,7 @@ extension GuestLoop {
     public func signals(
         _ signals: Signal..., fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) -> SignalSequence {
-        if isClosed.load(ordering: .acquiring) { throw .closed }
-        thread.check("GuestLoop.signals")
+        try admission.admit("GuestLoop.signals")
         return SignalSequence(source: try SignalSource(signals, CallSite(fileID: fileID, line: line), on: self))
     }
 }

@@ -52,32 +52,24 @@ struct Suspects {
 extension GuestLoop {
     /// Calls the handler of a watch that has been reported often, and looks whether it does something.
     @inline(never) func callUnderSuspicion(_ handle: IOHandle, _ body: () throws -> Void) {
-        guard let suspect = suspects[handle] ?? suspect(handle) else { return }
+        guard let suspect = io.suspect(handle) ?? io.addSuspect(handle) else { return }
         let before = suspect.lookBefore()
         call(body, handle.site)
         // Its descriptor may be another file's by now.
-        guard !handle.isDone else { return suspects.remove(handle) }
+        guard !handle.isDone else { return io.removeSuspect(handle) }
         // In a loop inside of the handler it may have run again, and been found innocent.
-        guard suspects[handle] === suspect else { return }
+        guard io.suspect(handle) === suspect else { return }
         switch suspect.suspicion.judge(before: before, after: suspect.look()) {
         case .innocent:
-            suspects.remove(handle)
-            registrations.reportAll(handle)
+            io.removeSuspect(handle)
+            io.registrations.reportAll(handle)
         case .unclear: handle.streak.isSuspected = suspect.suspicion.isDense
         case .slow(let pause):
             handle.streak.isSuspected = true
-            registrations.reportChanges(handle)
+            io.registrations.reportChanges(handle)
             endLater(suspect, pause)
-        case .slowAgain: registrations.reportChanges(handle)
+        case .slowAgain: io.registrations.reportChanges(handle)
         }
-    }
-
-    /// `nil` if there is nothing to be called any more: the descriptor was closed.
-    private func suspect(_ handle: IOHandle) -> Suspect? {
-        guard registrations.isStillThere(handle) else { return nil }
-        let suspect = Suspect(handle)
-        suspects.add(suspect)
-        return suspect
     }
 
     private func endLater(_ suspect: Suspect, _ pause: Nanoseconds) {
@@ -87,13 +79,13 @@ extension GuestLoop {
 
     private func pauseEnded(_ suspect: Suspect) {
         let handle = suspect.handle
-        guard !handle.isDone, suspects[handle] === suspect else { return }
+        guard !handle.isDone, io.suspect(handle) === suspect else { return }
         if suspect.suspicion.pauseEnds(), !suspect.isTold {
             suspect.isTold = true
             configuration.logger.warning(
                 "the \(handle.direction.rawValue) handler of descriptor \(handle.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
             )
         }
-        registrations.reportAll(handle)
+        io.registrations.reportAll(handle)
     }
 }

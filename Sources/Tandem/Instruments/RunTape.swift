@@ -51,12 +51,12 @@ package protocol RunTape: TimeSource {
 
 extension GuestLoop {
     /// What this loop's run is recorded to or replayed from, while it is.
-    package var activeTape: (any RunTape)? { tape.flatMap { $0.isActive ? $0 : nil } }
+    package var activeTape: (any RunTape)? { instruments.activeTape }
 
     /// UI thread: the recorded run begins here. What descends from it stays on this thread, in one order.
     package func beginTape() {
-        isTaped = true
-        takesGlobalJobs = true
+        instruments.beginTape()
+        executors.kept.begin()
     }
 
     /// For hosts, which pace themselves by the machine also while user code sees a recorded time.

@@ -69,27 +69,29 @@ extension GuestLoop {
     public var waiting: [WaitingReport] {
         thread.check("GuestLoop.waiting")
         var reports: [WaitingReport] = []
-        readyIO.visit {
-            if let handle = registrations.handle(of: $0), !handle.isDone, handle.isOneShot || !handle.site.isOfLibrary {
+        io.visit {
+            if let handle = io.registrations.handle(of: $0), !handle.isDone,
+                handle.isOneShot || !handle.site.isOfLibrary
+            {
                 reports.append(Self.ready(handle.site))
             }
         }
-        readyTimers.visit { if let report = reportReady($0.slot) { reports.append(report) } }
-        ready.visit { if let report = report($0.work) { reports.append(report) } }
+        timers.visitDue { if let report = reportReady($0) { reports.append(report) } }
+        queues.visit { if let report = report($0.work) { reports.append(report) } }
         reports += timers.inOrder.compactMap { report($0.slot, deadline: $0.deadline) }
-        reports += registrations.handles.compactMap(report)
-        reports += otherWaiters.values.map { waiter in
+        reports += io.registrations.handles.compactMap(report)
+        reports += members.waiters.map { waiter in
             let note = waiter.note
             return WaitingReport(
                 kind: note?.kind ?? .other, site: note?.site, deadline: nil, descriptor: nil,
                 reason: note?.reason ?? "a task")
         }
-        reports += (madeFrameLine?.waiters ?? []).map {
+        reports += (members.frameLine?.waiters ?? []).map {
             WaitingReport(
                 kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
                 reason: "a task that waits for the \($0.phase) phase of a frame")
         }
-        reports += runs.values.map {
+        reports += members.runs.values.map {
             WaitingReport(kind: .run, site: $0.site, deadline: nil, descriptor: nil, reason: "a run that has not ended")
         }
         return reports

@@ -17,56 +17,53 @@ extension GuestLoop {
     ///
     /// Called from inside a tick, or from a modal loop in one, it takes effect when that tick ends. In a forked child it only lets go of the parent's loop.
     public func close() {
-        if isClosed.load(ordering: .acquiring) { return }
+        if admission.isClosed { return }
         if thread.isForkedChild { return finishClosing() }
         thread.check("GuestLoop.close")
-        guard state == .open else { return }
-        if isTicking || pausedTicks > 0 {
-            closesAfterTick = true
+        guard admission.state == .open else { return }
+        if tickState.isInside {
+            tickState.closeAfterTick()
         } else {
             performClose()
         }
     }
 
     func performClose() {
-        state = .closing
+        admission.beginClosing()
         tape?.loopCloses()
-        // As in a tick: what is scheduled from here on asks nobody for one.
-        isTicking = true
-        closesAfterTick = false
+        tickState.beginClosing()
         readGraceClock()
-        inbox.closeToPosts()
-        for scene in scenes.values { scene.end() }
-        for run in runs.values { run.cancel() }
-        for action in closingActions.takeAll() { action() }
+        shared.inbox.closeToPosts()
+        for scene in members.scenes { scene.end() }
+        for run in members.runs.values { run.cancel() }
+        for action in members.closingActions.takeAll() { action() }
         // Whose task was cancelled, the runs' among them, has its `CancellationError` already.
         resumeWaiters(throwing: GuestError.closed)
         endKeptSleeps()
         dropTimers()
-        let graceEnd = mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
+        let graceEnd = tickClock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
         drain(until: graceEnd)
         giveUpRuns()
         // What the last `onDone` scheduled was accepted, too.
         repeat {
             runClosingPass()
             readGraceClock()
-        } while hasReadyWork && mark < graceEnd
+        } while hasReadyWork && tickClock.mark < graceEnd
         finishClosing()
         disposeOfLeftovers()
-        isTicking = false
+        tickState.end()
     }
 
     /// The grace period is the machine's, also where what runs in it is shown a simulation's time.
-    private func readGraceClock() { countingByMachine { readClock() } }
+    private func readGraceClock() { countingByMachine { tickClock.read() } }
 
     private func countingByMachine(_ body: () -> Void) {
-        if let byMachineTime { byMachineTime(body) } else { body() }
+        if let byMachineTime = hooks.byMachineTime { byMachineTime(body) } else { body() }
     }
 
     /// Timers that will not fire let go of what they captured.
     private func dropTimers() {
         let released = timers.removeAll()
-        counters.timersCancelled += released.count
         withExtendedLifetime(released) {}
     }
 
@@ -75,18 +72,18 @@ extension GuestLoop {
         while true {
             runClosingPass()
             readGraceClock()
-            if mark >= graceEnd || (runs.isEmpty && !hasReadyWork && inbox.isEmpty) { return }
+            if tickClock.mark >= graceEnd || (members.runs.isEmpty && !hasReadyWork && shared.inbox.isEmpty) { return }
             guard !hasReadyWork else { continue }
             // libdispatch's main queue does not signal the inbox: look at it again soon.
-            let longest = !drainsMainQueue ? graceEnd - mark : 1_000_000
-            countingByMachine { _ = inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - mark))) }
+            let longest = !executors.adoption.drainsMainQueue ? graceEnd - tickClock.mark : 1_000_000
+            countingByMachine {
+                _ = shared.inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - tickClock.mark)))
+            }
         }
     }
 
     private func giveUpRuns() {
-        let abandoned = runs.values
-        runs.removeAll()
-        for run in abandoned {
+        for run in members.runs.takeAll() {
             configuration.logger.warning(
                 "the run started at \(run.site) did not end within \(configuration.closeGrace) of its loop's close and is given up"
             )
@@ -101,13 +98,13 @@ extension GuestLoop {
     private func disposeOfLeftovers() {
         // A timer that something within the loop has armed since.
         dropTimers()
-        _ = inbox.empty(into: ready)
+        _ = queues.takeIn(shared.inbox)
         var dropped = 0
-        while let timer = readyTimers.popFirst() {
+        while let timer = timers.nextDue() {
             drop(timer.slot)
             dropped += 1
         }
-        while let next = ready.popFirst() {
+        while let next = queues.next() {
             switch next.work {
             case .job(let job, let identity): runLate(job, identity)
             case .continuation(let task): task.resume()

@@ -4,7 +4,7 @@
 // Breaks: whoever ends before the loop has to take his entry out; entries of what has ended would pile up.
 
 /// What is to be done when a loop closes, in the order in which it was added.
-package struct ClosingActions {
+package final class ClosingActions {
     /// An action's number; no other action of the loop's has it.
     package struct Entry: Sendable { fileprivate let number: UInt64 }
 
@@ -14,17 +14,17 @@ package struct ClosingActions {
     package var count: Int { actions.count }
 
     /// O(1).
-    @discardableResult package mutating func add(_ action: @escaping () -> Void) -> Entry {
+    @discardableResult package func add(_ action: @escaping () -> Void) -> Entry {
         next += 1
         actions[next] = action
         return Entry(number: next)
     }
 
     /// Harmless when repeated, or after the loop's end. O(1).
-    package mutating func remove(_ entry: Entry) { actions[entry.number] = nil }
+    package func remove(_ entry: Entry) { actions[entry.number] = nil }
 
     /// O(n log n).
-    mutating func takeAll() -> [() -> Void] {
+    func takeAll() -> [() -> Void] {
         defer { actions = [:] }
         return actions.sorted { $0.key < $1.key }.map(\.value)
     }

@@ -27,41 +27,38 @@ extension Configuration {
 extension GuestLoop {
     /// Calls user code, and keeps what it throws from the loop.
     func call(_ body: () throws -> Void, _ site: CallSite) {
-        backstage.trace?(.callback)
+        shared.trace?(.callback)
         do { try body() } catch { report(error, .callback, site) }
     }
 
     func report(_ error: any Error, _ source: ErrorSource, _ site: CallSite) {
-        counters.callbackErrors += 1
+        instruments.countError()
         configuration.tell(error, source, site)
     }
 
     /// The backend is gone: whoever waits is told, and the queues go on as long as the host ticks.
     func backendFailed() {
-        guard failure == nil else { return }
+        guard admission.failure == nil else { return }
         let error = GuestError(
-            .backendFailed, errno: Errno(rawValue: backstage.failure.load(ordering: .acquiring)),
+            .backendFailed, errno: shared.failure,
             "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one"
         )
-        failure = error
-        // Nobody announces a due timer any more.
-        looksAtClock = true
+        admission.fail(error)
+        timers.backendFailed()
         configuration.logger.critical("\(error)")
         endEverything(with: error)
     }
 
     /// Resumes every waiting task and ends every run with `error`. Posts, callbacks and timers stay.
     func endEverything(with error: any Error) {
-        let abandoned = runs.values
-        runs.removeAll()
-        for run in abandoned where !run.abandon(error) { report(error, .task, run.site) }
+        for run in members.runs.takeAll() where !run.abandon(error) { report(error, .task, run.site) }
         resumeWaiters(throwing: error)
     }
 
     func resumeWaiters(throwing error: any Error) {
-        for case (_, .resume(let waiter)) in registrations.removeAll() { waiter.resume(throwing: error) }
-        for waiter in timers.waiters + otherWaiters.values { waiter.resume(throwing: error) }
-        otherWaiters.removeAll()
-        madeFrameLine?.end(throwing: error)
+        for case (_, .resume(let waiter)) in io.registrations.removeAll() { waiter.resume(throwing: error) }
+        for waiter in timers.waiters + members.waiters { waiter.resume(throwing: error) }
+        members.removeWaiters()
+        members.frameLine?.end(throwing: error)
     }
 }

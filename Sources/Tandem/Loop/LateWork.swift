@@ -37,28 +37,25 @@ extension GuestLoop {
     ///
     /// Nothing but runs can be under way: a task that waits on the loop, or prefers it, an actor on it and a scene keep it alive.
     func closeFromElsewhere() {
-        inbox.close()
-        var late = closingActions.takeAll()
-        while let timer = readyTimers.popFirst() { late += takeLate(timer.slot) }
-        _ = inbox.empty(into: ready)
-        for queue in [phaseWork, ready] {
-            while let next = queue.popFirst() {
-                switch next.work {
-                case .job(let job, let identity): runLate(job, identity)
-                case .continuation(let task): task.resume()
-                case .posted(let body, let site): late.append(guarded(body, site))
-                case .callback(let slot): late += takeLate(slot)
-                }
+        shared.inbox.close()
+        var late = members.closingActions.takeAll()
+        while let timer = timers.nextDue() { late += takeLate(timer.slot) }
+        queues.endPhase()
+        _ = queues.takeIn(shared.inbox)
+        while let next = queues.next() {
+            switch next.work {
+            case .job(let job, let identity): runLate(job, identity)
+            case .continuation(let task): task.resume()
+            case .posted(let body, let site): late.append(guarded(body, site))
+            case .callback(let slot): late += takeLate(slot)
             }
         }
-        for (_, job) in keptSleeps { Self.runPoolJobWithoutLoop(job) }
-        keptSleeps = [:]
+        for job in executors.kept.takeAll() { Self.runPoolJobWithoutLoop(job) }
         let error = GuestError(
             .abandoned,
             "the loop made at \(site) was let go on another thread before the run ended; call close() on the loop's own thread"
         )
-        for run in runs.values { late.append(run.abandonFromElsewhere(error)) }
-        runs.removeAll()
+        for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
         handOver(late)
         finishClosing()
     }
@@ -85,7 +82,7 @@ extension GuestLoop {
         )
         // Safe: called on one thread, the loop's own, or after that has ended.
         nonisolated(unsafe) let late = late
-        if thread.isMain || adoptionPath != nil {
+        if thread.isMain || executors.adoption.path != nil {
             DispatchQueue.main.async { for piece in late { piece() } }
         } else if !callbacks.lateWork.leave(late) {
             LateJobs.run { for piece in late { piece() } }

@@ -3,10 +3,8 @@
 // Idea:   a tick (or a frame's phase) that calls such a loop is paused: it publishes its deadline, passes the turn and stands aside, as if it had
 //         ended. Then the modal loop is an ordinary loop, outside of any tick. When it returns, the tick goes on with what is left of its queues.
 // Owner:  the UI thread.
-// Breaks: whatever a tick holds while it runs user code (the turn, the host's wait, the executor of the present job) has to be in `PausedTick`;
+// Breaks: whatever a tick has while it runs user code (the turn, the host's wait, the executor of the present job) has to be in `PausedTick`;
 //         what is forgotten there belongs to two ticks at once.
-
-import Logging
 
 extension GuestLoop {
     /// Runs `body` outside of any tick, wherever it is called from, and returns what it returns.
@@ -30,9 +28,9 @@ extension GuestLoop {
     /// UI thread. Costs about as much as a tick. Traps in the condition of ``waitUntil(in:fileID:line:_:)``.
     public func runModal<Value>(_ body: () throws -> Value) rethrows -> Value {
         thread.check("GuestLoop.runModal")
-        guard isTicking, isOpen else { return try body() }
+        guard tickState.isTicking, isOpen else { return try body() }
         precondition(
-            madeFrameLine?.isResuming != true,
+            members.frameLine?.isResuming != true,
             "GuestLoop.runModal was called in the condition of a waitUntil, while tasks that wait for the frame are being resumed; call it in the task"
         )
         let tick = pauseTick()
@@ -40,25 +38,11 @@ extension GuestLoop {
         return try body()
     }
 
-    /// A tick inside of one that is not paused.
-    func refuseNestedTick() -> TickReport {
-        counters.nestedTicks += 1
-        // An inner loop would say so in each of its frames.
-        if counters.nestedTicks == 1 {
-            configuration.logger.warning(
-                "tick() was called from inside a tick, by a callback or a task, and ran nothing; put an inner loop into runModal { }, which steps out of the tick. This is said once; Statistics.nestedTicks counts."
-            )
-        }
-        var report = TickReport()
-        report.isNested = true
-        return report
-    }
-
     /// What a tick or a phase has while it runs user code.
     private struct PausedTick {
         let isPhase: Bool
-        let wasWaiting: Bool
-        let bell: Bell?
+        let wasInWait: Bool
+        let waker: Waker?
         let preferredExecutor: UnownedTaskExecutor?
         /// How long it had been paused before.
         let pausedTime: Nanoseconds
@@ -66,40 +50,30 @@ extension GuestLoop {
     }
 
     private func pauseTick() -> PausedTick {
-        let tick = PausedTick(
-            isPhase: isInPhase, wasWaiting: isWaiting, bell: listeningBell, preferredExecutor: preferredExecutor,
-            pausedTime: pausedTime, began: LoopClock.machine)
+        let isPhase = queues.isInPhase
         // What stands behind the present job in a phase would have to wait for a phase that may not come.
-        while let entry = phaseWork.popFirst() { ready.append(entry) }
+        queues.endPhase()
         publishDeadline()
-        // A phase does not have the turn in its hands; it may lie beside it.
-        if holdsTurn, !isInPhase { passTurn() }
-        if hasReadyWork || inbox.hasLeftovers { backstage.raise(.ready) }
-        onWork?(false)
-        // The modal loop may sleep in a wait that the bell does not end.
-        tick.bell?.endListening()
-        listeningBell = nil
-        isWaiting = false
-        isInPhase = false
-        preferredExecutor = nil
-        pausedTicks += 1
-        isTicking = false
-        return tick
+        // A phase does not have the turn in its hands; it may be leased meanwhile.
+        if shared.turn.isHere, !isPhase { shared.turn.pass() }
+        if hasReadyWork { shared.requestTick(for: .ready) }
+        hooks.onWork?(false)
+        return PausedTick(
+            isPhase: isPhase, wasInWait: shared.turn.pauseWait(), waker: hostWait.pause(),
+            preferredExecutor: executors.hint.pause(), pausedTime: tickState.pause(), began: LoopClock.machine)
     }
 
     private func resume(_ tick: PausedTick) {
-        isTicking = true
-        pausedTicks -= 1
-        preferredExecutor = tick.preferredExecutor
-        isInPhase = tick.isPhase
-        isWaiting = tick.wasWaiting
-        listeningBell = tick.bell
-        tick.bell?.beginListening()
-        if holdsTurn, !isInPhase { pickUpTurn() }
+        tickState.resume(pausedTime: tick.pausedTime)
+        executors.hint.resume(tick.preferredExecutor)
+        queues.resumePhase(tick.isPhase)
+        shared.turn.resumeWait(tick.wasInWait)
+        hostWait.resume(tick.waker)
+        if !tick.isPhase { shared.turn.reclaim() }
         // Other handlers have run since the poll.
-        isPollFresh = false
-        onWork?(true)
-        readClock()
-        pausedTime = tick.pausedTime + (mark - tick.began)
+        io.expectChanges()
+        hooks.onWork?(true)
+        tickClock.read()
+        tickState.addPausedTime(tickClock.mark - tick.began)
     }
 }

@@ -14,7 +14,7 @@ extension GuestLoop {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("GuestLoop.callSoon", site) else { return .done }
+        guard admission.admitsCallback("GuestLoop.callSoon", site) else { return .done }
         let handle = callbacks.add(.call(consume body), .queue, site)
         appendReady(.callback(handle.slot))
         return handle
@@ -29,7 +29,7 @@ extension GuestLoop {
         _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("GuestLoop.callLater", site), admitTimer(site) else { return .done }
+        guard admission.admitsTimer("GuestLoop.callLater", site) else { return .done }
         return arm(.call(consume body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
     }
 
@@ -41,7 +41,7 @@ extension GuestLoop {
         _ body: consuming @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("GuestLoop.callAt", site), admitTimer(site) else { return .done }
+        guard admission.admitsTimer("GuestLoop.callAt", site) else { return .done }
         return arm(.call(consume body), time.nanoseconds(at: deadline), site)
     }
 
@@ -72,9 +72,9 @@ extension GuestLoop {
     public func post(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
-        if thread.isForkedChild { throw UIThread.forkedError }
+        try admission.admitFromAnyThread()
         let work = Work.posted(consume body, CallSite(fileID: fileID, line: line))
-        guard backstage.deliver(work, to: inbox, isPost: true) else { throw .closed }
+        guard shared.deliver(work, isPost: true) else { throw .closed }
     }
 }
 
@@ -84,7 +84,7 @@ extension GuestLoop {
     /// A post of the loop's own, which is not counted and does not complain.
     @discardableResult
     func postInternally(_ body: @escaping @Sendable () -> Void) -> Bool {
-        backstage.deliver(.posted(body, CallSite()), to: inbox)
+        shared.deliver(.posted(body, CallSite()))
     }
 
     /// For hosts: a watch of their own, of which a recorded run does not hear.
@@ -94,105 +94,73 @@ extension GuestLoop {
         try watch(fd, .readable, .call(body), CallSite(fileID: fileID, line: line), isOurs: true)
     }
 
-    /// The ready time of what is scheduled now; within a tick the last reading is near enough, outside one of the last ten microseconds.
-    var readyTime: Nanoseconds {
-        if isTicking { return mark }
-        let cycles = tandem_cycles()
-        if cycles &- schedulingCycles > tandem_cycles_in_10us() {
-            schedulingTime = LoopClock.machine
-            schedulingCycles = cycles
-        }
-        return schedulingTime
-    }
-
     /// A Swift job: in the phase of a frame it belongs to that.
     func appendJob(_ work: consuming Work) {
-        if isInPhase {
-            phaseWork.append(ReadyWork(work: work, readyAt: mark))
+        if queues.isInPhase {
+            queues.appendToPhase(work, readyAt: tickClock.mark)
         } else {
             appendReady(work)
         }
     }
 
+    /// Puts work into the line, and asks for a tick if none is under way. Within a tick its last reading of the clock is near enough.
     func appendReady(_ work: consuming Work) {
-        ready.append(ReadyWork(work: work, readyAt: readyTime))
-        guard !isTicking else { return }
-        // As `raise` would find out, which costs two locked instructions.
-        if backstage.announced.isSuperset(of: [.ready, .hint]) {
-            counters.hintsCoalesced += 1
+        if tickState.isTicking { return queues.append(work, readyAt: tickClock.mark) }
+        queues.append(work, readyAt: tickClock.schedulingTime())
+        // As `requestTick` would find out, which costs two locked instructions.
+        if shared.pending.isSuperset(of: [.ready, .underWay]) {
+            instruments.countSparedRequest()
         } else {
-            backstage.raise(.ready)
+            shared.requestTick(for: .ready)
         }
     }
 
     /// Adds a timer, and tells the backend if it would sleep past it.
     func arm(_ action: consuming CallbackTable.Action, _ deadline: Nanoseconds, _ site: CallSite) -> CallbackHandle {
-        let handle = callbacks.add(action, .timers, site)
-        counters.timersArmed += 1
-        backstage.trace?(.timerArmed)
-        let first = timers.firstDeadline
-        timers.insert(handle.slot, deadline: deadline)
-        if deadline < first { deadlinesChanged() }
+        shared.trace?(.timerArmed)
+        let isNearest = deadline < timers.nearest
+        let handle = timers.arm(action, deadline, site)
+        if isNearest { nearestDeadlineChanged() }
         return handle
     }
 
-    func timerWasCancelled(_ slot: UInt32) {
-        counters.timersCancelled += 1
-        let first = timers.firstDeadline
-        timers.wasCancelled(slot)
-        if timers.firstDeadline != first { deadlinesChanged() }
+    func cancel(_ handle: CallbackHandle) {
+        thread.check("CallbackHandle.cancel")
+        guard let cancelled = callbacks.cancel(handle) else { return }
+        if cancelled.place == .timers {
+            let nearest = timers.nearest
+            timers.noteCancelled(handle.slot)
+            if timers.nearest != nearest { nearestDeadlineChanged() }
+        }
+        // What the callback captured goes here, when nothing of the loop is being changed.
+        withExtendedLifetime(cancelled.action) {}
     }
 
     /// Publishes the nearest deadline outside of ticks; a tick does so once, at its end.
-    private func deadlinesChanged() {
-        guard !isTicking, state == .open else { return }
+    private func nearestDeadlineChanged() {
+        guard !tickState.isTicking, admission.state == .open else { return }
         publishDeadline()
     }
 
-    /// Stores the nearest deadline, then wakes the backend if it may be sleeping past it. The order matters; see `WakePipe`.
     func publishDeadline() {
         // Deadlines in virtual time mean nothing to the kernel.
         guard !time.isVirtual else { return }
-        let deadline = timers.firstDeadline
+        let deadline = timers.nearest
         // One that has come needs no other thread to find it out, and is not published: what is published is what the backend was
         // woken for, or will wake for.
-        if deadline < backstage.publishedDeadline, deadline <= (isTicking ? mark : time.now) {
-            return backstage.raise(.ready)
+        if deadline < shared.publishedDeadline, deadline <= (tickState.isTicking ? tickClock.mark : time.now) {
+            return shared.requestTick(for: .ready)
         }
-        let isEarlier = backstage.publish(deadline)
-        // With the turn here, or on its way here, the backend will read the deadline when it gets it back.
-        let isHere = (holdsTurn && backstage.turn.isHere) || backstage.announced.contains(.turn)
-        if isEarlier, !isHere, failure == nil { backstage.wakeBackend() }
+        shared.publish(deadline)
     }
 
     func watch(
         _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite,
         isOurs: Bool = false, isOwned: Bool = false
     ) throws(GuestError) -> IOHandle {
-        if isClosed.load(ordering: .acquiring) { throw .closed }
-        thread.check("GuestLoop.whenReadable or whenWritable")
-        if state != .open { throw .closed }
-        if let failure { throw failure }
-        let handle = IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: registrations)
-        try registrations.add(handle, isOwned: isOwned)
+        try admission.admit("GuestLoop.whenReadable or whenWritable")
+        let handle = IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: io.registrations)
+        try io.registrations.add(handle, isOwned: isOwned)
         return handle
-    }
-
-    /// Traps on the wrong thread; on a closed loop says `false`, with a line in the log. In this order of checks, since a late
-    /// job may find the loop closed from another thread.
-    private func admit(_ call: StaticString, _ site: CallSite) -> Bool {
-        if isClosed.load(ordering: .acquiring) {
-            configuration.logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
-            return false
-        }
-        thread.check(call)
-        return true
-    }
-
-    /// A closing loop takes callbacks, which still run, and no timers, which would not.
-    private func admitTimer(_ site: CallSite) -> Bool {
-        if state == .open { return true }
-        configuration.logger.warning("the timer armed at \(site) came when the loop was closing; it will not fire")
-        return false
     }
 }

@@ -51,9 +51,6 @@ struct UIThread: Sendable {
             """)
     }
 
-    static let forkedError = GuestError(
-        .forked, "this is a forked child, the loop stayed in the parent; call exec after fork, or use posix_spawn")
-
     private static func name(of thread: pthread_t) -> String {
         var buffer = [CChar](repeating: 0, count: 16)
         guard tandem_thread_name(thread, &buffer, buffer.count) == 0 else { return "?" }

@@ -43,13 +43,13 @@ public final class Scene: @unchecked Sendable {
         clock = GameClock(loop)
         let enclosing = Scene.enclosing
         parent = enclosing?.loop === loop ? enclosing : nil
-        loop.scenes[ObjectIdentifier(self)] = self
+        loop.members.add(self)
     }
 
     /// True from the beginning of the scene's end on.
     public var isEnding: Bool {
         // A closed loop has ended its scenes; a task that outlived it may ask from anywhere.
-        if loop.isClosed.load(ordering: .acquiring) { return true }
+        if loop.admission.isClosed { return true }
         loop.thread.check("Scene.isEnding")
         return phase != .live
     }
@@ -58,7 +58,7 @@ public final class Scene: @unchecked Sendable {
     /// `withScene` returns when all has ended. For use inside and outside of the scene; harmless when repeated.
     public func end() {
         // A task that outlived its loop may come from anywhere.
-        if loop.isClosed.load(ordering: .acquiring) { return }
+        if loop.admission.isClosed { return }
         loop.thread.check("Scene.end")
         guard phase == .live else { return }
         phase = .ending
@@ -111,14 +111,14 @@ public final class Scene: @unchecked Sendable {
     /// A closing loop has a grace period of its own.
     private func startGrace() {
         graceTimer?.cancel()
-        guard loop.state == .open else { return }
+        guard loop.admission.state == .open else { return }
         let deadline = loop.time.now.addingClamped(max(0, grace.nanosecondsRoundedUp))
         graceTimer = loop.arm(.call { [weak self] in self?.giveUp() }, deadline, site)
     }
 
     private func giveUp() {
         // Scenes inside come first: each gives up its own, and ends.
-        guard !loop.scenes.values.contains(where: { $0.parent === self && $0.phase == .ending }) else { return }
+        guard !loop.members.scenes.contains(where: { $0.parent === self && $0.phase == .ending }) else { return }
         for (number, task) in tasksByAge {
             let name = number == 0 ? "the body" : "the task started at \(task.site)"
             let sentence = "\(name) did not end within \(grace) of its scene's end and is given up"
@@ -132,7 +132,7 @@ public final class Scene: @unchecked Sendable {
     private func settle() {
         phase = .ended
         graceTimer?.cancel()
-        loop.scenes[ObjectIdentifier(self)] = nil
+        loop.members.remove(self)
         // What this scene took of its parent's grace is given back.
         if let parent, parent.phase == .ending { parent.startGrace() }
         let onSettled = self.onSettled

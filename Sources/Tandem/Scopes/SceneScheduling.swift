@@ -130,7 +130,7 @@ extension Scene {
 
     /// Traps on the wrong thread; in a scene that has ended says `false`, with a line in the log. A closed loop has ended its scenes.
     private func admit(_ call: StaticString, _ callSite: CallSite) -> Bool {
-        let isClosed = loop.isClosed.load(ordering: .acquiring)
+        let isClosed = loop.admission.isClosed
         if !isClosed {
             loop.thread.check(call)
             if !isEnding { return true }

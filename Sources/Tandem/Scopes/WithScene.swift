@@ -39,11 +39,8 @@ extension GuestLoop {
         // Underscored, as in the standard library's `Task.init`: the body belongs to the caller's actor.
         @_inheritActorContext @_implicitSelfCapture _ body: @escaping @Sendable (Scene) async throws -> Value
     ) async throws -> Value {
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        thread.check("GuestLoop.withScene")
         try Task.checkCancellation()
-        if state != .open { throw GuestError.closed }
-        if let failure { throw failure }
+        try admission.admit("GuestLoop.withScene")
         let scene = Scene(
             loop: self, grace: grace ?? configuration.sceneGrace, site: CallSite(fileID: fileID, line: line))
         var outcome: Result<Value, any Error>?

@@ -10,25 +10,25 @@ import TandemCLinux
 
 final class Inbox: Sendable {
     /// What the inbox still takes.
-    private enum Door { case open, jobsOnly, closed }
+    private enum Taking { case everything, jobsOnly, nothing }
 
     /// What becomes of an entry.
-    enum Answer {
+    enum Enqueued {
         /// Taken in; the UI thread has to be told.
-        case news
+        case first
         /// Taken in; the UI thread has been told of earlier entries and has not looked since.
-        case known
-        case tooLate
+        case alreadySignalled
+        case closed
     }
 
-    /// How many entries came, and what became of their news.
+    /// How many entries came, and how many of them needed no signal.
     struct Counts {
         var posts = 0
         var known = 0
     }
 
     private struct State {
-        var door = Door.open
+        var taking = Taking.everything
         var entries = Batch()
         var counts = Counts()
     }
@@ -51,20 +51,20 @@ final class Inbox: Sendable {
         taken.free()
     }
 
-    /// Any thread: takes the entry in, or says that it is too late. `isHeard` is asked under the lock whether the UI thread has
+    /// Any thread: takes the entry in, or says that it is too late. `isSignalled` is asked under the lock whether the UI thread has
     /// been told of the inbox and asked for a tick, and has not taken either note yet; if so, it will look in here later.
-    func append(_ work: consuming Work, isPost: Bool = false, isHeard: () -> Bool) -> Answer {
+    func append(_ work: consuming Work, isPost: Bool = false, isSignalled: () -> Bool) -> Enqueued {
         lock.lock()
         defer { lock.unlock() }
-        if state.door != .open {
-            guard state.door == .jobsOnly, work.isJob else { return .tooLate }
+        if state.taking != .everything {
+            guard state.taking == .jobsOnly, work.isJob else { return .closed }
             arrivals.signal()
         }
         state.entries.append(work)
         if isPost { state.counts.posts += 1 }
-        guard isHeard() else { return .news }
+        guard isSignalled() else { return .first }
         state.counts.known += 1
-        return .known
+        return .alreadySignalled
     }
 
     /// UI thread: moves what has arrived into the queue, in order of arrival, at most `limit` of it: a flood must not keep a tick
@@ -99,14 +99,14 @@ final class Inbox: Sendable {
     func closeToPosts() {
         lock.lock()
         defer { lock.unlock() }
-        state.door = .jobsOnly
+        state.taking = .jobsOnly
     }
 
     /// Takes nothing more.
     func close() {
         lock.lock()
         defer { lock.unlock() }
-        state.door = .closed
+        state.taking = .nothing
     }
 
     /// Any thread.

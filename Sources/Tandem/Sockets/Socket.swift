@@ -247,7 +247,7 @@ extension GuestLoop {
     func retire(_ fd: Int32) {
         // The parent's epoll set is a forked child's, too: it is left alone.
         guard !thread.isForkedChild else { return }
-        for case (_, .resume(let waiter)) in registrations.retire(fd) {
+        for case (_, .resume(let waiter)) in io.registrations.retire(fd) {
             waiter.resume(
                 throwing: GuestError(
                     .socketClosed, "the socket was closed by this program while a task waited for it"))

@@ -25,7 +25,7 @@ extension GuestLoop {
         @_implicitSelfCapture onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
         let run = GuestRun<T>(site: CallSite(fileID: fileID, line: line), onDone: onDone)
-        if isClosed.load(ordering: .acquiring) {
+        if admission.isClosed {
             if !run.abandon(GuestError.closed) {
                 configuration.logger.warning(
                     "GuestLoop.run at \(run.site) came after the loop had closed; it starts nothing")
@@ -33,17 +33,17 @@ extension GuestLoop {
             return run
         }
         thread.check("GuestLoop.run")
-        if let failure {
+        if let failure = admission.failure {
             if !run.abandon(failure) { report(failure, .task, run.site) }
             return run
         }
-        backstage.trace?(.runStarted)
-        runs[ObjectIdentifier(run)] = run
-        run.start(on: runExecutor, main)
+        shared.trace?(.runStarted)
+        members.runs.add(run)
+        run.start(on: executors.runExecutor(of: self), main)
         return run
     }
 
-    func forget(_ run: some AnyGuestRun) { runs[ObjectIdentifier(run)] = nil }
+    func forget(_ run: some AnyGuestRun) { members.runs.remove(run) }
 
     /// Suspends for `duration`; a timer on the loop. Zero and negative durations let one pass go by.
     ///
@@ -86,11 +86,5 @@ extension GuestLoop {
             let handle = try watch(fd, direction, .resume(waiter), site)
             return { handle.cancel() }
         }
-    }
-
-    /// UI thread: waits are refused by a loop that closes or has failed.
-    func admitWait() throws {
-        if state != .open { throw GuestError.closed }
-        if let failure { throw failure }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestRun: one async main function inside the loop: the source design's run, `on_task_done` and `done_callback`.
+// GuestRun: one async main function inside the loop, and what becomes of it.
 // Idea:   the outcome is claimed once, by the task's end or by the loop's, and told to `onDone` on the UI thread, and to whoever awaits
 //         `value`. An error that nobody is told otherwise goes to the error handler.
 // Owner:  the UI thread, but for `cancel`, `value` and the claim.
@@ -136,10 +136,4 @@ extension GuestRun: AnyGuestRun {
             onDone?(.failure(error))
         }
     }
-}
-
-/// The runs of a loop that have not ended. An object of its own: a run ends in its loop's `deinit`, too.
-final class RunList: @unchecked Sendable {
-    // Safe to send: UI thread only, or when the loop has gone from there.
-    var runs = InOrder<any AnyGuestRun>()
 }

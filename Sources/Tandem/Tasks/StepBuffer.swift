@@ -11,8 +11,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
 
     private let policy: AsyncStream<Step>.Continuation.BufferingPolicy
     // Not the loop, which the work must not keep alive.
-    private let backstage: Backstage
-    private let inbox: Inbox
+    private let shared: SharedState
     private let site: CallSite
     private let lock = Lock()
     private var steps: Deque<Step> = []
@@ -24,8 +23,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
     init(_ policy: AsyncStream<Step>.Continuation.BufferingPolicy, _ site: CallSite, on loop: GuestLoop) {
         self.policy = policy
         self.site = site
-        backstage = loop.backstage
-        inbox = loop.inbox
+        shared = loop.shared
     }
 
     func add(_ step: Step) {
@@ -50,7 +48,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
         if wakes { isAwaited = false }
         lock.unlock()
         // A refusal means that the loop has closed, which ended the wait.
-        if wakes { _ = backstage.deliver(.posted({ self.wake() }, CallSite()), to: inbox) }
+        if wakes { _ = shared.deliver(.posted({ self.wake() }, CallSite())) }
     }
 
     private func wake() {

@@ -51,7 +51,7 @@ package final class Waiter: @unchecked Sendable {
     /// Enters the loop's list of waits that are neither timers nor descriptors, so that the loop's end finds it. Left when the wait ends.
     func list(_ note: WaitNote) {
         self.note = note
-        loop.otherWaiters[ObjectIdentifier(self)] = self
+        loop.members.add(self)
     }
 
     /// Ends the wait with what `error` makes, unless it has ended, when `duration` has passed.
@@ -111,7 +111,7 @@ package final class Waiter: @unchecked Sendable {
     private func leaveList() {
         guard note != nil else { return }
         note = nil
-        loop.otherWaiters[ObjectIdentifier(self)] = nil
+        loop.members.remove(self)
     }
 }
 
@@ -139,9 +139,7 @@ extension GuestLoop {
         arm: (Waiter) throws -> () -> Void
     ) async throws {
         try Task.checkCancellation()
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
-        thread.check("a wait for a host's event")
-        try admitWait()
+        try admission.admit("a wait for a host's event")
         try await wait(isolation: isolation) { waiter in
             let disarm = try arm(waiter)
             waiter.list(WaitNote(kind: .other, site: site, reason: reason))
@@ -156,12 +154,12 @@ extension GuestLoop {
     ) async throws {
         // Before all else: a cancelled task's wait throws that, whatever has become of the loop.
         try Task.checkCancellation()
-        if isClosed.load(ordering: .acquiring) { throw GuestError.closed }
+        if admission.isClosed { throw GuestError.closed }
         if thread.isCurrent {
-            try admitWait()
+            try admission.admitWait()
             return try await wait(isolation: isolation, arm: arm)
         }
-        backstage.waitsHandedOver.add(1, ordering: .relaxed)
+        shared.countHandedOverWait()
         let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(
             operation: {
@@ -169,7 +167,7 @@ extension GuestLoop {
                 try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
                     let isAccepted = postInternally {
                         waiter.begin(continuation) {
-                            try self.admitWait()
+                            try self.admission.admitWait()
                             return try arm(waiter)
                         }
                     }

@@ -147,7 +147,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         alarm?.cancel()
         alarm = nil
         alarmDeadline = deadline
-        guard deadline != .never, loop.state == .open else { return }
+        guard deadline != .never, loop.admission.state == .open else { return }
         alarm = loop.arm(
             .call { [weak self] in
                 self?.alarmDeadline = .never

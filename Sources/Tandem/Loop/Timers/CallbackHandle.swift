@@ -21,13 +21,13 @@ public struct CallbackHandle {
 
     /// True once the callback can no longer run: it has run, or was cancelled. UI thread.
     public var isDone: Bool {
-        CallbackTable.withOpen(table, "CallbackHandle.isDone") { $0.isDone(self) } ?? true
+        CallbackTable.withLoop(table, "CallbackHandle.isDone") { $0.callbacks.isDone(self) } ?? true
     }
 
     /// Calls it off. UI thread. Harmless when it has run, was cancelled before, or its loop is gone.
     /// O(1), for a timer in the mean.
     public func cancel() {
-        CallbackTable.withOpen(table, "CallbackHandle.cancel") { $0.cancel(self) }
+        CallbackTable.withLoop(table, "CallbackHandle.cancel") { $0.cancel(self) }
     }
 }
 

@@ -2,7 +2,8 @@
 // CallbackTable: what is scheduled: each callback, timer and sleep in a record of 32 bytes, half a cache line.
 // Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
 //         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
-//         Handles hold a second number, which no other callback of the loop ever has, so that a late one harms nobody.
+//         Each handle carries a generation, the record's `sequence`, which no other callback of the loop ever has. Cancelling a stale handle
+//         does nothing.
 // Owner:  the UI thread, which knows the table of its open loop.
 // Breaks: freeing a record whose number still stands in a queue or heap would run somebody else's callback there.
 
@@ -159,15 +160,15 @@ final class CallbackTable {
         return key
     }()
 
-    /// Runs `body` with the table of that number; `nil` without, if its loop has closed. Traps if the loop is another thread's.
-    @inline(__always) static func withOpen<Result>(
-        _ number: UInt32, _ call: StaticString, _ body: (CallbackTable) -> Result
+    /// Runs `body` with the loop whose table has that number; `nil` without, if it has closed. Traps if it is another thread's.
+    @inline(__always) static func withLoop<Result>(
+        _ number: UInt32, _ call: StaticString, _ body: (GuestLoop) -> Result
     ) -> Result? {
-        // Safe: the thread keeps the table; if `body` ends the loop, then as the last thing it does.
+        // Safe: the thread keeps the table, and the loop takes itself out before it goes; if `body` ends the loop, then as the last thing it does.
         if let own = pthread_getspecific(key) {
             let found: Result?? = Unmanaged<CallbackTable>.fromOpaque(own)._withUnsafeGuaranteedRef { table in
                 guard table.number == number else { return nil }
-                return .some(table.loop == nil ? nil : body(table))
+                return .some(table.loop.map { $0._withUnsafeGuaranteedRef { body($0) } })
             }
             if let found { return found }
         }
@@ -182,14 +183,10 @@ final class CallbackTable {
         return false
     }
 
-    func cancel(_ handle: CallbackHandle) {
-        thread.check("CallbackHandle.cancel")
-        guard !isDone(handle) else { return }
-        let released = take(handle.slot)
-        if record(handle.slot).pointee.place == .timers {
-            loop?._withUnsafeGuaranteedRef { $0.timerWasCancelled(handle.slot) }
-        }
-        // What the callback captured goes here, when nothing of the loop is being changed.
-        withExtendedLifetime(released) {}
+    /// Empties the record of a handle, so that its action does not happen; `nil` if it has happened, or was called off before. Whoever holds the
+    /// record's number frees it.
+    func cancel(_ handle: CallbackHandle) -> (action: Action, place: Place)? {
+        guard !isDone(handle) else { return nil }
+        return (take(handle.slot), record(handle.slot).pointee.place)
     }
 }

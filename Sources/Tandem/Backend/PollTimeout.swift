@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// BackendTimeout: how long the backend may sleep: the source design's `get_backend_timeout`, pure and tested alone.
+// PollTimeout: how long a poll may sleep. Pure, and tested alone.
 
-enum BackendTimeout: Equatable, Sendable {
+enum PollTimeout: Equatable, Sendable {
     /// Nothing is scheduled: sleep until a descriptor or the wake pipe.
     case forever
     /// Sleep so many nanoseconds; zero only looks.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bell: what ends the sleep of a host's thread, where that sleeps by itself: an eventfd.
+// Waker: what ends the sleep of a host's thread, where that sleeps by itself: an eventfd.
 // Order:  the UI thread says that it listens, then looks at the loop; a request announces its work, then looks whether somebody
 //         listens. One of the two sees the other.
 // Owner:  rung on any thread; the rest is the UI thread's.
@@ -9,17 +9,17 @@ import Synchronization
 import SystemPackage
 import TandemCLinux
 
-package final class Bell: Sendable {
+package final class Waker: Sendable {
     // Safe: the UI thread's, which alone replaces it; other threads read `number`.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
     /// The descriptor's, for those who ring.
     private let number: Atomic<Int32>
     private let timer: DeadlineTimer
-    private let isHeeded = Atomic<Bool>(false)
+    private let isListening = Atomic<Bool>(false)
     /// Rung, and not heard since: one write for any number of rings.
-    private let isRung = Atomic<Bool>(false)
+    private let isSignalled = Atomic<Bool>(false)
     /// The UI thread looks at the loop again and again, and need not be told of it. Set and cleared there.
-    private let isMuted = Atomic<Bool>(false)
+    private let isSuppressed = Atomic<Bool>(false)
 
     package init() throws(GuestError) {
         let descriptor = try Self.makeDescriptor()
@@ -29,28 +29,28 @@ package final class Bell: Sendable {
     }
 
     /// Any thread: would the UI thread hear it? It sleeps, or will look at the loop before it does.
-    package var isListenedTo: Bool { isHeeded.load(ordering: .sequentiallyConsistent) }
+    package var isArmed: Bool { isListening.load(ordering: .sequentiallyConsistent) }
 
     /// Any thread: ends the sleep of the UI thread.
-    package func ring() {
-        guard !isRung.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    package func wake() {
+        guard !isSignalled.exchange(true, ordering: .sequentiallyConsistent) else { return }
         eventfd_write(number.load(ordering: .sequentiallyConsistent), 1)
     }
 
-    /// Any thread: as ``ring()``, for the loop's requests: not while the UI thread looks there anyway.
-    package func ringForLoop() {
-        if !isMuted.load(ordering: .sequentiallyConsistent) { ring() }
+    /// Any thread: as ``wake()``, for the loop's requests: not while the UI thread looks there anyway.
+    package func wakeForLoop() {
+        if !isSuppressed.load(ordering: .sequentiallyConsistent) { wake() }
     }
 
-    func beginListening() {
-        isHeeded.store(true, ordering: .sequentiallyConsistent)
+    func arm() {
+        isListening.store(true, ordering: .sequentiallyConsistent)
         // Rings of an earlier wait have been answered.
-        if isRung.load(ordering: .relaxed) { silence() }
+        if isSignalled.load(ordering: .relaxed) { drain() }
     }
 
-    func endListening() { isHeeded.store(false, ordering: .sequentiallyConsistent) }
+    func disarm() { isListening.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Sleeps until the bell rings, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
+    /// Sleeps until the waker rings, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
     /// machine's clock has come.
     func sleep(until deadline: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
         if self.descriptor == nil { replace() }
@@ -61,12 +61,12 @@ package final class Bell: Sendable {
             let left = max(0, deadline.subtractingClamped(now))
             timeout = usesTimer ? left.addingClamped(DeadlineTimer.reserve) : left
         }
-        let bell = number.load(ordering: .relaxed)
-        if bell < 0 { timeout = timeout < 0 ? Self.pauseWithoutBell : min(timeout, Self.pauseWithoutBell) }
-        let ready = tandem_wait_readable(bell, epollSet, descriptor, usesTimer ? timer.rawValue : -1, timeout)
+        let waker = number.load(ordering: .relaxed)
+        if waker < 0 { timeout = timeout < 0 ? Self.pauseWithoutWaker : min(timeout, Self.pauseWithoutWaker) }
+        let ready = tandem_wait_readable(waker, epollSet, descriptor, usesTimer ? timer.rawValue : -1, timeout)
         guard ready >= 0 else { return .signal }
-        var wake = Wake(rawValue: ready).intersection([.bell, .readiness, .descriptor])
-        if wake.contains(.bell) { silence() }
+        var wake = Wake(rawValue: ready).intersection([.waker, .readiness, .descriptor])
+        if wake.contains(.waker) { drain() }
         if ready & Self.timerBit != 0 { timer.clear() }
         if ready >= Self.notOpen { noteClosed(ready / Self.notOpen, &wake) }
         return wake
@@ -74,16 +74,16 @@ package final class Bell: Sendable {
 
     private static let timerBit: Int32 = 8
     private static let notOpen = Int32(tandem_not_open)
-    /// How often a thread without a bell looks for itself.
-    private static let pauseWithoutBell: Nanoseconds = 10_000_000
+    /// How often a thread without a waker looks for itself.
+    private static let pauseWithoutWaker: Nanoseconds = 10_000_000
 
     /// Somebody else has closed what the thread waits for, and each further wait for it would end at once.
     private func noteClosed(_ closed: Int32, _ wake: inout Wake) {
         // The loop's poll fails, which is reported there; the host's descriptor is the host's.
         wake.formUnion(Wake(rawValue: closed).intersection([.readiness, .descriptor]))
-        if closed & Wake.bell.rawValue != 0 {
+        if closed & Wake.waker.rawValue != 0 {
             replace()
-            wake.formUnion([.bell, .bellWasClosed])
+            wake.formUnion([.waker, .wakerWasClosed])
         }
         if closed & Self.timerBit != 0 { timer.forget() }
     }
@@ -94,7 +94,7 @@ package final class Bell: Sendable {
         descriptor.take()?.forget()
         descriptor = try? Self.makeDescriptor()
         number.store(descriptor?.rawValue ?? -1, ordering: .sequentiallyConsistent)
-        isRung.store(false, ordering: .sequentiallyConsistent)
+        isSignalled.store(false, ordering: .sequentiallyConsistent)
     }
 
     private static func makeDescriptor() throws(GuestError) -> Descriptor {
@@ -102,15 +102,15 @@ package final class Bell: Sendable {
     }
 
     /// The UI thread looks at the loop all the time. After `unmute` it looks once more before it sleeps.
-    func mute() { isMuted.store(true, ordering: .sequentiallyConsistent) }
-    func unmute() { isMuted.store(false, ordering: .sequentiallyConsistent) }
+    func suppress() { isSuppressed.store(true, ordering: .sequentiallyConsistent) }
+    func unsuppress() { isSuppressed.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Empties the bell, then lets it be rung again; what was announced in between is found by the look that follows. The other way round a
+    /// Empties the waker, then lets it be rung again; what was announced in between is found by the look that follows. The other way round a
     /// ring in between would be emptied, and its flag kept everybody from ringing again.
-    private func silence() {
+    private func drain() {
         var count: eventfd_t = 0
         eventfd_read(number.load(ordering: .relaxed), &count)
-        isRung.store(false, ordering: .sequentiallyConsistent)
+        isSignalled.store(false, ordering: .sequentiallyConsistent)
     }
 }
 
@@ -120,12 +120,12 @@ package struct Wake: OptionSet, Sendable {
 
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
-    static let bell = Wake(rawValue: 1)
+    static let waker = Wake(rawValue: 1)
     static let readiness = Wake(rawValue: 2)
     /// The host's.
     package static let descriptor = Wake(rawValue: 4)
     /// Whoever sleeps looks and goes on.
     static let signal = Wake(rawValue: 1 << 8)
-    /// Somebody else has closed the bell's descriptor; it has another one.
-    static let bellWasClosed = Wake(rawValue: 1 << 9)
+    /// Somebody else has closed the waker's descriptor; it has another one.
+    static let wakerWasClosed = Wake(rawValue: 1 << 9)
 }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running: a pass's second step: what stands in the lines runs, one piece after the other, until the budget is spent.
+// Owner:  the UI thread. Each piece is user code: it may call whatever the loop has, but for `tick`.
+
+import TandemCLinux
+
+extension GuestLoop {
+    func runDescriptors(_ count: Int, _ tick: inout TickBudget) {
+        runUpTo(count, &tick) { tick in
+            guard let report = io.next() else { return false }
+            run(report, &tick)
+            return true
+        }
+    }
+
+    func runTimers(_ count: Int, _ tick: inout TickBudget) {
+        runUpTo(count, &tick) { tick in
+            guard let timer = timers.nextDue() else { return false }
+            runRecord(timer.slot, since: timer.readyAt, isTimer: true, &tick)
+            return true
+        }
+    }
+
+    func runWork(_ count: Int, _ tick: inout TickBudget) {
+        runUpTo(count, &tick) { tick in
+            guard let work = queues.next() else { return false }
+            run(work, &tick)
+            return true
+        }
+    }
+
+    /// What the phase of a frame has to run, in passes; see `FrameLine`.
+    func runPhaseWork(budget: Nanoseconds) {
+        var tick = TickBudget(
+            budget: budget, began: tickClock.mark, endOfLast: tickClock.mark, isVirtual: time.isVirtual)
+        while queues.phaseCount > 0 {
+            tick.beginPass()
+            runUpTo(queues.phaseCount, &tick) { tick in
+                guard let work = queues.nextOfPhase() else { return false }
+                run(work, &tick)
+                return true
+            }
+            if tick.isOver || tickState.closesAfterTick { break }
+        }
+        account(&tick)
+    }
+
+    /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
+    func runClosingPass() {
+        tickClock.read()
+        var tick = TickBudget(budget: 0, began: tickClock.mark, endOfLast: tickClock.mark, isVirtual: time.isVirtual)
+        repeat { _ = queues.takeIn(shared.inbox) } while shared.inbox.hasLeftovers
+        if executors.adoption.drainsMainQueue { runMainQueue() }
+        let (events, due, work) = (io.count, timers.dueCount, queues.count)
+        runDescriptors(events, &tick)
+        runTimers(due, &tick)
+        runWork(work, &tick)
+        account(&tick)
+    }
+
+    /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share. The clock is looked at
+    /// when so much time may have passed that it matters: after each piece that took 10 us, else once in that time.
+    @inline(__always) private func runUpTo(
+        _ count: Int, _ tick: inout TickBudget, _ runNext: (inout TickBudget) -> Bool
+    ) {
+        for _ in 0..<(tick.isSpent ? min(1, count) : count) {
+            let wasSpent = tick.isSpent
+            guard runNext(&tick) else { return }
+            if tickClock.isOlder(than: tick.cyclesUntilLook) { noteTime(&tick) }
+            if instruments.isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: false) }
+            if tick.isSpent || tickState.closesAfterTick { return }
+        }
+    }
+
+    /// Looks at the clock after some work.
+    func noteTime(_ tick: inout TickBudget) {
+        let before = tickClock.mark
+        tickClock.read()
+        instruments.didRun(for: tickClock.mark - before)
+        tick.notes(tickClock.mark)
+    }
+
+    func noteEnd(_ tick: inout TickBudget, wasSpent: Bool, isLook: Bool) {
+        if instruments.budgetEnds(isSpent: tick.isSpent, wasSpent: wasSpent, isLook: isLook) { tick.end() }
+    }
+
+    /// The figures of a tick or a phase.
+    func account(_ tick: inout TickBudget) {
+        noteTime(&tick)
+        tick.finish(
+            carriedOver: io.count + timers.dueCount + queues.count + shared.inbox.leftovers, now: tickClock.mark,
+            paused: tickState.takePausedTime())
+        instruments.tickEnds(tick.report)
+    }
+
+    /// Runs a callback, unless it was called off meanwhile.
+    private func runRecord(_ slot: UInt32, since readyAt: Nanoseconds, isTimer: Bool, _ tick: inout TickBudget) {
+        let action = callbacks.take(slot)
+        let site = callbacks.record(slot).pointee.site
+        callbacks.free(slot)
+        switch action {
+        case .none: return
+        case .call(let body):
+            instruments.willRun(isTimer ? .timer : .callback, site, readyFor: tickClock.mark - readyAt)
+            tick.countCallback()
+            if isTimer { tick.countTimer() }
+            call(body, site)
+        case .resume(let waiter):
+            instruments.willRun(.timer, site, readyFor: tickClock.mark - readyAt)
+            if isTimer { tick.countTimer() }
+            waiter.resume()
+        }
+    }
+
+    private func run(_ entry: consuming ReadyWork, _ tick: inout TickBudget) {
+        let readyAt = entry.readyAt
+        switch consume entry.work {
+        case .callback(let slot): runRecord(slot, since: readyAt, isTimer: false, &tick)
+        case .posted(let body, let site):
+            instruments.willRun(.post, site, readyFor: tickClock.mark - readyAt)
+            tick.countCallback()
+            call(body, site)
+        case .job(let job, let identity):
+            instruments.willRun(.task, nil, readyFor: tickClock.mark - readyAt)
+            tick.countJob()
+            execute(job, identity)
+        case .continuation(let task):
+            // Its job is counted when it runs. Where the main queue runs it, this is the only beginning that is seen.
+            executors.budget.renew()
+            resuming(task.isolation) { task.resume() }
+        }
+    }
+
+    private func run(_ report: consuming ReadyDescriptor, _ tick: inout TickBudget) {
+        let readyAt = report.readyAt
+        if let wait = report.wait {
+            guard case .resume(let waiter) = wait.end() else { return }
+            instruments.willRun(.descriptor, wait.site, readyFor: tickClock.mark - readyAt)
+            return waiter.resume()
+        }
+        guard let handle = io.watch(for: report), case .call(let body) = handle.action else { return }
+        if handle.isOurs {
+            instruments.willRunUnrecorded(readyFor: tickClock.mark - readyAt)
+        } else {
+            instruments.willRun(.descriptor, handle.site, readyFor: tickClock.mark - readyAt)
+        }
+        tick.countCallback()
+        if handle.streak.isDue() { return callUnderSuspicion(handle, body) }
+        call(body, handle.site)
+    }
+}

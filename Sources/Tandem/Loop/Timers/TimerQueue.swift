@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// TimerQueue: the loop's timers and sleeps: those that are armed, by deadline, and those that are due, in line to run.
+// Idea:   a timer's way: `arm` puts a record into the table and its number into the heap; `collectDue` moves the number into the line; the tick
+//         takes it from there with `nextDue`. A timer that is cancelled leaves an empty record, which the heap drops by itself.
+// Owner:  the UI thread. The backend sees only the nearest deadline, as one published number.
+
+struct TimerQueue {
+    private let table: CallbackTable
+    private let heap: TimerHeap
+    private let due = TaskQueue<DueTimer>()
+    /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it announces them.
+    private(set) var isUnannounced: Bool
+    private let isVirtual: Bool
+    /// When due timers were looked for last.
+    private var lastLook = LoopClock.machine
+    private var armed = 0
+    private var cancelled = 0
+
+    init(table: CallbackTable, isVirtual: Bool) {
+        self.table = table
+        heap = TimerHeap(table: table)
+        self.isVirtual = isVirtual
+        isUnannounced = isVirtual
+    }
+
+    /// The nearest deadline; `never` without timers.
+    @inline(__always) var nearest: Nanoseconds { heap.firstDeadline }
+    /// Timers that are armed.
+    @inline(__always) var count: Int { heap.count }
+    /// Timers in line to run.
+    @inline(__always) var dueCount: Int { due.count }
+
+    /// Adds a timer, which may be the nearest now. O(log n), O(1) in the mean.
+    @inline(__always) mutating func arm(
+        _ action: consuming CallbackTable.Action, _ deadline: Nanoseconds, _ site: CallSite
+    ) -> CallbackHandle {
+        let handle = table.add(action, .timers, site)
+        armed += 1
+        heap.insert(handle.slot, deadline: deadline)
+        return handle
+    }
+
+    /// The record of an armed timer was emptied. O(1) in the mean.
+    mutating func noteCancelled(_ slot: UInt32) {
+        cancelled += 1
+        heap.wasCancelled(slot)
+    }
+
+    /// Moves the timers whose time has come into the line.
+    ///
+    /// - Parameters:
+    ///   - now: The loop's time.
+    ///   - mark: The machine's, from which latencies are counted.
+    @inline(__always) mutating func collectDue(at now: Nanoseconds, mark: Nanoseconds) {
+        while let (slot, deadline) = heap.popDue(at: now) {
+            table.record(slot).pointee.place = .queue
+            // A deadline that lay in the past when it was set has been due since then, which is later than the last look.
+            due.append(DueTimer(slot: slot, readyAt: isVirtual ? mark : max(deadline, lastLook)))
+        }
+        lastLook = mark
+    }
+
+    @inline(__always) func nextDue() -> DueTimer? { due.popFirst() }
+
+    /// The backend has died: nobody announces a due timer any more.
+    mutating func backendFailed() { isUnannounced = true }
+
+    /// Drops what is armed. Returns what it would have done, for the caller to release.
+    mutating func removeAll() -> [CallbackTable.Action] {
+        let released = heap.removeAll()
+        cancelled += released.count
+        return released
+    }
+
+    /// The tasks that sleep, in the order in which they are due. O(n log n).
+    var waiters: [Waiter] { heap.waiters }
+
+    // MARK: For reports
+
+    var inOrder: [(slot: UInt32, deadline: Nanoseconds)] { heap.inOrder }
+    func visitDue(_ body: (UInt32) -> Void) { due.visit { body($0.slot) } }
+
+    func count(into statistics: inout Statistics) {
+        statistics.timers = heap.count
+        statistics.timersArmed = armed
+        statistics.timersCancelled = cancelled
+    }
+}

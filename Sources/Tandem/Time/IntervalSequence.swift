@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// IntervalSequence: a timer as a sequence: one element per interval, without drift, however late its consumer is.
+// Owner:  the consumer.
+
+/// One interval of a timer that has passed.
+public struct IntervalTick<Instant: InstantProtocol>: Sendable where Instant: Sendable {
+    /// Counted from 1, missed ones included.
+    public let number: Int
+    /// When it was due.
+    public let time: Instant
+    /// How many before this one passed while the consumer was busy.
+    public let missed: Int
+}
+
+/// The intervals of a clock, one period apart. Made by `timer(every:)`.
+public struct IntervalSequence<C: Clock>: AsyncSequence, Sendable where C.Instant: Sendable, C.Duration == Duration {
+    let clock: C
+    let period: Duration
+    let start: C.Instant
+    let loop: GuestLoop
+    let sleep: @Sendable (C, C.Instant) async throws -> Void
+
+    init(
+        clock: C, period: Duration, start: C.Instant, loop: GuestLoop,
+        sleep: @escaping @Sendable (C, C.Instant) async throws -> Void
+    ) {
+        self.clock = clock
+        // Clocks count in nanoseconds, and end after so many of them.
+        self.period = Swift.min(Swift.max(period, .nanoseconds(1)), .nanoseconds(Int64.max))
+        self.start = start
+        self.loop = loop
+        self.sleep = sleep
+    }
+
+    /// Sleeps from interval to interval.
+    public struct Iterator: AsyncIteratorProtocol {
+        let intervals: IntervalSequence
+        private var last = 0
+
+        init(_ intervals: IntervalSequence) { self.intervals = intervals }
+
+        /// Waits for the next one; at once if it has passed, with the number of those that were missed. Throws what the clock's sleep
+        /// throws, `CancellationError` among it.
+        public mutating func next() async throws -> IntervalTick<C.Instant>? {
+            try await intervals.loop.checkpoint()
+            let passed = intervals.start.durationClamped(to: intervals.clock.now)
+            // The one that is due, or the next. O(1), however many were missed; in whole numbers, since a quotient of `Double`s may be that of
+            // the one before or after.
+            let next = last == .max ? last : last + 1
+            let due = Swift.max(next, Int(clamping: passed.attoseconds / intervals.period.attoseconds))
+            let time = intervals.start.advanced(by: intervals.period * due)
+            if intervals.clock.now < time { try await intervals.sleep(intervals.clock, time) }
+            defer { last = due }
+            return IntervalTick(number: due, time: time, missed: Swift.max(0, due - last - 1))
+        }
+    }
+
+    /// Begins with the first interval after the sequence was made.
+    public func makeAsyncIterator() -> Iterator { Iterator(self) }
+}
+
+extension GuestClock {
+    /// IntervalSequence that are `period` apart, counted from now. They keep their phase; one that finds its consumer busy is counted as missed.
+    /// Traps on a period that is not positive; one below a nanosecond counts as one.
+    public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
+        -> IntervalSequence<GuestClock>
+    {
+        precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
+        let site = CallSite(fileID: fileID, line: line)
+        return IntervalSequence(clock: self, period: period, start: now, loop: loop) {
+            try await $0.sleep(until: $1, nil, site)
+        }
+    }
+}
+
+extension GameClock {
+    /// IntervalSequence that are `period` of game time apart, counted from now: they stop while the clock is paused.
+    /// Traps on a period that is not positive; one below a nanosecond counts as one.
+    public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
+        -> IntervalSequence<GameClock>
+    {
+        precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
+        let site = CallSite(fileID: fileID, line: line)
+        return IntervalSequence(clock: self, period: period, start: now, loop: loop) {
+            try await $0.sleep(until: $1, nil, site)
+        }
+    }
+}
+
+/// The former name.
+@available(*, deprecated, renamed: "IntervalSequence")
+public typealias Beats<C: Clock> = IntervalSequence<C> where C.Instant: Sendable, C.Duration == Duration
+
+/// The former name.
+@available(*, deprecated, renamed: "IntervalTick")
+public typealias Beat<Instant: InstantProtocol> = IntervalTick<Instant> where Instant: Sendable
