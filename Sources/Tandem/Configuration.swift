@@ -26,13 +26,13 @@ public struct Configuration: Sendable {
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
-    /// How long the backend leaves alone a turn that the UI thread has put down, in nanoseconds; see `Turn`. More than the distance of the
+    /// How long the backend leaves alone a turn that the UI thread has leased, in nanoseconds; see `PollTurn`. More than the distance of the
     /// kernel's own ticks, which makes its timer cheap to set, and less than anybody notices who has gone to sleep elsewhere.
     package var turnLease: Int64 = 5_000_000
     /// Whether main-actor jobs that other threads bring run on this loop; see `GuestLoop.admitsOthers`. For tests of runs that must be the same
     /// each time, beside which a test runner uses the main actor, too.
     package var admitsOthers = true
-    /// Told of each step of the two threads' dance, on the thread that takes it. For tests of the order of steps.
+    /// Told of each step of the two threads, on the thread that takes it. For tests of the order of steps.
     package var trace: (@Sendable (TraceStep) -> Void)?
 
     /// The defaults but for what is named.
@@ -50,7 +50,7 @@ public struct Configuration: Sendable {
     }
 }
 
-/// The steps of the source design's flows, as a test sees them.
+/// What the two threads do, step by step, as a test sees it.
 package enum TraceStep: String, Sendable {
     case turnPassed = "turn passed"
     case poll

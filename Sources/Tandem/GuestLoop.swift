@@ -170,7 +170,7 @@ extension GuestLoop {
     /// For hosts: traps unless this is the loop's thread, with the name of the host's call.
     package func requireUIThread(_ call: StaticString) { thread.check(call) }
 
-    /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out. Any thread.
+    /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests. Any thread.
     package var admitsOthers: Bool {
         get { shared.admitsOthers }
         set { shared.admitsOthers = newValue }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AsyncioMessage: the source design's window message: the one SDL user event by which a loop asks for a tick.
+// AsyncioMessage: the one SDL user event by which a loop asks for a tick.
 // Idea:   SDL hands out 32,767 event types and takes none back, so that one is registered for the process, not one per loop,
 //         and another beside it for what the host has to remember in SDL.
 // Owner:  registered on the main thread, added on any.

@@ -30,7 +30,7 @@ final class PushedEventWatch {
         ownType = type
     }
 
-    /// Before a sleep: sees to it that the watch stands, once, and rings this guest's waker.
+    /// Before a sleep: sees to it that the watch is registered, once, and wakes this guest's thread.
     func stand() {
         PushedEvents.shared.attach(waker, own: ownType)
         let mark = AsyncioMessage.mark(of: ownType)

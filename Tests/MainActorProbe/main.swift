@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MainActorProbe: conformance 39 to 45 for main-actor code, in a program of its own with a synchronous main, since a test runner's main thread is in the hands of
+// MainActorProbe: behaviour 39 to 45 for main-actor code, in a program of its own with a synchronous main, since a test runner's main thread is in the hands of
 // the path under test. Prints a line for each fact, and "ok" last.
 //
 // MainActorProbe executor|dispatchQueue

@@ -206,7 +206,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 44: a consumer that keeps up misses no frame.
+        /// Behaviour 44: a consumer that keeps up misses no frame.
         @Test func aConsumerThatKeepsUpMissesNoFrame() throws {
             try withGuest { guest in
                 var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))

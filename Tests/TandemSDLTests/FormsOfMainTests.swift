@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FormsOfMainTests: every form of main, with every kind of loop, after everything that may have been awaited. Conformance 70.
+// FormsOfMainTests: every form of main, with every kind of loop, after everything that may have been awaited. Behaviour 70.
 // The programs stand in Tests/FormsOfMain. What is missing in the table Swift's compiler refuses: a synchronous main cannot await.
 
 import Testing

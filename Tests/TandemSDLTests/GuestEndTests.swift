@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestEndTests: guests that end elsewhere than where they began: let go on another thread, or in a forked child. Conformance 5, 49.
+// GuestEndTests: guests that end elsewhere than where they began: let go on another thread, or in a forked child. Behaviour 5, 49.
 
 import CTestSupport
 import Foundation
@@ -47,7 +47,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 49. What the parent's threads were to do, nobody does in the child.
+        /// Behaviour 49. What the parent's threads were to do, nobody does in the child.
         @Test func aForkedChildClosesItsGuestAndOffloadsOnALoopOfItsOwn() async {
             await #expect(processExitsWith: .success) { @MainActor in
                 setenv("SDL_VIDEODRIVER", "dummy", 1)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostTests: the host conformance suite on SDL's dummy driver, and interrupts. Conformance 48.
+// HostTests: the host conformance suite on SDL's dummy driver, and interrupts. Behaviour 48.
 
 import Foundation
 import TandemTesting
@@ -41,7 +41,7 @@ extension SDL {
             try behaviour.check { try Program() }
         }
 
-        /// Conformance 48.
+        /// Behaviour 48.
         @Test(arguments: [SIGINT, SIGTERM]) func anInterruptEndsTheSleepOfTheHost(number: Int32) throws {
             signal(number, SIG_DFL)
             try withGuest(handlesInterrupts: true) { guest in
@@ -52,7 +52,7 @@ extension SDL {
             signal(number, SIG_DFL)
         }
 
-        /// Conformance 48: the second one forces the end.
+        /// Behaviour 48: the second one forces the end.
         @Test func aSecondInterruptEndsTheProcess() async {
             await #expect(processExitsWith: .signal(SIGINT)) { @MainActor in
                 signal(SIGINT, SIG_DFL)

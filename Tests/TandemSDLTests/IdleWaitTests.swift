@@ -11,7 +11,7 @@ import Testing
 
 extension SDL {
     @Suite @MainActor struct IdleWaitTests {
-        /// Conformance 54, 15: asleep for a second and a half on the dummy driver, where SDL's own wait would wake 1,400 times.
+        /// Behaviour 54, 15: asleep for a second and a half on the dummy driver, where SDL's own wait would wake 1,400 times.
         @Test func theIdleWaitSleepsUntilTheTimer() throws {
             try withGuest { guest in
                 var fired = false
@@ -28,7 +28,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 54.
+        /// Behaviour 54.
         @Test func anEventPushedByForeignCodeEndsTheWait() throws {
             try withGuest { guest in
                 for _ in 0..<200 {
@@ -94,7 +94,7 @@ extension SDL {
             #expect(ContinuousClock.now < start + .seconds(15))
         }
 
-        /// Conformance 50: SDL forgets its watches when it ends.
+        /// Behaviour 50: SDL forgets its watches when it ends.
         @Test func anEventPushedAfterSDLWasEndedAndBegunAgainEndsTheWait() throws {
             try withGuest { guest in
                 var event = SDL_Event()
@@ -187,7 +187,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 54.
+        /// Behaviour 54.
         @Test func anSDLTimerEndsTheWait() throws {
             try withGuest { guest in
                 let timer = SDL_AddTimer(
@@ -205,7 +205,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 54: a joystick announces nothing, so that SDL is pumped at its pace.
+        /// Behaviour 54: a joystick announces nothing, so that SDL is pumped at its pace.
         @Test func anOpenJoystickIsPumpedWhileTheHostSleeps() throws {
             try withGuest { guest in
                 #expect(SDL_InitSubSystem(UInt32(SDL_INIT_JOYSTICK)) == 0)
@@ -223,7 +223,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 9.
+        /// Behaviour 9.
         @Test func aPostFromAnotherThreadEndsTheWait() throws {
             try withGuest { guest in
                 let count = Box(0)
@@ -256,7 +256,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 16.
+        /// Behaviour 16.
         @Test func aHintWithNothingToDoIsNoError() throws {
             try withGuest { guest in
                 var event = SDL_Event()

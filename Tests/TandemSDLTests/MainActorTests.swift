@@ -34,7 +34,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 62.
+        /// Behaviour 62.
         @Test func tasksOfTheMainActorThatYieldInTurnRunInTurnAndStayOnTheThread() throws {
             try withGuest { guest in
                 let thread = pthread_self()
@@ -172,7 +172,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 39, without adoption of the main queue, which the test runner's workers have.
+        /// Behaviour 39, without adoption of the main queue, which the test runner's workers have.
         @Test func mainActorCodeRunsInTicks() throws {
             try withGuest { guest in
                 #expect(guest.loop.mainActorPath == .executor)

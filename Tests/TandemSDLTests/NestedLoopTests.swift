@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NestedLoopTests: how frame loops end, and loops inside of them: in an update, in a callback, in a task. Conformance 22.
+// NestedLoopTests: how frame loops end, and loops inside of them: in an update, in a callback, in a task. Behaviour 22.
 
 import Foundation
 import TandemTesting

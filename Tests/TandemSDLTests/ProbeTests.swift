@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ProbeTests: what can only be seen in a program with a main of its own. Conformance 39, on both paths of adoption.
+// ProbeTests: what can only be seen in a program with a main of its own. Behaviour 39, on both paths of adoption.
 
 import Foundation
 import Testing
@@ -40,7 +40,7 @@ struct BuiltProgram {
         #expect(!output.contains("NO:"))
     }
 
-    /// Conformance 57, and what is left of waits whose descriptors something has closed.
+    /// Behaviour 57, and what is left of waits whose descriptors something has closed.
     @Test(
         arguments: [
             "headless", "headlessKept", "ownLoop", "frameLoop", "waitEvent", "waitEventKept", "timeout", "sdlTimeout",

@@ -211,7 +211,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 71: what a wait has learned outlives the call.
+        /// Behaviour 71: what a wait has learned outlives the call.
         @Test func aLoopThatIsNeverIdleSleepsOnceForEachTimer() throws {
             try withGuest { guest in
                 let rounds = 150

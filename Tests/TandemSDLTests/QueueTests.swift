@@ -9,7 +9,7 @@ import Testing
 
 extension SDL {
     @Suite @MainActor struct QueueTests {
-        /// Conformance 51: a filter that refuses every event is not asked about the hint.
+        /// Behaviour 51: a filter that refuses every event is not asked about the hint.
         @Test func anEventFilterThatRefusesAllDoesNotSwallowTheHint() throws {
             try withGuest { guest in
                 SDL_SetEventFilter({ _, _ in 0 }, nil)
@@ -24,7 +24,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 51: SDL_PushEvent gives -1 as 65,534 events are queued.
+        /// Behaviour 51: SDL_PushEvent gives -1 as 65,534 events are queued.
         @Test func workRunsAlthoughTheQueueIsFull() throws {
             try withGuest { guest in
                 var event = SDL_Event()
@@ -41,7 +41,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 50, 51: SDL_Quit under a running loop, and SDL_Init after it.
+        /// Behaviour 50, 51: SDL_Quit under a running loop, and SDL_Init after it.
         @Test func workRunsAcrossQuitAndInit() throws {
             try withGuest { guest in
                 SDL_Quit()
@@ -56,7 +56,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 52.
+        /// Behaviour 52.
         @Test func aFlushedHintCannotPutTheIdleWaitToSleep() throws {
             try withGuest { guest in
                 var ran = false
@@ -71,7 +71,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 13: as many posts as you like, one hint in the queue, nothing lost, in order for each thread.
+        /// Behaviour 13: as many posts as you like, one hint in the queue, nothing lost, in order for each thread.
         @Test func aMillionPostsLeaveOneHintInTheQueue() throws {
             try withGuest { guest in
                 let perThread = 125_000
@@ -96,7 +96,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 53.
+        /// Behaviour 53.
         @Test func aGameThatOnlyTicksLosesNothingAndGathersNoEvents() throws {
             try withGuest { guest in
                 let count = Box(0)
@@ -109,7 +109,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 56.
+        /// Behaviour 56.
         @Test func theGameSeesNothingOfTandemsEvent() throws {
             try withGuest { guest in
                 var seen: [UInt32] = []
@@ -128,7 +128,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 55.
+        /// Behaviour 55.
         @Test func fortyThousandLoopsUseOneEventType() throws {
             setenv("SDL_VIDEODRIVER", "dummy", 1)
             try #require(SDL_Init(SDL_INIT_VIDEO) == 0)

@@ -12,7 +12,7 @@ import Testing
 
 extension SDL {
     @Suite @MainActor struct SignalTests {
-        /// Conformance 48.
+        /// Behaviour 48.
         @Test func aGameThatTakesInterruptsGetsNoQuitAndGivesThemBack() async {
             await #expect(processExitsWith: .success) { @MainActor in
                 signal(SIGINT, SIG_DFL)
@@ -46,7 +46,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 64: the terminal has gone, which several tell: the kernel, a shell, a service manager.
+        /// Behaviour 64: the terminal has gone, which several tell: the kernel, a shell, a service manager.
         @Test func theEndOfTheTerminalIsAQuitHoweverManyTellOfIt() async {
             await #expect(processExitsWith: .success) { @MainActor in
                 signal(SIGHUP, SIG_DFL)

@@ -255,7 +255,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 41.
+        /// Behaviour 41.
         @Test func cancellationLeavesNothingBehind() throws {
             try Simulation.run { simulation in
                 let loop = simulation.loop
@@ -281,7 +281,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 43.
+        /// Behaviour 43.
         @Test func aTimeoutIsAMatterOfVirtualTime() throws {
             try Simulation.run { simulation in
                 let clock = simulation.loop.clock

@@ -102,7 +102,7 @@ extension SDL {
             }
         }
 
-        /// Conformance 15: where the wait is ours, nothing but the timer ends it.
+        /// Behaviour 15: where the wait is ours, nothing but the timer ends it.
         @Test func theIdleWaitSleepsUntilTheTimer() throws {
             try withWindow { guest, _ in
                 // The server's messages about a new window come for a while, longer on a busy machine: they end sleeps, too.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ClockTests: beats and deadlines, in virtual time. Conformance 28, 43.
+// ClockTests: beats and deadlines, in virtual time. Behaviour 28, 43.
 
 import TandemTesting
 import Testing
@@ -99,7 +99,7 @@ extension Core {
             }
         }
 
-        /// Conformance 43: the clock wins.
+        /// Behaviour 43: the clock wins.
         @Test func aTimeoutCancelsAndAwaitsTheOperationAndSaysWhere() throws {
             let (configuration, clock) = virtualConfiguration()
             try withLoop(configuration: configuration) { host, loop in
@@ -124,7 +124,7 @@ extension Core {
             }
         }
 
-        /// Conformance 43: the operation wins.
+        /// Behaviour 43: the operation wins.
         @Test func anOperationThatIsInTimeReturnsItsValueAndLeavesNoTimer() throws {
             let (configuration, clock) = virtualConfiguration()
             try withLoop(configuration: configuration) { host, loop in

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ClosedDescriptorTests: descriptors that are closed with a watch on them, and whose numbers other files take. Conformance 33.
+// ClosedDescriptorTests: descriptors that are closed with a watch on them, and whose numbers other files take. Behaviour 33.
 
 import Glibc
 import SystemPackage
@@ -21,7 +21,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33, without cancelling first.
+    /// Behaviour 33, without cancelling first.
     @Test func aDescriptorThatAnEarlierHandlerClosedGetsNoHandler() throws {
         try withLoop { host, loop in
             let pipes = [try Pipe(), try Pipe()]
@@ -40,7 +40,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33, where the loop does not ask, since the descriptor has an owner: its watches end when it closes.
+    /// Behaviour 33, where the loop does not ask, since the descriptor has an owner: its watches end when it closes.
     @Test func aSocketThatAnEarlierHandlerClosedGetsNoHandler() throws {
         try withLoop { host, loop in
             let ends = [try socketPair(), try socketPair()]
@@ -90,7 +90,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33, without cancelling first: between the backend's poll and the tick, or while a report is carried over to the next tick.
+    /// Behaviour 33, without cancelling first: between the backend's poll and the tick, or while a report is carried over to the next tick.
     @Test func aDescriptorThatIsClosedBeforeItsTickGetsNoHandler() throws {
         try withLoop { host, loop in
             let other = try Pipe()
@@ -128,7 +128,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33, without cancelling first: another file takes the number within the batch, and nobody watches that.
+    /// Behaviour 33, without cancelling first: another file takes the number within the batch, and nobody watches that.
     @Test func aNumberThatAnEarlierHandlerGaveToAnotherFileGetsNoHandler() throws {
         try withLoop { host, loop in
             let pipes = [try Pipe(), try Pipe()]
@@ -152,7 +152,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 33: the number of a closed descriptor, used again.
+    /// Behaviour 33: the number of a closed descriptor, used again.
     @Test func aReusedNumberGetsNoStaleEvent() throws {
         try withLoop { host, loop in
             let first = try Pipe()

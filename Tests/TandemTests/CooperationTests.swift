@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CooperationTests: tasks whose awaits are all ready let others run. Conformance 65.
+// CooperationTests: tasks whose awaits are all ready let others run. Behaviour 65.
 
 import Glibc
 import TandemTesting

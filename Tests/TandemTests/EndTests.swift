@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// EndTests: errors and ends. Conformance 6, 7, 46, 47, 49.
+// EndTests: errors and ends. Behaviour 6, 7, 46, 47, 49.
 
 import CTestSupport
 import Foundation
@@ -11,7 +11,7 @@ import Testing
 @testable import Tandem
 
 extension Core.EndTests {
-    /// Conformance 46.
+    /// Behaviour 46.
     @Test func aThrowingCallbackReachesTheHandlerWithItsPlace() throws {
         let seen = Journal([])
         var configuration = Configuration.unhurried
@@ -28,7 +28,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 47.
+    /// Behaviour 47.
     @Test func aBackendFailureReachesRunsAndWaitsAndDoesNotSpin() throws {
         try withLoop { host, loop in
             var outcome: Result<Void, any Error>?
@@ -50,7 +50,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 6.
+    /// Behaviour 6.
     @Test func aThousandLoopsLeaveThreadsAndDescriptorsAsTheyWere() async {
         await #expect(processExitsWith: .success) {
             func round() {
@@ -74,7 +74,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 7.
+    /// Behaviour 7.
     @Test func closingFromACallbackEndsWithItsTick() throws {
         try withLoop { host, loop in
             var log: [String] = []
@@ -91,7 +91,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 7.
+    /// Behaviour 7.
     @Test func closingFromATaskAndFromADeinitWork() throws {
         try withLoop { host, loop in
             let outcome = Box("")
@@ -121,7 +121,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 7.
+    /// Behaviour 7.
     @Test(arguments: 0..<10) func closingWhileEightThreadsPostRunsWhatWasAccepted(round: Int) throws {
         let host = ManualHost()
         let loop = try host.makeLoop()
@@ -157,7 +157,7 @@ extension Core.EndTests {
         #expect(!loop.hasWork)
     }
 
-    /// Conformance 49.
+    /// Behaviour 49.
     @Test func aForkedChildGetsAClearErrorAndTheParentGoesOn() async {
         await #expect(processExitsWith: .success) {
             // What the child needs of the runtime is made here: the less it asks for, the less can be locked.
@@ -190,7 +190,7 @@ extension Core.EndTests {
         }
     }
 
-    /// Conformance 49.
+    /// Behaviour 49.
     @Test func aSpawnedProcessInheritsNoneOfTheLoopsDescriptors() throws {
         try withLoop { _, loop in
             for number in [loop.shared.poller.rawValue, loop.shared.poller.wakePipe.rawValue] {

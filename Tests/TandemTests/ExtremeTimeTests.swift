@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ExtremeTimeTests: every duration and instant that the public interface takes, at and beyond the ends of what 64 bits of nanoseconds and 128 bits of
-// attoseconds hold. Conformance 25, 27. A trap ends the whole test run, which is what these tests are against.
+// attoseconds hold. Behaviour 25, 27. A trap ends the whole test run, which is what these tests are against.
 
 import Foundation
 import TandemTesting

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameLineTests: tasks that wait for frames, with a manual host that has phases. Conformance 41, 42, 44.
+// FrameLineTests: tasks that wait for frames, with a manual host that has phases. Behaviour 41, 42, 44.
 
 import Foundation
 import TandemTesting
@@ -240,7 +240,7 @@ extension Core {
             }
         }
 
-        /// Conformance 42: whoever comes first, the task goes on once. Resuming twice would crash, never resuming would hang.
+        /// Behaviour 42: whoever comes first, the task goes on once. Resuming twice would crash, never resuming would hang.
         @Test func racingACancellationWithAFrameResumesOnce() throws {
             try withLoop { host, loop in
                 let ends = Box(0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IOTests: descriptors, and what can go wrong with them. Conformance 32, 34 to 38.
+// IOTests: descriptors, and what can go wrong with them. Behaviour 32, 34 to 38.
 
 import Foundation
 import Glibc
@@ -16,7 +16,7 @@ extension Core.IOTests {
         return (FileDescriptor(rawValue: pair[0]), FileDescriptor(rawValue: pair[1]))
     }
 
-    /// Conformance 32.
+    /// Behaviour 32.
     @Test func readableAndWritableAtOnceRunBothHandlersOnce() throws {
         try withLoop { host, loop in
             let (a, b) = try socketPair()
@@ -41,7 +41,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 32: a hang-up is for whoever waits.
+    /// Behaviour 32: a hang-up is for whoever waits.
     @Test func aHangUpReachesTheReader() throws {
         try withLoop { host, loop in
             let pipe = try Pipe()
@@ -58,7 +58,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 34.
+    /// Behaviour 34.
     @Test func aWatchMayBeRemovedInItsHandlerAndAddedAgain() throws {
         try withLoop { host, loop in
             let pipe = try Pipe()
@@ -83,7 +83,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 34, 35.
+    /// Behaviour 34, 35.
     @Test func wrongDescriptorsAreClearErrors() throws {
         try withLoop { _, loop in
             let pipe = try Pipe()
@@ -109,7 +109,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 37.
+    /// Behaviour 37.
     @Test func fourThousandDescriptorsWithAFewActiveOnes() async {
         await #expect(processExitsWith: .success) {
             var limit = rlimit()
@@ -136,7 +136,7 @@ extension Core.IOTests {
         }
     }
 
-    /// Conformance 38.
+    /// Behaviour 38.
     @Test func descriptorExhaustionWhileAcceptingIsReportedAndRecovers() async {
         await #expect(processExitsWith: .success) { exhaust() }
     }

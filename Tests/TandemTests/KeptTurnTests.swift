@@ -216,7 +216,7 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// A host that draws does not wait for what is nearly due, and does not poll in the backend's place.
+    /// A host that draws does not wait for posts to gather, and does not poll in the backend's place.
     @Test func aTickBeforeAFrameWaitsForNothingAndPassesTheTurn() throws {
         try withKeptTurn { _, loop, _, _ in
             let before = loop.statistics
@@ -227,8 +227,6 @@ extension Core.KeptTurnTests {
         for next in [AfterTick.frame, .unknown, .wait] {
             var tick = TickBudget(budget: 1_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
             tick.beginPass()
-            let waits = tick.mayWaitOnce()
-            #expect(waits == (next == .wait))
             #expect(tick.hasTimeToPause(at: 0) == (next == .wait))
         }
     }
@@ -249,7 +247,7 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// Conformance 31. Each signal ends the sleep; all of them together do not move its end.
+    /// Behaviour 31. Each signal ends the sleep; all of them together do not move its end.
     @Test func aSleepThatSignalsEndAgainAndAgainKeepsItsEnd() throws {
         let host = try WakerHost()
         let loop = try GuestLoop(host: host, configuration: .unhurried)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LetGoTests: loops that nobody closes, and what comes while one closes. Conformance 5, 7, invariants 10 and 14.
+// LetGoTests: loops that nobody closes, and what comes while one closes. Behaviour 5, 7, invariants 10 and 14.
 
 import Foundation
 import Glibc
@@ -189,7 +189,7 @@ extension Core {
 
         // MARK: - Yielding
 
-        /// Conformance 62, for a loop that has not adopted the main actor.
+        /// Behaviour 62, for a loop that has not adopted the main actor.
         @Test func tasksThatYieldInTurnRunInTurnAndStayOnTheUIThread() throws {
             try withLoop { host, loop in
                 let thread = pthread_self()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ModalLoopTests: a loop inside of the loop, from a frame, a callback, a task, a phase. Conformance 22.
+// ModalLoopTests: a loop inside of the loop, from a frame, a callback, a task, a phase. Behaviour 22.
 
 import Foundation
 import Logging

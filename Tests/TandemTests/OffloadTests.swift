@@ -121,7 +121,7 @@ extension Core.OffloadTests {
         }
     }
 
-    /// Conformance 68, both ways.
+    /// Behaviour 68, both ways.
     @Test func namesAndOtherBlockingWorkKeepOutOfEachOthersWay() throws {
         try onLoop { loop in
             for (busy, other) in [(OffloadPool.shared, OffloadPool.names), (.names, .shared)] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OutcomeTests: who is told how a run has ended. Conformance 69.
+// OutcomeTests: who is told how a run has ended. Behaviour 69.
 
 import Foundation
 import Glibc
@@ -10,7 +10,7 @@ import Testing
 
 extension Core {
     @Suite struct OutcomeTests {
-        /// Conformance 69.
+        /// Behaviour 69.
         @Test func anErrorThatNobodyIsToldOfGoesToTheHandlerWithItsPlace() throws {
             let seen = Journal([])
             var configuration = Configuration.unhurried

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReadAheadTests: bytes belong to their stream until they are given out. Conformance 58, 59, 66.
+// ReadAheadTests: bytes belong to their stream until they are given out. Behaviour 58, 59, 66.
 
 import Glibc
 import TandemTesting

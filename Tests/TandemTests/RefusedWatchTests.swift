@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RefusedWatchTests: the kernel refuses what it has to be told about a watch, and entries outlive their descriptors. Conformance 33, 61.
+// RefusedWatchTests: the kernel refuses what it has to be told about a watch, and entries outlive their descriptors. Behaviour 33, 61.
 
 import CTestSupport
 import Glibc

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RunTests: async code in the loop, from its start to its outcome. Conformance 1 to 8, 40 to 42, 45.
+// RunTests: async code in the loop, from its start to its outcome. Behaviour 1 to 8, 40 to 42, 45.
 
 import Foundation
 import Glibc
@@ -9,7 +9,7 @@ import Testing
 @testable import Tandem
 
 extension Core.RunTests {
-    /// Conformance 1.
+    /// Behaviour 1.
     @Test func valueErrorAndCancellationReachOnDoneOnceOnTheUIThread() throws {
         try withLoop { host, loop in
             let thread = pthread_self()
@@ -40,7 +40,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 2.
+    /// Behaviour 2.
     @Test func nothingOfARunRunsBeforeRunReturns() throws {
         try withLoop { host, loop in
             let journal = Journal([])
@@ -55,7 +55,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 3.
+    /// Behaviour 3.
     @Test func aRunThatFailsDoesNotDisturbTheOthers() throws {
         try withLoop { host, loop in
             var sum = 0
@@ -73,7 +73,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 4, 8.
+    /// Behaviour 4, 8.
     @Test func aSecondLoopOnAThreadIsRefusedUntilTheFirstHasClosed() throws {
         let first = try ManualHost().makeLoop()
         let error = #expect(throws: GuestError.self) { try ManualHost().makeLoop() }
@@ -82,7 +82,7 @@ extension Core.RunTests {
         try ManualHost().makeLoop().close()
     }
 
-    /// Conformance 8.
+    /// Behaviour 8.
     @Test func loopsOnDifferentThreadsRunSideBySide() throws {
         let hops = (0..<4).map { _ in Box(0) }
         let done = DispatchSemaphore(value: 0)
@@ -107,7 +107,7 @@ extension Core.RunTests {
         #expect(hops.map(\.value) == [200, 200, 200, 200])
     }
 
-    /// Conformance 4: no descriptor left. In a process of its own, whose limit is lowered.
+    /// Behaviour 4: no descriptor left. In a process of its own, whose limit is lowered.
     @Test func aFailedStartLeavesNothingBehind() async {
         await #expect(processExitsWith: .success) {
             let threads = backends()
@@ -146,7 +146,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 5.
+    /// Behaviour 5.
     @Test func aRunUnderAClosingLoopIsCancelledAndReported() throws {
         let outcome = Box<Result<Int, any Error>?>(nil)
         try withLoop { host, loop in
@@ -160,7 +160,7 @@ extension Core.RunTests {
         #expect(outcome.value != nil)
     }
 
-    /// Conformance 5: a run that does not answer its cancellation is given up after the grace period.
+    /// Behaviour 5: a run that does not answer its cancellation is given up after the grace period.
     @Test func aRunThatIgnoresCancellationIsReportedAsAbandoned() throws {
         var configuration = Configuration.unhurried
         configuration.closeGrace = .milliseconds(20)
@@ -176,7 +176,7 @@ extension Core.RunTests {
         stuck.value?.resume()
     }
 
-    /// Conformance 5: the loop is let go, not closed.
+    /// Behaviour 5: the loop is let go, not closed.
     @Test func aLoopThatIsLetGoIsClosedAndItsRunReported() throws {
         let outcome = Box<Result<Void, any Error>?>(nil)
         weak var gone: GuestLoop?
@@ -195,7 +195,7 @@ extension Core.RunTests {
         try ManualHost().makeLoop().close()
     }
 
-    /// Conformance 40, invariant 13.
+    /// Behaviour 40, invariant 13.
     @Test func childrenOfATaskThatPrefersTheLoopStayOnTheUIThread() throws {
         try withLoop { host, loop in
             let thread = pthread_self()
@@ -234,7 +234,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 40.
+    /// Behaviour 40.
     @Test func anActorWithTheLoopAsItsExecutorRunsOnTheUIThread() throws {
         try withLoop { host, loop in
             let resident = Resident(loop)
@@ -249,7 +249,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 41.
+    /// Behaviour 41.
     @Test func aCancelledWaitLeavesNothingBehind() throws {
         try withLoop { host, loop in
             let pipe = try Pipe()
@@ -269,7 +269,7 @@ extension Core.RunTests {
         }
     }
 
-    /// Conformance 42.
+    /// Behaviour 42.
     @Test func racingACancellationWithItsCompletionResumesOnce() throws {
         try withLoop { host, loop in
             let rounds = 100_000
@@ -287,7 +287,7 @@ extension Core.RunTests {
 
     @TaskLocal static var mark = "none"
 
-    /// Conformance 45.
+    /// Behaviour 45.
     @Test func taskLocalValuesAreKeptAcrossAwaitsAndNotLeaked() throws {
         try withLoop { host, loop in
             let journal = Journal([])

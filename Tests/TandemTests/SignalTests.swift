@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SignalTests: signals as a sequence. Each in a process of its own, as signals are the process's. Conformance 48.
+// SignalTests: signals as a sequence. Each in a process of its own, as signals are the process's. Behaviour 48.
 
 import CTestSupport
 import Foundation
@@ -11,7 +11,7 @@ import Testing
 @testable import Tandem
 
 extension Core.SignalTests {
-    /// Conformance 48: the loop sleeps, and no other thread of the process blocks the signals.
+    /// Behaviour 48: the loop sleeps, and no other thread of the process blocks the signals.
     @Test func signalsArriveWhileTheLoopSleeps() async {
         await #expect(processExitsWith: .success) {
             do {
@@ -76,7 +76,7 @@ extension Core.SignalTests {
         }
     }
 
-    /// Conformance 60: started by the UI thread, and by a body on the offload pool.
+    /// Behaviour 60: started by the UI thread, and by a body on the offload pool.
     @Test func aProcessThatIsStartedWhileASequenceStandsIsEndedByItsSignals() async {
         await #expect(processExitsWith: .success) {
             test_block_no_signal()
@@ -101,7 +101,7 @@ extension Core.SignalTests {
         }
     }
 
-    /// Conformance 63: what has arrived and nobody has taken.
+    /// Behaviour 63: what has arrived and nobody has taken.
     @Test func signalsThatASequenceHasGotAndNotGivenOutDoNotEndTheProcess() async {
         await #expect(processExitsWith: .success) {
             test_block_no_signal()
@@ -122,7 +122,7 @@ extension Core.SignalTests {
         }
     }
 
-    /// Conformance 63.
+    /// Behaviour 63.
     @Test func signalsThatArriveAtABackendsFailureDoNotEndTheProcess() async {
         await #expect(processExitsWith: .success) {
             test_block_no_signal()

@@ -255,7 +255,7 @@ extension Core.SocketTests {
         }
     }
 
-    /// Conformance 38, for the listener: the limit of descriptors, in a process of its own.
+    /// Behaviour 38, for the listener: the limit of descriptors, in a process of its own.
     @Test func aListenerWithoutDescriptorsBacksOffAndRecovers() async {
         await #expect(processExitsWith: .success) {
             let log = LogLines()

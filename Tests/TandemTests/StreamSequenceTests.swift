@@ -200,7 +200,7 @@ extension Core.StreamSequenceTests {
 
     // MARK: Many
 
-    /// Conformance 37: cost follows the connections that do something.
+    /// Behaviour 37: cost follows the connections that do something.
     @Test func fourThousandIdleConnectionsAndAHundredBusyOnes() async {
         await #expect(processExitsWith: .success) {
             var limit = rlimit()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickTests: order, budget and carry-over. Conformance 17, 19 to 24, 30.
+// TickTests: order, budget and carry-over. Behaviour 17, 19 to 24, 30.
 
 import CTestSupport
 import Foundation
@@ -16,7 +16,7 @@ func burn(_ duration: Duration) {
 }
 
 extension Core.TickTests {
-    /// Conformance 19.
+    /// Behaviour 19.
     @Test func callbacksAndPostsRunInTheirOrder() throws {
         try withLoop { host, loop in
             let journal = Journal([])
@@ -30,7 +30,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 20.
+    /// Behaviour 20.
     @Test func callSoonFromACallbackRunsInTheSameTick() throws {
         try withLoop { host, loop in
             var depth = 0
@@ -45,7 +45,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 20, 30.
+    /// Behaviour 20, 30.
     @Test func anEndlessChainEndsAtTheBudgetAndTheOthersGetTheirShare() throws {
         try withLoop { host, loop in
             let posts = Box(0)
@@ -75,7 +75,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 21.
+    /// Behaviour 21.
     @Test func workBeyondTheBudgetIsCarriedOverInOrder() throws {
         try withLoop { host, loop in
             var order: [Int] = []
@@ -113,7 +113,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 22.
+    /// Behaviour 22.
     @Test func aNestedTickIsRefusedAndTheOuterOneGoesOn() throws {
         try withLoop { host, loop in
             var log: [String] = []
@@ -129,7 +129,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 23.
+    /// Behaviour 23.
     @Test func aCancelledHandleNeverRuns() throws {
         try withLoop { host, loop in
             var ran: [String] = []
@@ -153,7 +153,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 23: what stands in a callback's place after it is none of its handle's.
+    /// Behaviour 23: what stands in a callback's place after it is none of its handle's.
     @Test func aLateCancellationCallsNobodyElseOff() throws {
         try withLoop { host, loop in
             var ran = 0
@@ -228,7 +228,7 @@ extension Core.TickTests {
         #expect(message.contains("belongs to thread"))
     }
 
-    /// Conformance 24.
+    /// Behaviour 24.
     @Test func aTickOnTheWrongThreadTrapsAndNamesBoth() async throws {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let loop = try ManualHost().makeLoop()
@@ -257,7 +257,7 @@ extension Core.TickTests {
         }
     }
 
-    /// Conformance 17: nothing grows while the host does not tick, and the backlog is done within budgets.
+    /// Behaviour 17: nothing grows while the host does not tick, and the backlog is done within budgets.
     @Test func aHostThatDoesNotTickCatchesUpWithinItsBudget() throws {
         try withLoop { host, loop in
             let pipe = try Pipe()
@@ -280,20 +280,20 @@ extension Core.TickTests {
         }
     }
 
-    /// What a poll found is looked at again by the next one: a frame does not wait for that.
-    @Test func aFramesTickPollsAgainAfterFewEventsOrSlowHandlers() {
-        func mayPoll(afterFinding count: Int, before next: AfterTick, at time: Int64) -> Bool {
-            var tick = TickBudget(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
+    /// What is always ready must not hold a tick to the end of its budget, and work in the line is not kept waiting by a poll for each pass.
+    @Test func aTickPollsWhenNothingElseIsReadyAndNotWithoutEnd() {
+        var tick = TickBudget(budget: 4_000_000, began: 0, endOfLast: 0, isVirtual: false)
+        let first = tick.mayPoll(queueIsEmpty: false, descriptors: 0)
+        #expect(first, "the first look polls in any case")
+        var polls = 0
+        for _ in 1...16 {
             tick.beginPass()
-            tick.notePoll(count, now: 0)
-            return tick.mayPoll(queueIsEmpty: true, descriptors: 1000, now: time)
+            if tick.mayPoll(queueIsEmpty: false, descriptors: 1) { polls += 1 }
         }
-        for next in [AfterTick.frame, .unknown] {
-            #expect(mayPoll(afterFinding: 16, before: next, at: 0))
-            #expect(!mayPoll(afterFinding: 100, before: next, at: 249_999))
-            #expect(mayPoll(afterFinding: 100, before: next, at: 250_000))
-        }
-        #expect(mayPoll(afterFinding: 100, before: .wait, at: 0))
-        #expect(!mayPoll(afterFinding: 0, before: .wait, at: 19_999))
+        #expect(polls == 2, "with work in the line one pass in eight polls")
+        let withoutDescriptors = tick.mayPoll(queueIsEmpty: true, descriptors: 0)
+        #expect(!withoutDescriptors)
+        polls = (0..<1000).filter { _ in tick.mayPoll(queueIsEmpty: true, descriptors: 1) }.count
+        #expect(polls == 61, "64 polls in one tick")
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TurnAndWakeTests: the two threads, and what wakes whom. Conformance 9 to 18, and the flows of the source design.
+// TurnAndWakeTests: the two threads, and what wakes whom. Behaviour 9 to 18, and the order of their steps.
 
 import Foundation
 import Glibc
@@ -85,7 +85,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 9, 10.
+    /// Behaviour 9, 10.
     @Test(.timeLimit(.minutes(1))) func aSleepingHostIsWokenByPostsAndByTimersOfTheFrame() throws {
         try withLoop { host, loop in
             let count = Box(0)
@@ -100,7 +100,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 11.
+    /// Behaviour 11.
     @Test func onlyAnEarlierDeadlineFromTheFrameWritesToTheWakePipe() throws {
         let (configuration, steps) = traced()
         try withLoop(configuration: configuration) { host, loop in
@@ -125,7 +125,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 12.
+    /// Behaviour 12.
     @Test func aDeadlineThatTheFrameMovesIsObeyed() throws {
         try withLoop { host, loop in
             var fired: [String] = []
@@ -141,7 +141,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 13.
+    /// Behaviour 13.
     @Test func manyPostsLeaveOneHintAndArriveInOrder() throws {
         try withLoop { host, loop in
             let perThread = 50_000
@@ -161,7 +161,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 14.
+    /// Behaviour 14.
     @Test func aCallbackThatThrowsStillPassesTheTurn() throws {
         let errors = Box(0)
         var configuration = Configuration.unhurried
@@ -185,7 +185,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 15, 16.
+    /// Behaviour 15, 16.
     @Test func anIdleLoopAsksForNothingAndAnIdleTickDoesNothing() throws {
         let (configuration, steps) = traced()
         try withLoop(configuration: configuration) { host, loop in
@@ -198,7 +198,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 18, 36: data that nobody reads makes one request for each tick, not a storm.
+    /// Behaviour 18, 36: data that nobody reads makes one request for each tick, not a storm.
     @Test func theBackendDoesNotPollAgainWithoutATick() throws {
         let (configuration, steps) = traced()
         try withLoop(configuration: configuration) { host, loop in
@@ -213,7 +213,7 @@ extension Core.TurnAndWakeTests {
         }
     }
 
-    /// Conformance 31.
+    /// Behaviour 31.
     @Test func aStormOfSignalsNeitherShortensNorRestartsATimeout() async {
         await #expect(processExitsWith: .success) {
             storm()

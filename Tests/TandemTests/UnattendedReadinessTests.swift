@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // UnattendedReadinessTests: a handler that does nothing does not eat a whole core, whatever it watches; one that works is never paused.
-// Conformance 36.
+// Behaviour 36.
 
 import CTestSupport
 import Glibc

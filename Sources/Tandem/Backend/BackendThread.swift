@@ -32,7 +32,7 @@ struct BackendThread: ~Copyable {
                 "the backend thread could not be started; the process may be at its limit of threads (ulimit -u)")
         }
         self.thread = thread
-        shared.turn.pass()
+        shared.turn.start()
     }
 
     /// UI thread: ends the backend and waits for it.

@@ -105,11 +105,6 @@ struct Registration {
         }
     }
 
-    /// Where the watch is in memory; 0 without one.
-    @inline(__always) func address(_ direction: IOHandle.Direction) -> UInt {
-        unsafeBitCast(direction == .readable ? reader : writer, to: UInt.self)
-    }
-
     /// The kernel has reported: who is to run, unless nobody is or it is known already. A one-shot wait leaves the registration.
     @inline(__always) mutating func noteReport(
         _ fd: Int32, _ direction: IOHandle.Direction, at time: Nanoseconds

@@ -216,18 +216,6 @@ final class RegistrationTable {
         return registration.pointee[report.direction]
     }
 
-    /// A watch will soon run: its object is fetched from memory, or (when that is there) what its handler captured.
-    @inline(__always) func fetch(_ report: borrowing ReadyDescriptor, captured: Bool) {
-        guard let registration = self[report.number] else { return }
-        let watch = registration.pointee.address(report.direction)
-        guard captured else { return tandem_prefetch(watch) }
-        // Safe: a word of an object that the table holds. It is the handler's second, what it captured; were the object laid out in another
-        // way, only the hint would be lost.
-        if let watch = UnsafeRawPointer(bitPattern: watch) {
-            tandem_prefetch(watch.load(fromByteOffset: 24, as: UInt.self))
-        }
-    }
-
     /// Who will run, for lists of what is waiting.
     func handle(of report: borrowing ReadyDescriptor) -> IOHandle? {
         if let wait = report.wait { return wait }

@@ -8,8 +8,6 @@ struct Instruments {
     let tape: (any RunTape)?
     /// Whether the tape is told what the loop does: from the beginning of a recorded run on.
     private(set) var isTaped = false
-    /// What has just run is no part of the recorded run.
-    private var ranUnrecorded = false
     /// The longest stretch of this tick between two looks at the clock.
     private var longest: Nanoseconds = 0
     private var latency = LatencyRun()
@@ -49,7 +47,6 @@ struct Instruments {
 
     /// The same for a handler of the loop's own or its host's, which is no part of a recorded run.
     mutating func willRunUnrecorded(readyFor nanoseconds: Nanoseconds) {
-        ranUnrecorded = isTaped
         latency.record(nanoseconds, into: &counters.latency)
     }
 
@@ -59,9 +56,6 @@ struct Instruments {
     /// Whether the budget ends here: a recorded tick's where it was found spent, a replayed one's at the same place. `wasSpent`: before the
     /// piece of work, or the look for work (`isLook`), that has just been.
     mutating func budgetEnds(isSpent: Bool, wasSpent: Bool, isLook: Bool) -> Bool {
-        // What is no part of the run has used up the budget before the pass, as far as the run can tell.
-        let isLook = isLook || ranUnrecorded
-        ranUnrecorded = false
         guard let tape = activeTape, !wasSpent else { return false }
         return tape.budgetEnds(isSpent, isLook: isLook)
     }

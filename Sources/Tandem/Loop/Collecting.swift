@@ -3,7 +3,6 @@
 // Owner:  the UI thread.
 
 import SystemPackage
-import TandemCLinux
 
 extension GuestLoop {
     /// So much of the inbox is taken in at once: a flood must not keep a tick beyond its budget.
@@ -13,7 +12,6 @@ extension GuestLoop {
     func collect(_ tick: inout TickBudget) {
         let wasSpent = tick.isSpent
         if tick.isAfterFirstPass {
-            if shared.pending.contains(.inbox) { tick.letFloodGather() }
             noteTime(&tick)
         }
         if instruments.isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: true) }
@@ -21,9 +19,7 @@ extension GuestLoop {
         if reasons.contains(.turn) {
             shared.turn.received()
             tick.countEvents(io.takeFound(now: tickClock.mark))
-        } else if shared.turn.isHere,
-            tick.mayPoll(queueIsEmpty: queues.isEmpty, descriptors: io.registrations.count, now: tickClock.mark)
-        {
+        } else if shared.turn.isHere, tick.mayPoll(queueIsEmpty: queues.isEmpty, descriptors: io.registrations.count) {
             poll(&tick)
         }
         if reasons.contains(.failure) { backendFailed() }
@@ -37,7 +33,6 @@ extension GuestLoop {
             let count = try io.poll()
             // The poll is no callback's time.
             tickClock.read()
-            tick.notePoll(count, now: tickClock.mark)
             tick.countEvents(io.takeIn(count, foundAt: tickClock.mark, now: tickClock.mark))
         } catch {
             // It will show again in the backend's own poll, which reports it.
@@ -55,21 +50,6 @@ extension GuestLoop {
                 hostWait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
             }
         }
-        if tick.noteBatch(batch) { hostWait.pauseBrought(batch > 0 ? inbox.newPosts : 0) }
-    }
-
-    /// Nothing is ready. Whether the tick waits a moment all the same, and is to look again.
-    func waitForMore(_ tick: inout TickBudget) -> Bool { waitForNearTimer(&tick) || pauseForPosts(&tick) }
-
-    /// A timer that is due sooner than this thread could fall asleep and be woken is waited for here.
-    private func waitForNearTimer(_ tick: inout TickBudget) -> Bool {
-        let nearest = timers.nearest
-        guard nearest <= tickClock.mark + WaitPolicy.wakeLatency, !time.hasSource, tick.mayWaitOnce() else {
-            return false
-        }
-        while shared.pending.isEmpty, LoopClock.machine < nearest { tandem_pause(100) }
-        // The wait is no callback's time.
-        tickClock.read()
-        return true
+        if tick.takePause() { hostWait.pauseBrought(batch > 0 ? inbox.newPosts : 0) }
     }
 }

@@ -81,6 +81,8 @@ extension GuestLoop {
     }
 
     func noteEnd(_ tick: inout TickBudget, wasSpent: Bool, isLook: Bool) {
+        // What is no part of the run has used up the budget before the pass, as far as the run can tell.
+        let isLook = tick.takeUnrecorded() || isLook
         if instruments.budgetEnds(isSpent: tick.isSpent, wasSpent: wasSpent, isLook: isLook) { tick.end() }
     }
 
@@ -140,6 +142,7 @@ extension GuestLoop {
         }
         guard let handle = io.watch(for: report), case .call(let body) = handle.action else { return }
         if handle.isOurs {
+            tick.noteUnrecorded()
             instruments.willRunUnrecorded(readyFor: tickClock.mark - readyAt)
         } else {
             instruments.willRun(.descriptor, handle.site, readyFor: tickClock.mark - readyAt)

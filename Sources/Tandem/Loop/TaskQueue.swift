@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TaskQueue: what is ready to run, in the order in which it became so.
-// Idea:   the source design's ready task queue, as a ring: callbacks and Swift jobs stand in one line, and are moved out of it.
+// Idea:   a ring: callbacks and Swift jobs stand in one line, and are moved out of it.
 // Owner:  the UI thread; no lock. Other threads leave their work in the `Inbox`.
 
 /// One piece of work. It is moved, never copied: what it holds is released once, after it has run.
@@ -94,11 +94,6 @@ final class TaskQueue<Element: ~Copyable> {
     /// Visits what stands in the queue, in order. O(n); for reports.
     func visit(_ body: (borrowing Element) -> Void) {
         for offset in 0..<count { body(elements[index(offset)]) }
-    }
-
-    /// Shows an element that is `offset` behind the first, if there is one.
-    @inline(__always) func look(at offset: Int, _ body: (borrowing Element) -> Void) {
-        if offset < count { body(elements[index(offset)]) }
     }
 
     @inline(__always) func append(_ element: consuming Element) {

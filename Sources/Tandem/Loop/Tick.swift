@@ -52,7 +52,7 @@ extension GuestLoop {
         var tick = beginTick(limit, next)
         repeat {
             collect(&tick)
-            if !runPass(&tick), !waitForMore(&tick) { break }
+            if !runPass(&tick), !pauseForPosts(&tick) { break }
         } while !tick.isOver && !tickState.closesAfterTick
         endTick(&tick)
         return tick.report

@@ -6,8 +6,6 @@
 // Owner:  filled on any thread, emptied on the UI thread.
 // Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
 
-import TandemCLinux
-
 final class Inbox: Sendable {
     /// What the inbox still takes.
     private enum Taking { case everything, jobsOnly, nothing }
@@ -23,8 +21,8 @@ final class Inbox: Sendable {
 
     /// How many entries came, and how many of them needed no signal.
     struct Counts {
-        var posts = 0
-        var known = 0
+        fileprivate(set) var posts = 0
+        fileprivate(set) var known = 0
     }
 
     private struct State {
@@ -128,8 +126,6 @@ final class Inbox: Sendable {
 private struct Batch {
     /// 16 KB.
     private static let chunkSize = 512
-    /// Entries: as far as some posts come while a line of memory does.
-    private static let ahead = 16
     /// A megabyte.
     private static let mostChunksKept = 64
 
@@ -148,10 +144,7 @@ private struct Batch {
     @inline(__always) mutating func append(_ work: consuming Work) {
         let offset = end % Self.chunkSize
         if offset == 0 { beginChunk() }
-        let place = last! + offset
-        // The UI thread's core has read it last. Fetched when it is written to, it would keep the next lock waiting.
-        tandem_prefetch_to_write(place + Self.ahead)
-        place.initialize(to: work)
+        (last! + offset).initialize(to: work)
         end += 1
     }
 

@@ -113,6 +113,12 @@ final class PollTurn: Sendable {
     /// How often the turn went to the backend.
     var timesPassed: Int { passes }
 
+    /// The backend has been started, and begins with the turn.
+    func start() {
+        place.store(.backend, ordering: .releasing)
+        wakeBackend()
+    }
+
     /// A tick begins, whose poll will find what a sleep has seen to be ready.
     func beginTick() {
         sawReadiness = false

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// WakePipe: how the UI thread ends the backend's sleep: the source design's wake pipe, here an eventfd in the epoll set.
+// WakePipe: how the UI thread ends the backend's sleep: an eventfd in the epoll set.
 // Idea:   the flag keeps several wakes before the backend looks down to one write.
 // Order:  the UI thread stores the deadline, then wakes; the backend empties the pipe, clears the flag, then reads the deadline.
 //         The other way round a wake could be swallowed whose deadline was not yet seen.

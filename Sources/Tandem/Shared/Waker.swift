@@ -2,7 +2,7 @@
 // Waker: what ends the sleep of a host's thread, where that sleeps by itself: an eventfd.
 // Order:  the UI thread says that it listens, then looks at the loop; a request announces its work, then looks whether somebody
 //         listens. One of the two sees the other.
-// Owner:  rung on any thread; the rest is the UI thread's.
+// Owner:  `isArmed` and `wake` may be called on any thread; the rest is the UI thread's.
 
 import Glibc
 import Synchronization
@@ -12,11 +12,11 @@ import TandemCLinux
 package final class Waker: Sendable {
     // Safe: the UI thread's, which alone replaces it; other threads read `number`.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
-    /// The descriptor's, for those who ring.
+    /// The descriptor's number, for other threads.
     private let number: Atomic<Int32>
     private let timer: DeadlineTimer
     private let isListening = Atomic<Bool>(false)
-    /// Rung, and not heard since: one write for any number of rings.
+    /// Signalled, and not drained since: one write for any number of wakes.
     private let isSignalled = Atomic<Bool>(false)
     /// The UI thread looks at the loop again and again, and need not be told of it. Set and cleared there.
     private let isSuppressed = Atomic<Bool>(false)
@@ -28,7 +28,7 @@ package final class Waker: Sendable {
         timer = try DeadlineTimer()
     }
 
-    /// Any thread: would the UI thread hear it? It sleeps, or will look at the loop before it does.
+    /// Any thread: does ``wake()`` reach the UI thread? It sleeps, or will look at the loop before it does.
     package var isArmed: Bool { isListening.load(ordering: .sequentiallyConsistent) }
 
     /// Any thread: ends the sleep of the UI thread.
@@ -44,13 +44,13 @@ package final class Waker: Sendable {
 
     func arm() {
         isListening.store(true, ordering: .sequentiallyConsistent)
-        // Rings of an earlier wait have been answered.
+        // Wakes of an earlier wait have been answered.
         if isSignalled.load(ordering: .relaxed) { drain() }
     }
 
     func disarm() { isListening.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Sleeps until the waker rings, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
+    /// Sleeps until somebody wakes the thread, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
     /// machine's clock has come.
     func sleep(until deadline: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
         if self.descriptor == nil { replace() }
@@ -88,7 +88,7 @@ package final class Waker: Sendable {
         if closed & Self.timerBit != 0 { timer.forget() }
     }
 
-    /// Rings are lost until then; what they announced is found by the look that follows each sleep. If the kernel has no descriptor to give, the
+    /// Wakes are lost until then; what they announced is found by the look that follows each sleep. If the kernel has no descriptor to give, the
     /// next sleep tries again.
     private func replace() {
         descriptor.take()?.forget()
@@ -105,8 +105,8 @@ package final class Waker: Sendable {
     func suppress() { isSuppressed.store(true, ordering: .sequentiallyConsistent) }
     func unsuppress() { isSuppressed.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Empties the waker, then lets it be rung again; what was announced in between is found by the look that follows. The other way round a
-    /// ring in between would be emptied, and its flag kept everybody from ringing again.
+    /// Empties the eventfd, then lets it be written again; what was announced in between is found by the look that follows. The other way round a
+    /// wake in between would be emptied, and its flag kept everybody from waking the thread again.
     private func drain() {
         var count: eventfd_t = 0
         eventfd_read(number.load(ordering: .relaxed), &count)

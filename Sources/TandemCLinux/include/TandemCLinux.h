@@ -90,18 +90,6 @@ static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanos
 static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
-/// Fetches the cache line at an address while other work goes on. A hint: the address may be none.
-static inline void tandem_prefetch(uintptr_t address) { __builtin_prefetch((const void *)address); }
-
-/// The same for memory that will be written, and that another core has written or read last.
-static inline void tandem_prefetch_to_write(const void *address) {
-#if defined(__x86_64__)
-    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
-#else
-    __builtin_prefetch(address, 1);
-#endif
-}
-
 /// Lets `cycles` pass without touching memory, so that another core has the bus to itself.
 static inline void tandem_pause(uint64_t cycles) {
     for (uint64_t start = tandem_cycles(); tandem_cycles() - start < cycles;) {

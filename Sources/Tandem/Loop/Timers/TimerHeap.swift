@@ -4,9 +4,8 @@
 //         first. The timers up to a horizon are a 4-ary heap; behind them in the same array are the later ones, in no order.
 //         When the heap has run empty, the nearest eighth of the others moves into it. Arming a timer beyond the horizon is
 //         appending, and one that is cancelled before its time comes near never costs more.
-//         A timer that is cancelled leaves a gravestone, which goes when it comes to the top or when half of all are
-//         gravestones: nothing has to know its place, so that moving an entry touches the array only. The top is never a
-//         gravestone.
+//         A timer that is cancelled leaves a cancelled entry, which goes when it comes to the top or when half of all are such: nothing has to
+//         know an entry's place, so that moving one touches the array only. The top is never a cancelled entry.
 // Owner:  the UI thread. The backend sees only the first deadline, as one published number.
 // Breaks: a record freed while its number stands here; only this type frees the records of its timers.
 //
@@ -20,8 +19,8 @@ final class TimerHeap {
     }
 
     private static let leastCapacity = 60
-    /// Below this many gravestones no heap is worth tidying.
-    private static let leastGravestones = 64
+    /// With fewer cancelled entries than this no heap is worth tidying.
+    private static let leastCancelled = 64
     /// So many timers are a heap that stays in the nearest cache, and need no horizon.
     private static let smallHeap = 512
     /// How many deadlines are looked at to find a new horizon: an odd look at many timers, never a sort of them.
@@ -37,7 +36,7 @@ final class TimerHeap {
     @exclusivity(unchecked) private var near = 0
     /// The heap's deadlines are not later, all others are.
     @exclusivity(unchecked) private var horizon = Nanoseconds.min
-    @exclusivity(unchecked) private var gravestones = 0
+    @exclusivity(unchecked) private var cancelled = 0
 
     init(table: CallbackTable) {
         self.table = table
@@ -48,7 +47,7 @@ final class TimerHeap {
     deinit { Self.deallocate(entries) }
 
     /// Timers that are armed.
-    var count: Int { stored - gravestones }
+    var count: Int { stored - cancelled }
 
     /// The nearest deadline; `never` without timers.
     var firstDeadline: Nanoseconds { stored > 0 ? entries.pointee.deadline : .never }
@@ -74,16 +73,16 @@ final class TimerHeap {
         // `never` is not a time that comes.
         guard stored > 0, entries.pointee.deadline <= now, entries.pointee.deadline != .never else { return nil }
         let first = removeFirst()
-        removeGravestonesAtTop()
+        removeCancelledAtTop()
         return (first.slot, first.deadline)
     }
 
     /// The action of a timer in the heap was taken. O(1) in the mean.
     func wasCancelled(_ slot: UInt32) {
-        gravestones += 1
+        cancelled += 1
         if entries.pointee.slot == slot {
-            removeGravestonesAtTop()
-        } else if gravestones > stored / 2, gravestones >= Self.leastGravestones {
+            removeCancelledAtTop()
+        } else if cancelled > stored / 2, cancelled >= Self.leastCancelled {
             tidy()
         }
     }
@@ -94,7 +93,7 @@ final class TimerHeap {
         for index in 0..<stored { table.free(entries[index].slot) }
         stored = 0
         near = 0
-        gravestones = 0
+        cancelled = 0
         return actions
     }
 
@@ -109,7 +108,7 @@ final class TimerHeap {
     }
 
     private var sorted: [Entry] {
-        (0..<stored).map { entries[$0] }.filter { !isGravestone($0) }.sorted { isBefore($0, $1) }
+        (0..<stored).map { entries[$0] }.filter { !isCancelled($0) }.sorted { isBefore($0, $1) }
     }
 
     @inline(__always) private func isBefore(_ a: Entry, _ b: Entry) -> Bool {
@@ -120,7 +119,7 @@ final class TimerHeap {
         table.record(a.slot).pointee.sequence < table.record(b.slot).pointee.sequence
     }
 
-    private func isGravestone(_ entry: Entry) -> Bool {
+    private func isCancelled(_ entry: Entry) -> Bool {
         if case .none = table.record(entry.slot).pointee.action { true } else { false }
     }
 }
@@ -168,19 +167,19 @@ extension TimerHeap {
         }
     }
 
-    private func removeGravestonesAtTop() {
-        while gravestones > 0, stored > 0, isGravestone(entries.pointee) {
+    private func removeCancelledAtTop() {
+        while cancelled > 0, stored > 0, isCancelled(entries.pointee) {
             table.free(removeFirst().slot)
-            gravestones -= 1
+            cancelled -= 1
         }
     }
 
-    /// Throws the gravestones out and orders what is left. O(n), once in n/2 cancellations.
+    /// Throws the cancelled entries out and orders what is left. O(n), once in n/2 cancellations.
     private func tidy() {
         var (kept, keptNear) = (0, 0)
         for index in 0..<stored {
             let entry = entries[index]
-            if isGravestone(entry) {
+            if isCancelled(entry) {
                 table.free(entry.slot)
             } else {
                 entries[kept] = entry
@@ -190,7 +189,7 @@ extension TimerHeap {
         }
         stored = kept
         near = keptNear
-        gravestones = 0
+        cancelled = 0
         // The top is a timer, so that something is left of the heap.
         makeHeap()
     }
@@ -258,7 +257,7 @@ extension TimerHeap {
 }
 
 extension TimerHeap {
-    /// Traps unless every entry of the heap is after its parent, the others are later, the top is a timer and the gravestones are counted. O(n); for tests.
+    /// Traps unless every entry of the heap is after its parent, the others are later, the top is a timer and the cancelled entries are counted. O(n); for tests.
     func checkInvariants() {
         var found = 0
         precondition(near > 0 || stored == 0, "\(stored) timers, and an empty heap")
@@ -268,9 +267,9 @@ extension TimerHeap {
             precondition(
                 index == 0 || index >= near || !isBefore(entries[index], entries[(index - 1) / 4]),
                 "the entry at \(index) is before its parent")
-            if isGravestone(entries[index]) { found += 1 }
+            if isCancelled(entries[index]) { found += 1 }
         }
-        precondition(found == gravestones, "\(found) gravestones, \(gravestones) counted")
-        precondition(stored == 0 || !isGravestone(entries.pointee), "a gravestone at the top")
+        precondition(found == cancelled, "\(found) cancelled, \(cancelled) counted")
+        precondition(stored == 0 || !isCancelled(entries.pointee), "a cancelled entry at the top")
     }
 }
