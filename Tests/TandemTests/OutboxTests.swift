@@ -237,7 +237,7 @@ extension Core.OutboxTests {
             clock.advance(by: .seconds(0.1))
             host.tick()
             #expect(one.isClosed && outbox.failure?.code == .peerUnresponsive)
-            #expect(loop.statistics.timers == 0 && loop.runs.isEmpty)
+            #expect(loop.statistics.timers == 0 && loop.members.runs.isEmpty)
             withExtendedLifetime(other) {}
         }
     }
@@ -254,7 +254,7 @@ extension Core.OutboxTests {
             #expect(!one.isClosed)
             clock.advance(by: .seconds(0.1))
             host.tick()
-            #expect(one.isClosed && loop.runs.isEmpty && loop.statistics.timers == 0)
+            #expect(one.isClosed && loop.members.runs.isEmpty && loop.statistics.timers == 0)
             withExtendedLifetime(other) {}
         }
     }

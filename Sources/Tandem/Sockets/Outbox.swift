@@ -103,7 +103,7 @@ public final class Outbox: @unchecked Sendable {
     public var isOpen: Bool { onThread("Outbox.isOpen", else: false) { phase == .open } }
 
     private func onThread<Value>(_ call: StaticString, else late: Value, _ body: () -> Value) -> Value {
-        if loop.isClosed.load(ordering: .acquiring) { return late }
+        if loop.admission.isClosed { return late }
         loop.thread.check(call)
         return body()
     }
@@ -266,7 +266,7 @@ public final class Outbox: @unchecked Sendable {
             if phase == .ended { socket.close() }
             guard phase == .open else { return }
             phase = .finishing
-            if loop.state == .open {
+            if loop.admission.state == .open {
                 lastWordTimer = loop.callLater(limit, fileID: fileID, line: line) { [self] in
                     let error = GuestError(
                         .peerUnresponsive,
