@@ -147,6 +147,7 @@ public import Tandem
     /// is an `EventHost`, as an `SDLGuest` is, ``init(_:fileID:line:event:)`` is less to write.
     ///
     /// ```swift
+    /// let clock = VirtualClock()      // the guest's: SDLGuest(configuration: Configuration(timeSource: clock))
     /// let simulation = Simulation(driving: guest.loop, clock: clock) { _ in
     ///     while SDL_PollEvent(&event) != 0 { if !guest.handle(event) { game.handle(event) } }
     ///     guest.tick()

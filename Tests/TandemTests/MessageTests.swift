@@ -117,6 +117,21 @@ extension Core.MessageTests {
         }
     }
 
+    @Test func aLineAndAMessageAreReadOneByOne() throws {
+        try onLoop { loop in
+            let (one, other) = try UnixStream.pair(on: loop)
+            try await one.write("hello\nrest")
+            #expect(try await other.readLine() == "hello")
+            #expect(try await guestError { try await other.readLine(maximumLength: 3) }.code == .messageTooLong)
+            #expect(try await other.read() == Array("rest".utf8))
+            try await one.write(message: [1, 2, 3], prefix: .oneByte)
+            #expect(try await other.readMessage(prefix: .oneByte) == [1, 2, 3])
+            one.close()
+            #expect(try await other.readMessage() == nil)
+            #expect(try await other.readLine() == nil)
+        }
+    }
+
     // MARK: Datagrams
 
     @Test func datagramsAreASequenceThatEndsWithItsSocket() throws {

@@ -5,7 +5,8 @@
 extension GuestLoop {
     /// Suspends until the next frame's `phase`, and goes on within it.
     ///
-    /// A task that waits in each frame is resumed exactly once per frame, in the order in which the tasks began to wait, and allocates nothing.
+    /// A task that waits again and again is resumed once each time the phase comes: once a frame, in the fixed update once for each step. Those that
+    /// wait for one phase go on in the order in which they began to wait. It allocates nothing.
     /// UI thread: `@MainActor` code, or a task of ``run(fileID:line:_:onDone:)``.
     ///
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.

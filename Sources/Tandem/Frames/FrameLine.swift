@@ -3,7 +3,7 @@
 // Idea:   a phase is a small tick of its own: it resumes who waits for it and runs what comes of that at once, in the phase, instead of
 //         leaving it to the next tick. Jobs that are enqueued meanwhile stand in a queue of the phase's.
 // Owner:  the UI thread.
-// Breaks: a task that waits again while its phase runs belongs to the next frame; it must not be resumed twice in this one.
+// Breaks: a task that waits again while its phase runs waits for the next time that the phase comes; resumed in this one, it might never end.
 
 final class FrameLine {
     // Safe: the loop owns its line and empties it when it closes; waiters keep the line, and their tasks the loop.

@@ -48,6 +48,16 @@ extension SocketStream {
             stream: self, prefix: prefix, maximumLength: maximumLength, site: CallSite(fileID: fileID, line: line))
     }
 
+    /// Reads one message, as ``messages(prefix:maximumLength:fileID:line:)`` does; `nil` at the stream's end.
+    public func readMessage(
+        prefix: LengthPrefix = .fourBytes, maximumLength: Int = 65_536, fileID: StaticString = #fileID,
+        line: UInt = #line
+    ) async throws -> [UInt8]? {
+        precondition(
+            maximumLength >= 0, "readMessage(maximumLength:) was given \(maximumLength); expected 0 or more")
+        return try await socket.nextMessage(prefix, maximumLength, CallSite(fileID: fileID, line: line))
+    }
+
     /// Writes `message` with its length before it. As `write(_:)`.
     ///
     /// - Throws: `.messageTooLong`, before anything is written, if the prefix cannot tell its length; otherwise as `write(_:)`.

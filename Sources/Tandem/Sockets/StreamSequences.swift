@@ -73,6 +73,13 @@ extension SocketStream {
         Lines(stream: self, maximumLength: maximumLength, site: CallSite(fileID: fileID, line: line))
     }
 
+    /// Reads one line, as ``lines(maximumLength:fileID:line:)`` does; `nil` at the stream's end.
+    public func readLine(
+        maximumLength: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws -> String? {
+        try await socket.nextLine(maximumLength: maximumLength, CallSite(fileID: fileID, line: line))
+    }
+
     /// As ``lines(maximumLength:fileID:line:)``, with at most 64 KiB a line, and without a place in reports: a property cannot ask who reads it.
     public var lines: Lines<Self> { Lines(stream: self, maximumLength: 65_536, site: .unknown) }
 

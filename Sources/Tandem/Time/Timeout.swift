@@ -51,7 +51,7 @@ extension GuestLoop {
     /// Runs `operation`, and cancels it when `limit` has passed on the loop's clock. As ``withTimeout(_:clock:fileID:line:isolation:_:)``.
     ///
     /// ```swift
-    /// let line = try await loop.withTimeout(.seconds(3)) { try await stream.lines.first { _ in true } }
+    /// let line = try await loop.withTimeout(.seconds(3)) { try await stream.readLine() }
     /// ```
     public func withTimeout<Value: Sendable>(
         _ limit: Duration, fileID: StaticString = #fileID, line: UInt = #line,
