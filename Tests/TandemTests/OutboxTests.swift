@@ -285,11 +285,34 @@ extension Core.OutboxTests {
         }
     }
 
+    /// The usual case at a game's end: a task is still reading when the main function says goodbye.
+    @Test func aTaskThatReadsIsToldAndDoesNotCutTheLastWordOff() throws {
+        try onLoop { loop in
+            let (client, server) = try await tcpPair(loop)
+            let reading = Task(executorPreference: loop) { for try await _ in server.lines() {} }
+            try await loop.sleep(for: .zero)
+            let outbox = try Outbox(server)
+            outbox.send("goodbye\n")
+            outbox.finish()
+            #expect(try await guestError { try await reading.value }.code == .socketClosed)
+            // It is written to the end, and what comes now does not reset the connection.
+            try await client.write("are you there?\n")
+            #expect(try await client.readLine() == "goodbye")
+            #expect(try await client.readLine() == nil)
+            #expect(!server.isClosed)
+            client.close()
+            try await loop.waitForEnd { server.isClosed }
+            #expect(outbox.failure == nil)
+        }
+    }
+
     @Test func aLoopThatClosesHasSentTheLastWord() throws {
         let pair = try withLoop { _, loop in
             let (one, other) = try UnixStream.pair(on: loop)
             let outbox = try Outbox(one)
             let descriptor = dup(other.socket.descriptor.rawValue)
+            // Bytes that nobody will read, which must not reset the connection.
+            write(descriptor, "unread", 6)
             outbox.send("goodbye\n")
             outbox.finish()
             loop.close()

@@ -255,8 +255,8 @@ public final class Outbox: @unchecked Sendable {
     /// Takes no more messages; writes those that stand here, then closes the stream. Returns at once: also a cancelled task can say goodbye.
     ///
     /// After the last byte the stream is closed for writing, and what the peer still sends is read and dropped until it closes its side, too: a stream
-    /// that is closed with bytes unread would be reset, and the peer might never read the last message. Only where another task is reading the
-    /// stream it is closed at once. The outbox and the stream live on until then, whoever has let go of them. ``flush(fileID:line:)`` waits for the
+    /// that is closed with bytes unread would be reset, and the peer might never read the last message. A task that waits for the stream's next bytes
+    /// gets `.socketClosed` when the last byte is out. The outbox and the stream live on until then, whoever has let go of them. ``flush(fileID:line:)`` waits for the
     /// last byte. If the loop closes meanwhile, what the kernel takes at once is sent.
     ///
     /// - Parameter limit: How long all of this may take; then the stream is closed, whatever is left.
@@ -281,9 +281,14 @@ public final class Outbox: @unchecked Sendable {
     /// Everything is written. Waits for the peer's end.
     private func linger() async {
         defer { end() }
-        guard (try? socket.closeForWriting()) != nil, socket.tryBegin(.readable) else { return }
-        defer { socket.end(.readable) }
         do {
+            try socket.closeForWriting()
+            // Whoever waits for more is told that nothing more is for him.
+            loop.retire(socket.descriptor.rawValue)
+            while !socket.tryBegin(.readable) {
+                try await loop.sleep(until: loop.time.now.addingClamped(1_000_000), site)
+            }
+            defer { socket.end(.readable) }
             while true {
                 await loop.cooperate()
                 switch try socket.discard() {
@@ -314,7 +319,17 @@ public final class Outbox: @unchecked Sendable {
         lastWordTimer?.cancel()
         lastWordTimer = nil
         socket.end(.writable)
-        if closes { socket.close() }
+        if closes {
+            dropUnread()
+            socket.close()
+        }
+    }
+
+    /// What nobody has read would make the kernel reset the connection; where the loop is closing there was no time to wait for the peer's end.
+    private func dropUnread() {
+        guard error == nil, socket.tryBegin(.readable) else { return }
+        for _ in 0..<4 { guard let count = try? socket.discard(), count > 0 else { break } }
+        socket.end(.readable)
     }
 }
 
