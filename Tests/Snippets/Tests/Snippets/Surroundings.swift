@@ -44,10 +44,10 @@ enum Command { case fire }
     func turn(_ direction: Int) {}
     func aim(_ x: Int32, _ y: Int32) {}
     func step(_ step: Duration) {}
-    func apply(_ message: String) {}
+    func apply(_ message: some Sendable) {}
     func steer(by delta: Duration) {}
     func spawn(_ wave: Int) {}
-    func hear(_ line: String) {}
+    func hear(_ words: some Sendable) {}
     func take(_ bytes: [UInt8]) {}
 }
 @MainActor var world: World = given()
@@ -151,6 +151,10 @@ func trace(row: Int) -> [Float] { [] }
 func pollSocket() -> [UInt8]? { nil }
 func saveGame() async throws {}
 @MainActor func showTitle() {}
+@MainActor func showTitle(of level: Level) {}
+@MainActor func show(_ image: [[Float]]) {}
+@MainActor func openDoor() {}
+@MainActor func restore(_ file: Data?) {}
 @MainActor func toggleFullScreen() {}
 @MainActor func update() {}
 @MainActor func draw() {}
@@ -165,7 +169,10 @@ let scene: Scene = given()
 @MainActor var isLoading: Bool = given()
 @MainActor var countdown: Duration = given()
 
-@MainActor final class Loader { var isDone = false }
+@MainActor final class Loader {
+    var isDone = false
+    var level: Level { given() }
+}
 @MainActor let loader: Loader = given()
 @MainActor final class Picture { var brightness = 0.0 }
 @MainActor final class Ship { var fuel = 0 }
