@@ -52,21 +52,23 @@ extension HostSession {
         let from = stream.peerAddress?.description ?? "?"
         guard let (peer, framer) = await greet(stream, host, from) else { return }
         do {
-            try await withThrowingTaskGroup(of: Bool.self) { group in
+            let reason = try await withThrowingTaskGroup(of: String?.self) { group in
                 defer { group.cancelAll() }
                 group.addTask {
                     try await peer.write()
-                    return true
+                    return nil
                 }
                 group.addTask {
                     try await self.listen(to: peer, framer)
-                    return false
                 }
-                let hasWritten = try await group.next()!
+                let reason = try await group.next()!
                 // Whoever is let go is told why.
-                if !hasWritten, peer.hasLeft { _ = try await group.next() }
+                if reason != nil, peer.hasLeft { _ = try await group.next() }
+                return reason
             }
-            leave(peer, "it said so")
+            leave(peer, reason ?? "it was let go")
+        } catch is CancellationError {
+            leave(peer, "the host has ended the game")
         } catch {
             leave(peer, "\(error)")
         }
@@ -114,17 +116,24 @@ extension HostSession {
         return Peer(stream, name: name, seat: seat, at: time)
     }
 
-    private func listen(to peer: Peer, _ framer: MessageFramer) async throws {
-        do { try await obey(peer, framer) } catch let error as Malformed { drop(peer, .malformed, ": \(error)") }
+    /// Returns why it has ended.
+    private func listen(to peer: Peer, _ framer: MessageFramer) async throws -> String {
+        do { return try await obey(peer, framer) } catch let error as Malformed {
+            drop(peer, .malformed, ": \(error)")
+            return "it was dropped"
+        }
     }
 
-    private func obey(_ peer: Peer, _ framer: MessageFramer) async throws {
+    private func obey(_ peer: Peer, _ framer: MessageFramer) async throws -> String {
         var framer = framer
         while !peer.hasLeft {
             while let content = try framer.next() {
                 let message = try ClientMessage(content)
                 peer.lastHeard = time
-                guard peer.messageLimit.admits(at: time) else { return drop(peer, .tooMany) }
+                guard peer.messageLimit.admits(at: time) else {
+                    drop(peer, .tooMany)
+                    return "it was dropped"
+                }
                 switch message {
                 case .hello: throw Malformed("a second hello")
                 case .chat(let text): if peer.chatLimit.admits(at: time) { said(text, by: peer.seat) }
@@ -132,13 +141,14 @@ extension HostSession {
                     peer.isReady = isReady
                     sayRoster()
                     startIfReady()
-                case .leave: return
+                case .leave: return "it said so"
                 }
             }
             let bytes = try await peer.stream.read(upTo: 4096)
-            if bytes.isEmpty { return }
+            if bytes.isEmpty { return "its connection has ended without a good-bye" }
             framer.append(bytes)
         }
+        return "it was dropped"
     }
 
     // MARK: - Datagrams
