@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything: `make play` and `make test`.
 
-.PHONY: help play test examples docs format assets dependencies bench bench-quick bench-build
+.PHONY: help play test examples docs format assets dependencies model bench bench-quick bench-build
 
 help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
 	@echo "make test      build and run every test"
 	@echo "make examples  build the examples, and say how to start them"
+	@echo "make model     search the model of the tick and the wake protocol completely, and see each of its mutants caught; some minutes"
 	@echo "make docs      build the documentation of the three libraries; a warning is an error"
 	@echo "make bench     measure Tandem beside its peers, a quarter of an hour; JSON=FILE keeps the figures, ONLY=wake,echo chooses (make bench-quick: does it all run?)"
 	@echo "make assets    make the game's pictures and sounds anew"
@@ -28,6 +29,10 @@ examples: dependencies
 	swift build
 	@for example in Examples/*/; do name=$$(basename $$example); \
 	if [ -e $$example/Package.swift ]; then echo "swift run --package-path Examples/$$name $$name"; else echo ".build/debug/$$name"; fi; done
+
+model:
+	@.ci/dependencies spin gcc
+	Tests/Model/run
 
 docs: dependencies
 	@for target in Tandem TandemSDL TandemTesting; do \
