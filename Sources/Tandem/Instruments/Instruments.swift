@@ -11,6 +11,7 @@ struct Instruments {
     /// The longest stretch of this tick between two looks at the clock.
     private var longest: Nanoseconds = 0
     private var latency = LatencyRun()
+    private var hasNotedBlockedThread = false
     private var counters = Statistics()
 
     init(tape: (any RunTape)?) { self.tape = tape }
@@ -52,6 +53,12 @@ struct Instruments {
 
     /// Something has run, or the tick has looked for work, and the clock was read.
     mutating func didRun(for nanoseconds: Nanoseconds) { longest = max(longest, nanoseconds) }
+
+    /// Something has blocked the thread. `false`: that was said before.
+    mutating func noteBlockedThread() -> Bool {
+        defer { hasNotedBlockedThread = true }
+        return !hasNotedBlockedThread
+    }
 
     /// Whether the budget ends here: a recorded tick's where it was found spent, a replayed one's at the same place. `wasSpent`: before the
     /// piece of work, or the look for work (`isLook`), that has just been.

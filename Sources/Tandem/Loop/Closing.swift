@@ -30,6 +30,7 @@ extension GuestLoop {
 
     func performClose() {
         admission.beginClosing()
+        reportForgottenTicks()
         tape?.loopCloses()
         tickState.beginClosing()
         readGraceClock()

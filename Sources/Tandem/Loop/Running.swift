@@ -76,6 +76,7 @@ extension GuestLoop {
     func noteTime(_ tick: inout TickBudget) {
         let before = tickClock.mark
         tickClock.read()
+        if tickClock.mark - before >= Self.blockingTime { reportBlockedThread(tickClock.mark - before) }
         instruments.didRun(for: tickClock.mark - before)
         tick.notes(tickClock.mark)
     }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Misuse: what is said of a UI thread that the loop does not get, or does not get back.
+// Idea:   neither is an error of the loop's, and both look like one: nothing happens any more. So the log names the cause, once.
+// Owner:  the UI thread.
+
+import Logging
+
+extension GuestLoop {
+    /// One piece of work that takes so long has blocked the thread: no frame was drawn meanwhile.
+    static let blockingTime: Nanoseconds = 1_000_000_000
+
+    /// One callback, or one job of a task, has kept the thread for so long.
+    @inline(never) func reportBlockedThread(_ time: Nanoseconds) {
+        guard instruments.noteBlockedThread() else { return }
+        configuration.logger.warning(
+            "one callback, or one task between two awaits, kept the UI thread for \(Duration.nanoseconds(time)); meanwhile no frame was drawn and nothing else of the loop ran. Put long work and calls that block (a lookup, a lock, a slow file) into offload { }, and a loop that waits into runModal { }. This is said once; Statistics.longestCallback has the longest."
+        )
+    }
+
+    /// The loop ends, and its host has never ticked it, though there was something to do.
+    func reportForgottenTicks() {
+        guard instruments.statistics.ticks == 0,
+            hasReadyWork || !shared.inbox.isEmpty || timers.count > 0 || !members.runs.isEmpty
+        else { return }
+        configuration.logger.warning(
+            "the loop made at \(site) closes with work waiting, and tick() was never called on it; call it once a frame, and whenever requestTick() of the host was called"
+        )
+    }
+}
