@@ -127,11 +127,25 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "Soak", dependencies: ["Tandem", "TandemSDL", "TandemCSDL"], path: "Tests/Soak",
+            swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+        // Calls from bytes, beside a reference; the tests play many, and the program is what libFuzzer drives.
+        .target(
+            name: "CallFuzz",
+            dependencies: [
+                "Tandem", "TandemTesting", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/CallFuzz",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "CallFuzzer", dependencies: ["CallFuzz"], path: "Tests/CallFuzzer", swiftSettings: settings),
         .testTarget(
             name: "TandemTests",
             dependencies: [
-                "Tandem", "TandemTesting", "TandemCLinux", "CTestSupport",
+                "Tandem", "TandemTesting", "TandemCLinux", "CTestSupport", "CallFuzz",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
