@@ -85,6 +85,7 @@ public final class GuestLoop: @unchecked Sendable {
             throw error
         }
         if !configuration.admitsOthers { admitsOthers = false }
+        if time.isVirtual { tickState.lookFurther() }
         callbacks.open(self)
         tandem_workers_take_mask_of_this_thread()
         io.registrations.onEnded = { [unowned self] in watchesEnded($0, $1, $2) }
@@ -136,6 +137,7 @@ public final class GuestLoop: @unchecked Sendable {
     /// Stops the backend thread, waits for it, closes what the kernel lent, and lets the thread have another loop.
     func finishClosing() {
         admission.close()
+        tickState.lookFurther()
         shared.inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
         if executors.adoption.path != nil { ProgramExecutors.leave(self) }

@@ -10,6 +10,21 @@ import Testing
 
 extension SDL {
     @Suite @MainActor struct MainActorTests {
+        @Test func aProxyBringsMainActorCodeOfAnotherThreadIntoATick() throws {
+            @MainActor final class Model {
+                var levels: [Int] = []
+                func show(_ level: Int) { levels.append(level) }
+            }
+            try withGuest { guest in
+                let (model, proxy) = (Model(), guest.loop.proxy)
+                Thread.detachNewThread {
+                    for level in 0..<100 { try? proxy.postToMainActor { model.show(level) } }
+                }
+                #expect(guest.work { model.levels.count == 100 })
+                #expect(model.levels == Array(0..<100))
+            }
+        }
+
         @Test func aSleepOnTheMainActorStaysOnTheUIThread() throws {
             try withGuest { guest in
                 let thread = pthread_self()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// InboxTests: what other threads leave, how it is guarded, and when a tick naps to let it gather.
+// InboxTests: what other threads leave, how it is guarded, and when a tick pauses to let it gather.
 
 import Foundation
+import TandemTesting
 import Testing
 
 @testable import Tandem
@@ -76,7 +77,7 @@ extension Core.InboxTests {
         #expect(shared.count == 8 * rounds)
     }
 
-    @Test func aTickNapsOnlyIfPostsFollowTheLastOneAtOnce() {
+    @Test func aTickPausesOnlyIfPostsFollowTheLastOneAtOnce() {
         var coalescing = PostCoalescing()
         var wishes = [coalescing.wantsPause()]
         for (count, delay) in [(1, 1_000_000), (0, 0), (1, 5000)] as [(Int, Nanoseconds)] {
@@ -89,22 +90,22 @@ extension Core.InboxTests {
         #expect(goesOn)
     }
 
-    @Test func napsInVainBecomeRare() {
+    @Test func pausesInVainBecomeRare() {
         var coalescing = PostCoalescing()
-        var naps = 0
+        var pauses = 0
         for _ in 0..<10_000 {
             coalescing.tickFound(1, after: 5000)
             guard coalescing.wantsPause() else { continue }
-            naps += 1
+            pauses += 1
             coalescing.pauseBrought(1)
         }
-        #expect(naps >= 10_000 / 300)
-        #expect(naps < 10_000 / 200)
+        #expect(pauses >= 10_000 / 300)
+        #expect(pauses < 10_000 / 200)
     }
 
-    @Test func aNapThatPaysForgivesThoseInVain() {
+    @Test func aPauseThatPaysForgivesThoseInVain() {
         var coalescing = PostCoalescing()
-        func ticksUntilNap() -> Int {
+        func ticksUntilPause() -> Int {
             for tick in 0..<1000 {
                 coalescing.tickFound(1, after: 5000)
                 if coalescing.wantsPause() { return tick }
@@ -112,13 +113,13 @@ extension Core.InboxTests {
             return 1000
         }
         for _ in 0..<20 {
-            _ = ticksUntilNap()
+            _ = ticksUntilPause()
             coalescing.pauseBrought(0)
         }
-        var waits = [ticksUntilNap()]
+        var waits = [ticksUntilPause()]
         for brought in [1000, 0] {
             coalescing.pauseBrought(brought)
-            waits.append(ticksUntilNap())
+            waits.append(ticksUntilPause())
         }
         #expect(waits == [256, 0, 4])
     }
@@ -156,5 +157,41 @@ extension Core.InboxTests {
         }
         asks.signal()
         #expect(host.run(within: .seconds(20)) { answered.value == rounds }, "\(answered.value) of \(rounds)")
+    }
+
+    /// Behaviour 9.
+    @Test func aProxyPostsFromAnotherThreadAndDoesNotKeepItsLoopAlive() throws {
+        weak var seen: GuestLoop?
+        let proxy: GuestLoopProxy
+        do {
+            let host = ManualHost()
+            let loop = try host.makeLoop()
+            seen = loop
+            proxy = loop.proxy
+            let ran = Box(0)
+            Thread.detachNewThread { try? proxy.post { ran.value += 1 } }
+            #expect(host.waitForRequest())
+            host.tick()
+            #expect(ran.value == 1)
+            loop.close()
+        }
+        #expect(seen == nil)
+        let error = #expect(throws: GuestError.self) { try proxy.post {} }
+        #expect(error?.code == .closed)
+        proxy.wake()
+    }
+
+    /// Behaviour 16.
+    @Test func aWakeFromAnotherThreadEndsAHostsWaitAndRunsNothing() throws {
+        try withLoop { host, loop in
+            while loop.hasWork { host.tick() }
+            let (requests, callbacks, proxy) = (host.requests, loop.statistics.callbacks, loop.proxy)
+            Thread.detachNewThread { for _ in 0..<100 { proxy.wake() } }
+            #expect(host.waitForRequest())
+            #expect(loop.hasWork)
+            while loop.hasWork { host.tick() }
+            #expect(host.requests > requests)
+            #expect(loop.statistics.callbacks == callbacks)
+        }
     }
 }

@@ -56,6 +56,7 @@ extension GuestLoop {
     /// UI thread: the recorded run begins here. What descends from it stays on this thread, in one order.
     package func beginTape() {
         instruments.beginTape()
+        tickState.lookFurther()
         executors.kept.begin()
     }
 

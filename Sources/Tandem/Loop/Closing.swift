@@ -31,6 +31,7 @@ extension GuestLoop {
     func performClose() {
         admission.beginClosing()
         reportForgottenTicks()
+        tickState.lookFurther()
         tape?.loopCloses()
         tickState.beginClosing()
         readGraceClock()

@@ -45,6 +45,7 @@ extension GuestLoop {
         )
         admission.fail(error)
         timers.backendFailed()
+        tickState.lookFurther()
         configuration.logger.critical("\(error)")
         endEverything(with: error)
     }

@@ -26,19 +26,13 @@ extension GuestLoop {
     @discardableResult @inline(__always)
     package func tick(budget: Duration? = nil, then next: AfterTick) -> TickReport {
         thread.check("GuestLoop.tick")
-        guard hasNothingAtAGlance else { return tickAfterLook(budget, next) }
+        guard isUnannounced, tickState.isAtRest else { return tickAfterLook(budget, next) }
         instruments.countEmptyTick()
         return TickReport()
     }
 
     /// Nothing is announced, and somebody else would announce it.
     private var isUnannounced: Bool { shared.pending.isEmpty && shared.turn.isQuiet }
-
-    /// What an idle tick looks at: nothing is announced, and the loop is none of those that have to look further.
-    private var hasNothingAtAGlance: Bool {
-        isUnannounced && !tickState.isTicking && !timers.isUnannounced && !instruments.isTaped
-            && admission.state == .open
-    }
 
     @inline(never) private func tickAfterLook(_ budget: Duration?, _ next: AfterTick) -> TickReport {
         guard !tickState.isTicking else { return refuseNestedTick() }

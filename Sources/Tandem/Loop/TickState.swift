@@ -12,11 +12,19 @@ struct TickState {
     /// How long the tick under way stood aside.
     private var pausedTime: Nanoseconds = 0
 
+    /// Nothing but a request for a tick gives this loop something to do. Never again once time is virtual, a run is recorded or given back, the
+    /// backend has died, or the loop has begun to close.
+    private var dependsOnRequests = true
+
+    /// What an idle tick looks at, beside the requests and the turn.
+    @inline(__always) var isAtRest: Bool { !isTicking && dependsOnRequests }
+
     /// A close that was asked for waits for the outermost tick.
     var closesNow: Bool { closesAfterTick && pausedTicks == 0 }
     /// Somebody is inside a tick, which may stand aside.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
+    mutating func lookFurther() { dependsOnRequests = false }
     mutating func begin() { isTicking = true }
     mutating func end() { isTicking = false }
     mutating func closeAfterTick() { closesAfterTick = true }
