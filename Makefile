@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything: `make play` and `make test`.
 
-.PHONY: help play test examples docs format assets dependencies model fuzz verify soak bench bench-quick bench-build
+.PHONY: help play test attack examples docs format assets dependencies model fuzz verify soak bench bench-quick bench-build
 
 help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
 	@echo "make test      build and run every test"
+	@echo "make attack    play hostile peers against the sockets and the networked examples, some minutes: frames, memory, descriptors"
 	@echo "make examples  build the examples, and say how to start them"
 	@echo "make model     search the model of the tick and the wake protocol completely, and see each of its mutants caught; some minutes"
 	@echo "make fuzz      sequences of calls from libFuzzer, with the address sanitizer, for SECONDS=60"
@@ -27,6 +28,11 @@ play: dependencies
 test: dependencies
 	swift build --build-tests
 	swift test --skip-build
+
+attack: dependencies
+	@for name in AttackTarget 09-tcp-chat 10-udp-ping; do swift build --configuration release --product $$name || exit 1; done
+	swift build --package-path Examples/11-http-in-the-game --scratch-path .build-examples --disable-build-manifest-caching
+	Tests/Attacks/attack --packages .build-examples/debug
 
 examples: dependencies
 	swift build

@@ -116,6 +116,9 @@ let package = Package(
 
         .executableTarget(
             name: "EchoServer", dependencies: ["Tandem"], path: "Tests/EchoServer", swiftSettings: settings),
+        // What Tests/Attacks/attack attacks.
+        .executableTarget(
+            name: "AttackTarget", dependencies: ["Tandem"], path: "Tests/Attacks/AttackTarget", swiftSettings: settings),
         .target(name: "CBench", path: "Tests/Benchmarks/CBench"),
         .executableTarget(
             name: "TandemBench",

@@ -39,6 +39,8 @@ signal(SIGPIPE, SIG_IGN)
 /// Opens a room, which takes guests for as long as the program runs, and returns its port.
 @MainActor func openRoom() throws -> UInt16 {
     let listener = try TCPListener(on: loop, at: .loopback(port: 0))
+    // What a guest can have said that is yet to be read; the kernel's own limit is some megabytes.
+    try listener.socket.set(.receiveBufferSize, to: 65_536)
     let room = Room()
     guest.run {
         for try await stream in listener.connections() { guest.run { try await room.serve(stream) } }
@@ -58,7 +60,8 @@ tell("the room is at port \(port)")
 guest.run {
     let stream = try await TCPStream.connect(to: "localhost", port: port, on: loop)
     outbox = try Outbox(stream)
-    for try await line in stream.lines(maximumLength: 1000) {
+    // A line of 500 bytes that are no text has three times as many when it comes back, and a name.
+    for try await line in stream.lines(maximumLength: 2000) {
         // The room may be somebody else's.
         let line = printable(line)
         tell(line)
