@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts: the four hot paths alone, for counting instructions (callgrind): run once with n and once with 2n; the difference,
+// Counts: the hot paths alone, for counting instructions (callgrind): run once with n and once with 2n; the difference,
 // divided by n, is what one costs. No SDL, and a host that only says yes.
 
 import Glibc
 import SystemPackage
 import Tandem
 import TandemCLinux
+import TandemTesting
 
 private let batch = 100
 
@@ -87,4 +88,70 @@ private final class Tally: @unchecked Sendable {
     }
     guard host.run(within: .seconds(300), until: { tally.ran >= count }) else { throw Failed("events did not come") }
     metric("ran", "count", tally.ran)
+}
+
+// MARK: - Awaits that are ready at once
+
+/// Runs `body` in one task. In virtual time, since a slice of real time would end where a slow machine says.
+@MainActor private func countInTask(
+    _ options: Options, _ body: @escaping @Sendable (_ loop: GuestLoop, _ count: Int) async throws -> Int
+) throws {
+    let count = try options.number("n", 100_000)
+    let host = ManualHost()
+    var configuration = Configuration()
+    configuration.timeSource = VirtualClock()
+    let loop = try host.makeLoop(configuration: configuration)
+    defer { loop.close() }
+    var outcome: Result<Int, any Error>?
+    loop.run({ try await body(loop, count) }) { outcome = $0 }
+    while outcome == nil { loop.tick() }
+    metric("ran", "count", try outcome!.get())
+}
+
+/// Lines of one byte, 250 of which come at once.
+@MainActor func countLines(_ options: Options) throws {
+    try countInTask(options) { loop, count in
+        let (writer, reader) = try UnixStream.pair(on: loop)
+        let block = Array(String(repeating: "x\n", count: 250).utf8)
+        var lines = reader.lines.makeAsyncIterator()
+        var ran = 0
+        while ran < count {
+            try await writer.write(block)
+            for _ in 0..<250 where try await lines.next(isolation: #isolation) != nil { ran += 1 }
+        }
+        return ran
+    }
+}
+
+/// Chunks of 64 bytes, each written and read.
+@MainActor func countChunks(_ options: Options) throws {
+    try countInTask(options) { loop, count in
+        let (writer, reader) = try UnixStream.pair(on: loop)
+        let block = [UInt8](repeating: 1, count: 64)
+        var chunks = reader.chunks.makeAsyncIterator()
+        var ran = 0
+        while ran < count {
+            try await writer.write(block)
+            if try await chunks.next(isolation: #isolation) != nil { ran += 1 }
+        }
+        return ran
+    }
+}
+
+/// Datagrams of 64 bytes, each sent and received.
+@MainActor func countDatagrams(_ options: Options) throws {
+    try countInTask(options) { loop, count in
+        let receiver = try UDPSocket(on: loop, at: .loopback(port: 0))
+        let sender = try UDPSocket.connected(to: receiver.localAddress, on: loop)
+        let datagram = [UInt8](repeating: 1, count: 64)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        var ran = 0
+        while ran < count {
+            try await sender.send(datagram)
+            var span = buffer.mutableSpan
+            var bytes = span.mutableBytes
+            if try await receiver.receive(into: &bytes).count == 64 { ran += 1 }
+        }
+        return ran
+    }
 }

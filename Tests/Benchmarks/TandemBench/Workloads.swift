@@ -22,6 +22,9 @@ import Glibc
     "count/post": countPost,
     "count/timer": countTimer,
     "count/io": countIO,
+    "count/lines": countLines,
+    "count/chunks": countChunks,
+    "count/receive": countDatagrams,
 ]
 
 /// Something that this program does not do here.
