@@ -286,7 +286,9 @@ extension SDL {
                 try await mute.write(ClientMessage.hello(version: 1, name: "Mute", code: "").bytes)
                 try await table.wait("Mute") { ann.seats.contains { $0.name == "Mute" } }
                 var count = 0
-                @MainActor func isLetGo() -> Bool { table.lines.contains { $0.contains("Mute") && $0.contains("too slow") } }
+                @MainActor func isLetGo() -> Bool {
+                    table.lines.contains { $0.contains("Mute") && $0.contains("too slow") }
+                }
                 while !isLetGo(), count < 400_000 {
                     // It says that it is there, and reads nothing.
                     if count % 5000 == 0 { try await mute.write(ClientMessage.ready(false).bytes) }
