@@ -109,10 +109,8 @@ extension Core {
             let log = Log()
             var configuration = Configuration.unhurried
             configuration.logger = log.logger
-            do {
-                let host = ManualHost()
-                _ = try host.makeLoop(configuration: configuration)
-            }
+            // A host that does not own its loop, as some do by mistake.
+            _ = try GuestLoop(host: ManualHost(), configuration: configuration)
             #expect(log.lines.contains { $0.contains("let go without close()") && $0.contains("MisuseTests") })
         }
 
