@@ -164,17 +164,18 @@ import TandemSDL
     /// A signal each millisecond. Those that come while one is pending are one.
     func signal() {
         guest.run {
-            for try await _ in try self.loop.signals(Signal(rawValue: SIGUSR1)) { self.signals += 1 }
+            let sequence = try self.loop.signals(Signal(rawValue: SIGUSR1))
+            // Not before somebody waits for it: it would end the process.
+            let isOver = self.isOver
+            self.start {
+                while !isOver.flag.load(ordering: .relaxed) {
+                    kill(getpid(), SIGUSR1)
+                    usleep(1000)
+                }
+            }
+            for try await _ in sequence { self.signals += 1 }
         } onDone: {
             self.ended("the signals", $0)
-        }
-        let isOver = isOver
-        start {
-            usleep(200_000)
-            while !isOver.flag.load(ordering: .relaxed) {
-                kill(getpid(), SIGUSR1)
-                usleep(1000)
-            }
         }
     }
 
