@@ -285,6 +285,29 @@ extension Core.OutboxTests {
         }
     }
 
+    /// The kernel says that there is room only when a good part of its buffer is free.
+    @Test func aPeerThatTakesLittleAtATimeIsNotGivenUp() throws {
+        let (configuration, clock) = virtualConfiguration()
+        try withLoop(configuration: configuration) { host, loop in
+            let (one, other) = try narrowPair(loop)
+            let outbox = try Outbox(one, capacity: 100_000, stallLimit: .seconds(10))
+            func send() { outbox.send([UInt8](repeating: 1, count: 100)) }
+            while outbox.byteCount == 0 { send() }
+            for _ in 0..<20 { send() }
+            host.tick()
+            var buffer = [UInt8](repeating: 0, count: 100)
+            for _ in 0..<3 {
+                #expect(read(other.socket.descriptor.rawValue, &buffer, buffer.count) == 100)
+                clock.advance(by: .seconds(10))
+                for _ in 0..<3 { host.tick() }
+                #expect(outbox.failure == nil && outbox.byteCount > 0)
+            }
+            clock.advance(by: .seconds(10))
+            for _ in 0..<3 { host.tick() }
+            #expect(outbox.failure?.code == .peerUnresponsive && one.isClosed)
+        }
+    }
+
     /// The usual case at a game's end: a task is still reading when the main function says goodbye.
     @Test func aTaskThatReadsIsToldAndDoesNotCutTheLastWordOff() throws {
         try onLoop { loop in

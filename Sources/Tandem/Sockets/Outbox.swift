@@ -6,6 +6,7 @@
 // Breaks: without the bound, a peer that does not read would take all the memory.
 
 import Logging
+import TandemCLinux
 
 /// Messages on their way to a peer who may be slow: written in order by one writer, at most so many bytes of them, none cut in two.
 ///
@@ -211,8 +212,7 @@ public final class Outbox: @unchecked Sendable {
                 if try writeSome() { break }
                 await loop.cooperate()
                 if try writeSome() { break }
-                try await socket.wait(
-                    .writable, site, limit: stallLimit.map { PeerLimit(duration: $0, complaint: "has taken no byte") })
+                try await waitForRoom()
             }
             if phase == .finishing { await linger() }
         } catch {
@@ -221,6 +221,23 @@ public final class Outbox: @unchecked Sendable {
             let failure = error as? GuestError ?? .closed
             fail(failure, closes: phase == .finishing || failure.code == .peerUnresponsive)
         }
+    }
+
+    /// Waits until the kernel says that it takes bytes again, which it does when a good part of its buffer is free. A slow peer may take less than that
+    /// within the limit, and is not given up for it: what counts is whether fewer bytes wait in the kernel than before.
+    private func waitForRoom() async throws {
+        let limit = stallLimit.map { PeerLimit(duration: $0, complaint: "has taken no byte") }
+        let before = try unsentByteCount()
+        do {
+            try await socket.wait(.writable, site, limit: limit)
+        } catch let error as GuestError where error.code == .peerUnresponsive {
+            if try unsentByteCount() >= before { throw error }
+        }
+    }
+
+    /// How many bytes wait in the kernel.
+    private func unsentByteCount() throws(GuestError) -> Int64 {
+        try socket.attempt { tandem_work_done($0, TANDEM_WORK_UNSENT) }
     }
 
     // MARK: Waiting for the writer
