@@ -290,10 +290,10 @@ extension Core.OutboxTests {
         let (configuration, clock) = virtualConfiguration()
         try withLoop(configuration: configuration) { host, loop in
             let (one, other) = try narrowPair(loop)
-            let outbox = try Outbox(one, capacity: 100_000, stallLimit: .seconds(10))
+            let outbox = try Outbox(one, capacity: 200_000, stallLimit: .seconds(10))
             func send() { outbox.send([UInt8](repeating: 1, count: 100)) }
             while outbox.byteCount == 0 { send() }
-            for _ in 0..<20 { send() }
+            for _ in 0..<600 { send() }
             host.tick()
             var buffer = [UInt8](repeating: 0, count: 100)
             for _ in 0..<3 {
