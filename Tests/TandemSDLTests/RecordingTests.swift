@@ -2,12 +2,20 @@
 // RecordingTests: a live run and its replay; files that are none.
 
 import Foundation
+import Synchronization
 import SystemPackage
 import Testing
 
 @testable import Tandem
 @testable import TandemSDL
 @testable import TandemTesting
+
+/// Told to another thread, which then ends.
+private final class End: Sendable {
+    private let flag = Atomic<Bool>(false)
+    var hasCome: Bool { flag.load(ordering: .acquiring) }
+    func come() { flag.store(true, ordering: .releasing) }
+}
 
 extension SDL {
     @Suite @MainActor struct RecordingTests {
@@ -63,12 +71,12 @@ extension SDL {
 
         private func record(pace: FrameLoop.Pace = Self.steady) throws -> [String] {
             let recorder = try Recorder(file: file, notes: ["seed": "7"])
-            let isOver = Box(false)
+            let end = End()
             // Keys come when they come.
             let pusher = Thread {
                 var key = SDL_Event()
                 key.type = SDL_KEYDOWN.rawValue
-                for number in 0..<40 where !isOver.value {
+                for number in 0..<40 where !end.hasCome {
                     key.key.keysym.sym = Int32(number)
                     SDL_PushEvent(&key)
                     // What the main queue runs is nobody's on the loop, and no part of the run.
@@ -80,7 +88,7 @@ extension SDL {
                 recorder.begin(on: loop)
                 pusher.start()
             }
-            isOver.value = true
+            end.come()
             try recorder.finish()
             return journal
         }
@@ -106,15 +114,15 @@ extension SDL {
         /// As when other suites run beside this one.
         @Test func mainActorJobsOfOtherThreadsAreNoPartOfARun() throws {
             defer { try? FileManager.default.removeItem(atPath: file) }
-            let isOver = Box(false)
+            let end = End()
             let others = Thread {
-                while !isOver.value {
+                while !end.hasCome {
                     Task.detached { @MainActor in }
                     usleep(50)
                 }
             }
             others.start()
-            defer { isOver.value = true }
+            defer { end.come() }
             let live = try record()
             let recording = try Recording(contentsOf: file)
             for _ in 0..<3 {
