@@ -56,6 +56,8 @@ extension GuestLoop {
             "the loop made at \(site) was let go on another thread before the run ended; call close() on the loop's own thread"
         )
         for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
+        // A watch and the table of watches refer to each other.
+        _ = io.registrations.removeAll()
         handOver(late)
         finishClosing()
     }
