@@ -278,33 +278,5 @@ extension SDL {
                 #expect(table.host.arena!.world.steps > 10)
             }
         }
-
-        @Test func aPlayerThatReadsNothingIsLetGoAndHoldsNobodyUp() throws {
-            try SkirmishTable.open { table in
-                let ann = try await table.join("Ann")
-                let mute = try await TCPStream.connect(to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
-                try await mute.write(ClientMessage.hello(version: 1, name: "Mute", code: "").bytes)
-                try await table.wait("Mute") { ann.seats.contains { $0.name == "Mute" } }
-                var count = 0
-                @MainActor func isLetGo() -> Bool {
-                    table.lines.contains { $0.contains("Mute") && $0.contains("too slow") }
-                }
-                while !isLetGo(), count < 400_000 {
-                    // It says that it is there, and reads nothing.
-                    if count % 5000 == 0 { try await mute.write(ClientMessage.ready(false).bytes) }
-                    for bots in 1...50 { table.host.setBots(bots % 2 == 0 ? 5 : 6) }
-                    table.host.setBots(count % 100 == 0 ? 6 : 5)
-                    count += 50
-                    // Somebody who reads has all of it.
-                    try await table.wait("the bots") {
-                        isLetGo() || ann.seats.count { $0.pilot == 1 } == (count % 100 == 50 ? 6 : 5)
-                    }
-                }
-                #expect(count < 400_000)
-                #expect(table.ends.isEmpty)
-                ann.say("still here")
-                try await table.wait("the line") { ann.chat.contains { $0.text == "still here" } }
-            }
-        }
     }
 }

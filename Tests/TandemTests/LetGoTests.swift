@@ -56,6 +56,21 @@ extension Core {
             #expect(log.lines.last?.hasPrefix("error: the callback scheduled at") == true)
         }
 
+        /// A watch and the loop's table of watches refer to each other.
+        @Test func whatAWatchHasCapturedGoesWithALoopThatIsLetGoElsewhere() throws {
+            let pipe = try Pipe()
+            weak var captured: Box<Int>?
+            let held = Box<GuestLoop?>(try GuestLoop(host: Quiet()))
+            do {
+                let box = Box(0)
+                captured = box
+                _ = try held.value?.whenReadable(pipe.reader) { box.value += 1 }
+            }
+            #expect(captured != nil)
+            onThread { held.value = nil }
+            #expect(captured == nil)
+        }
+
         /// Its thread makes no other loop, or has ended already.
         @Test(arguments: [true, false]) func whatALoopOwedRunsAtItsThreadsEndOrAfterIt(isAlive: Bool) throws {
             let ran = DispatchSemaphore(value: 0)
