@@ -150,7 +150,8 @@ extension Core.ConnectTests {
             #expect(host.run { fillers.allSatisfy(\.isDone) })
             #expect(loop.statistics.registrations == 0)
             #expect(loop.statistics.timers == 0)
-            #expect(sockets() < before)
+            // Other suites of the process open some meanwhile, and close them.
+            #expect(host.run { sockets() < before })
         }
     }
 
