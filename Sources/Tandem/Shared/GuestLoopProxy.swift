@@ -9,8 +9,8 @@
 /// ```swift
 /// let proxy = loop.proxy
 /// Thread.detachNewThread {
-///     let level = load()
-///     try? proxy.postToMainActor { game.show(level) }
+///     let bytes = [UInt8](repeating: 1, count: 4096)  // what takes long to make
+///     try? proxy.postToMainActor { world.take(bytes) }
 /// }
 /// ```
 ///
