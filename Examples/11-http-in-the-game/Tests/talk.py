@@ -28,7 +28,11 @@ async def orders_move_the_ship():
         # Away from where it is, so that the wall is not in the way.
         direction = 1 if before["x"] < 480 else -1
         await socket.send(json.dumps({"x": direction, "fires": True}))
-        after = (await states(socket, 12))[-1]["ships"][0]
+        # On a busy machine the order may take some states to arrive.
+        for _ in range(10):
+            after = (await states(socket, 12))[-1]["ships"][0]
+            if direction * (after["x"] - before["x"]) > 30:
+                break
         assert direction * (after["x"] - before["x"]) > 30, f"{before} did not move: {after}"
 
 
