@@ -36,6 +36,18 @@ extension Core {
             }
         }
 
+        /// The line of frames keeps its waiters for the next wait; they must not keep the line.
+        @Test func nothingIsLeftOfALoopWhoseTasksHaveAwaitedFrames() throws {
+            weak var line: FrameLine?
+            try withLoop { host, loop in
+                loop.run({ for _ in 0..<3 { try await loop.nextFrame() } })
+                for number in 0...2 { host.frame(number) }
+                line = loop.members.frameLine
+                #expect(line != nil)
+            }
+            #expect(line == nil)
+        }
+
         @Test func tasksGoOnInTheOrderInWhichTheyBeganToWait() throws {
             try withLoop { host, loop in
                 let journal = Journal([])

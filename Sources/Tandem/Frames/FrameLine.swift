@@ -6,7 +6,7 @@
 // Breaks: a task that waits again while its phase runs waits for the next time that the phase comes; resumed in this one, it might never end.
 
 final class FrameLine {
-    // Safe: the loop owns its line and empties it when it closes; waiters keep the line, and their tasks the loop.
+    // Safe: the loop owns its line and empties it when it closes; the tasks that wait keep the loop.
     unowned let loop: GuestLoop
     private var lines = [[FrameWaiter]](repeating: [], count: FramePhase.allCases.count)
     /// Those of the phase under way; kept for its memory.

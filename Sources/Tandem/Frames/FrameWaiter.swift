@@ -7,7 +7,9 @@
 final class FrameWaiter: @unchecked Sendable {
     // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
 
-    private let line: FrameLine
+    // Safe: a task that waits keeps its loop, which keeps the line; a waiter that serves nobody does not use it. The line keeps its waiters, so that
+    // a reference the other way would keep both for ever.
+    private unowned let line: FrameLine
     private var continuation: UnsafeContinuation<Frame, any Error>?
     private var isolation: (any Actor)?
     private var isCancelled = false
