@@ -201,6 +201,29 @@ extension Core.IOTests {
         }
     }
 
+    /// A handler's own refill is an edge, which the thread sees only when it comes to poll.
+    @Test func aHandlerThatWorksIsToldApartWhereTheThreadIsHeldUpBetweenItsCalls() throws {
+        let log = Log()
+        var configuration = Configuration.unhurried
+        configuration.logger = log.logger
+        try withLoop(configuration: configuration) { host, loop in
+            let ends = try full(try pair(SOCK_STREAM))
+            defer { for end in ends { close(end) } }
+            var count = 0
+            let handle = try watch(loop, ends[0], writes: false) {
+                count += 1
+                var byte: UInt8 = 0
+                read(ends[0], &byte, 1)
+                write(ends[1], &byte, 1)
+                // Longer than a pause lasts, behind each call that may be one in a pause.
+                if count > 100 { loop.callSoon { usleep(3000) } }
+            }
+            #expect(host.run(within: .seconds(60)) { count >= 400 }, "\(count)")
+            #expect(log.lines == [])
+            handle.cancel()
+        }
+    }
+
     @Test func aWriterBesideAReaderThatDoesNothingIsNotPaused() throws {
         try withLoop { host, loop in
             let fds = try pair(SOCK_STREAM)

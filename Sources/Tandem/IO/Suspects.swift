@@ -10,6 +10,10 @@ final class Suspect {
     let handle: IOHandle
     var suspicion: Suspicion
     var isTold = false
+    /// When its handler was last called, by the machine's clock.
+    fileprivate(set) var calledAt: Nanoseconds = 0
+    /// The length of the pause under way.
+    fileprivate(set) var pause: Nanoseconds = 0
 
     init(_ handle: IOHandle) {
         self.handle = handle
@@ -55,6 +59,7 @@ extension GuestLoop {
         guard let suspect = io.suspect(handle) ?? io.addSuspect(handle) else { return }
         let before = suspect.lookBefore()
         call(body, handle.site)
+        suspect.calledAt = LoopClock.machine
         // Its descriptor may be another file's by now.
         guard !handle.isDone else { return io.removeSuspect(handle) }
         // In a loop inside of the handler it may have run again, and been found innocent.
@@ -67,19 +72,23 @@ extension GuestLoop {
         case .slow(let pause):
             handle.streak.isSuspected = true
             io.registrations.reportChanges(handle)
-            endLater(suspect, pause)
+            suspect.pause = pause
+            endLater(suspect)
         case .slowAgain: io.registrations.reportChanges(handle)
         }
     }
 
-    private func endLater(_ suspect: Suspect, _ pause: Nanoseconds) {
+    private func endLater(_ suspect: Suspect) {
         let end = { [unowned self] in pauseEnded(suspect) }
-        _ = arm(.call(end), time.isVirtual ? time.now : time.now.addingClamped(pause), CallSite())
+        _ = arm(.call(end), time.isVirtual ? time.now : time.now.addingClamped(suspect.pause), CallSite())
     }
 
     private func pauseEnded(_ suspect: Suspect) {
         let handle = suspect.handle
         guard !handle.isDone, io.suspect(handle) === suspect else { return }
+        // A thread that could not run for a while has not looked yet at what its last call has brought about.
+        let hasLooked = time.isVirtual || LoopClock.machine - suspect.calledAt >= suspect.pause / 2
+        if suspect.suspicion.isQuiet, !hasLooked { return endLater(suspect) }
         if suspect.suspicion.pauseEnds(), !suspect.isTold {
             suspect.isTold = true
             configuration.logger.warning(

@@ -114,11 +114,14 @@ struct Suspicion {
         return .slow(Self.shortestPause << Nanoseconds(min(pauses - 1, Self.mostDoublings)))
     }
 
-    /// The time is over. `true`: nothing has come but the one report that slowing down makes, so that the handler does nothing.
+    /// Nothing has come in the pause so far but the one report that slowing down makes.
+    var isQuiet: Bool { callsWhileSlowed <= 1 }
+
+    /// The time is over. `true`: it was quiet, so that the handler does nothing.
     mutating func pauseEnds() -> Bool {
         isSlowed = false
         fruitless = 0
-        let isCertain = callsWhileSlowed <= 1
+        let isCertain = isQuiet
         let afterNews = work.kind == TANDEM_WORK_READINESS ? Self.samplesAfterNews * 32 : Self.samplesAfterNews
         fruitlessUntilSlow = isCertain ? 1 : afterNews
         return isCertain
