@@ -111,28 +111,25 @@ def from_port_zero(target, port):
 # HTTP
 
 
-def head_without_end(target, port):
+def without_end(target, port, head, piece=b"x" * 65536):
     with target.connect(port) as peer:
         peer.settimeout(2)
-        peer.send(b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
+        peer.send(head)
         for _ in range(200):
-            peer.send(b"x" * 65536)
+            peer.send(piece)
+
+
+def head_without_end(target, port):
+    without_end(target, port, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
 
 
 def body_without_end(target, port):
-    with target.connect(port) as peer:
-        peer.settimeout(2)
-        peer.send(b"POST /cheer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000000000\r\n\r\n")
-        for _ in range(200):
-            peer.send(b"x" * 65536)
+    without_end(target, port, b"POST /cheer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000000000\r\n\r\n")
 
 
 def chunks_without_end(target, port):
-    with target.connect(port) as peer:
-        peer.settimeout(2)
-        peer.send(b"POST /push HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(200):
-            peer.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+    without_end(target, port, b"POST /push HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                b"10000\r\n" + b"x" * 65536 + b"\r\n")
 
 
 def slow_head(target, port):

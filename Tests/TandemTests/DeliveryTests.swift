@@ -194,7 +194,7 @@ extension Core {
                 run.value = loop.run({
                     try await ConnectRace([.loopback(port: 1)], on: loop) { _, done in
                         loop.callSoon {
-                            done(.success(try! Socket(.ipv4, SOCK_STREAM, on: loop)))
+                            done(Result { () throws(GuestError) in try Socket(.ipv4, SOCK_STREAM, on: loop) })
                             run.value?.cancel()
                         }
                         return {}

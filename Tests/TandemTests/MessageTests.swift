@@ -7,6 +7,23 @@ import Testing
 
 @testable import Tandem
 
+/// Counts the turns that a callback gets, which asks for the next one at each.
+private final class Turns {
+    private(set) var count = 0
+    var isOver = false
+    private let loop: GuestLoop
+
+    init(_ loop: GuestLoop) {
+        self.loop = loop
+        turn()
+    }
+
+    private func turn() {
+        count += 1
+        if !isOver { loop.callSoon { [self] in turn() } }
+    }
+}
+
 extension Core.MessageTests {
     @Test(arguments: LengthPrefix.allCases) func messagesOfAnyBytesArriveWhole(_ prefix: LengthPrefix) throws {
         try onLoop { loop in
@@ -101,19 +118,14 @@ extension Core.MessageTests {
             let (one, other) = try UnixStream.pair(on: loop)
             try await other.write(Array(repeating: 0, count: 40_000))
             try other.closeWrite()
-            var (turns, isOver) = (0, false)
-            func turn() {
-                turns += 1
-                if !isOver { loop.callSoon { turn() } }
-            }
-            turn()
-            defer { isOver = true }
+            let turns = Turns(loop)
+            defer { turns.isOver = true }
             var count = 0
             for try await message in one.messages() {
                 #expect(message.isEmpty)
                 count += 1
             }
-            #expect(count == 10_000 && turns > 50, "\(turns) turns")
+            #expect(count == 10_000 && turns.count > 50, "\(turns.count) turns")
         }
     }
 
@@ -172,19 +184,14 @@ extension Core.MessageTests {
             try receiver.set(.receiveBufferSize, to: 2_000_000)
             let sender = try UDPSocket.connected(to: receiver.localAddress, on: loop)
             for _ in 0..<1000 { try await sender.send("x") }
-            var (turns, isOver) = (0, false)
-            func turn() {
-                turns += 1
-                if !isOver { loop.callSoon { turn() } }
-            }
-            turn()
-            defer { isOver = true }
+            let turns = Turns(loop)
+            defer { turns.isOver = true }
             var count = 0
             for try await _ in receiver.datagrams {
                 count += 1
                 if count == 1000 { break }
             }
-            #expect(turns > 5, "\(turns) turns")
+            #expect(turns.count > 5, "\(turns.count) turns")
         }
     }
 

@@ -108,10 +108,8 @@ struct NetworkMatch {
     let match: Match
 
     func run() async throws -> Bool {
+        stage.show(match)
         defer { stage.window.showsCursor = true }
-        stage.window.showsCursor = false
-        stage.screen = .match(match, isPaused: false)
-        stage.sound?.play(.wave)
         return try await stage.until({ party.phase != .playing }) {
             while true {
                 let event = try await stage.guest.event {

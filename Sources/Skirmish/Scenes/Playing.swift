@@ -11,10 +11,8 @@ struct Playing {
 
     /// Plays the match. Returns whether it was lost; else the player left.
     func run() async throws -> Bool {
+        stage.show(match)
         defer { stage.window.showsCursor = true }
-        stage.window.showsCursor = false
-        stage.screen = .match(match, isPaused: false)
-        stage.sound?.play(.wave)
         do {
             try await stage.guest.withScene { scene in
                 match.start(in: scene, pilots: (stage.options.isAutomatic ? 0 : 1)..<match.world.ships.count)

@@ -65,6 +65,13 @@ final class Stage {
         settings = Settings()
     }
 
+    /// A match begins: on the screen, with its sound, and without a cursor, which whoever calls this shows again.
+    func show(_ match: Match) {
+        window.showsCursor = false
+        screen = .match(match, isPaused: false)
+        sound?.play(.wave)
+    }
+
     // MARK: - Options
 
     /// Reads the player's settings. What is wrong with the file is a notice, and the file stays as it is.
