@@ -87,12 +87,14 @@ struct ConnectionLedger {
     mutating func adopt(_ listener: Socket, _ identity: SocketIdentity) {
         guard listeners[identity] == nil, let name = try? listener.sockname() else { return }
         listeners[identity] = name
-        // FlyingFox writes head and body apart: the body would wait for the head's acknowledgement.
-        try? listener.setValue(true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
+        listener.sendsAtOnce()
         // What a peer can have sent and FlyingFox has yet to read.
         try? listener.setValue(65_536, for: .receiveBufferSize)
         // FlyingFox accepts without waiting for as long as it can.
         try? listener.listen(maxPendingConnection: Self.backlog)
+        // Whoever came before has inherited nothing.
+        hasArrivals = true
+        for pause in pauses { pause.cancel() }
     }
 
     static let backlog: Int32 = 64
@@ -105,10 +107,11 @@ struct ConnectionLedger {
         for identity in listeners.keys where !identity.isStillThere { listeners[identity] = nil }
         let names = Set(listeners.values)
         for fd in SocketIdentity.openDescriptors() {
-            guard let identity = SocketIdentity(fd), let name = try? Socket(file: .init(rawValue: fd)).sockname(),
+            let socket = Socket(file: .init(rawValue: fd))
+            guard let identity = SocketIdentity(fd), let name = try? socket.sockname(),
                 names.contains(where: { $0.takes(name) }), let counts = ConnectionCounts(fd)
             else { continue }
-            note(identity, counts, limits)
+            note(identity, counts, limits, on: socket)
         }
         entries = entries.filter(\.value.isThere)
         let living = entries.filter { !$0.value.isCut }
@@ -120,9 +123,13 @@ struct ConnectionLedger {
     }
 
     private mutating func note(
-        _ identity: SocketIdentity, _ counts: ConnectionCounts, _ limits: GuestSocketPool.Limits
+        _ identity: SocketIdentity, _ counts: ConnectionCounts, _ limits: GuestSocketPool.Limits, on socket: Socket
     ) {
-        if entries[identity] == nil { seen += 1 }
+        if entries[identity] == nil {
+            seen += 1
+            // A connection that came before its listener was adopted has not inherited it.
+            socket.sendsAtOnce()
+        }
         var entry = entries[identity] ?? Entry(order: seen)
         entry.isThere = true
         if counts.sent != entry.sent { (entry.sent, entry.receivedBefore) = (counts.sent, counts.received) }
@@ -151,6 +158,13 @@ struct ConnectionLedger {
     private mutating func cut(_ identity: SocketIdentity) {
         entries[identity]?.isCut = true
         identity.cut()
+    }
+}
+
+extension Socket {
+    /// FlyingFox writes head and body apart: without this, the body would wait for the head's acknowledgement.
+    fileprivate func sendsAtOnce() {
+        try? setValue(true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
     }
 }
 

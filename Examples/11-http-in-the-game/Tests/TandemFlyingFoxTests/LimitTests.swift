@@ -110,6 +110,21 @@ extension OneAfterAnother {
             }
         }
 
+        /// Waits until the one connection that the server has accepted sends at once.
+        private func sendsAtOnce(_ port: UInt16) async throws -> Bool {
+            let noDelay = BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
+            for _ in 0..<1000 {
+                let accepted = (0..<1000).map { Socket(file: .init(rawValue: $0)) }.filter {
+                    guard case .ip4(_, port) = try? $0.sockname() else { return false }
+                    return (try? $0.remotePeer()) != nil
+                }
+                #expect(accepted.count == 1)
+                if try accepted.first?.getValue(for: noDelay) == true { return true }
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            return false
+        }
+
         @Test func answersDoNotWaitForAcknowledgements() async throws {
             try await withLoop { loop in
                 try await withServer(loop) {
@@ -117,13 +132,22 @@ extension OneAfterAnother {
                 } _: { port in
                     let connection = try await Connection(loop, port)
                     #expect(try await connection.get("/") == "hello")
-                    let accepted = (0..<1000).map { Socket(file: .init(rawValue: $0)) }.filter {
-                        guard case .ip4(_, port) = try? $0.sockname() else { return false }
-                        return (try? $0.remotePeer()) != nil
-                    }
-                    #expect(accepted.count == 1)
-                    let noDelay = BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
-                    #expect(try accepted.first?.getValue(for: noDelay) == true)
+                    #expect(try await sendsAtOnce(port))
+                    try connection.socket.close()
+                }
+            }
+        }
+
+        @Test func whoConnectsBeforeThePoolKnowsTheListenerIsAnsweredAtOnceToo() async throws {
+            try await withLoop { loop in
+                let pool = LatePool(GuestSocketPool(loop))
+                try await withServer(loop, pool: pool) {
+                    await hello($0)
+                } _: { port in
+                    let connection = try await Connection(loop, port)
+                    pool.goOn()
+                    #expect(try await connection.get("/") == "hello")
+                    #expect(try await sendsAtOnce(port))
                     try connection.socket.close()
                 }
             }
@@ -237,5 +261,24 @@ extension OneAfterAnother {
                 exit(0)
             }
         }
+    }
+}
+
+/// A pool that does nothing about a listener until it is told to go on.
+private final class LatePool: AsyncSocketPool {
+    private let pool: GuestSocketPool
+    private let gate = AsyncStream.makeStream(of: Never.self)
+
+    init(_ pool: GuestSocketPool) { self.pool = pool }
+
+    func goOn() { gate.continuation.finish() }
+    func prepare() async throws { try await pool.prepare() }
+    func run() async throws { try await pool.run() }
+
+    func suspendSocket(_ socket: Socket, untilReadyFor events: Socket.Events) async throws {
+        var (isListener, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        getsockopt(socket.file.rawValue, SOL_SOCKET, SO_ACCEPTCONN, &isListener, &size)
+        if isListener != 0 { for await _ in gate.stream {} }
+        try await pool.suspendSocket(socket, untilReadyFor: events)
     }
 }

@@ -53,11 +53,18 @@ private final class LoopThread: Sendable {
 
 /// A server that listens while `body` runs, and has stopped afterwards.
 func withServer<Value: Sendable>(
-    _ loop: GuestLoop, timeout: TimeInterval = 15, pool: GuestSocketPool? = nil, _ routes: (HTTPServer) async -> Void,
+    _ loop: GuestLoop, timeout: TimeInterval = 15, _ routes: (HTTPServer) async -> Void,
+    _ body: (UInt16) async throws -> Value
+) async throws -> Value {
+    try await withServer(loop, timeout: timeout, pool: GuestSocketPool(loop), routes, body)
+}
+
+func withServer<Value: Sendable>(
+    _ loop: GuestLoop, timeout: TimeInterval = 15, pool: some AsyncSocketPool, _ routes: (HTTPServer) async -> Void,
     _ body: (UInt16) async throws -> Value
 ) async throws -> Value {
     let server = HTTPServer(
-        address: try .inet(ip4: "127.0.0.1", port: 0), timeout: timeout, pool: pool ?? GuestSocketPool(loop),
+        address: try .inet(ip4: "127.0.0.1", port: 0), timeout: timeout, pool: pool,
         logger: .disabled)
     await routes(server)
     let running = Task { try await server.run() }
