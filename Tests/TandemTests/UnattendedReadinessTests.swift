@@ -270,15 +270,26 @@ extension Core.IOTests {
         }
         let first = judge(-5, -5, times: Suspicion.samples)
         #expect(first.dropLast().allSatisfy { $0 == .unclear } && first.last == .slow(1_000_000))
-        // What slowing down itself reports, and then nothing: it is certain, and the next time takes one report.
+        // What slowing down itself reports, and then nothing: the next time takes one report. After the third time in a row it is certain.
+        func end(hasSeenAll: Bool = true) -> Bool { stream.pauseEnds(hasSeenAll: hasSeenAll) }
+        for pause in [2, 4] {
+            #expect(judge(-5, -5) == [.unclear])
+            let isCertain = end()
+            #expect(!isCertain)
+            #expect(judge(-5, -5) == [.slow(Int64(pause) * 1_000_000)])
+        }
         #expect(judge(-5, -5) == [.unclear])
-        var isCertain = stream.pauseEnds()
+        var isCertain = end()
         #expect(isCertain)
-        #expect(judge(-5, -5) == [.slow(2_000_000)])
-        // News: it is not.
+        #expect(judge(-5, -5) == [.slow(8_000_000)])
+        // News, and news that may be on its way: it is not.
         #expect(judge(-5, -5, times: 3).allSatisfy { $0 == .unclear })
-        isCertain = stream.pauseEnds()
+        isCertain = end()
         #expect(!isCertain)
+        #expect(judge(-5, -5, times: 8).last == .slow(16_000_000))
+        isCertain = end(hasSeenAll: false)
+        #expect(!isCertain)
+        #expect(judge(-5, -5) == [.unclear])
         #expect(judge(-5, -6) == [.unclear])
         #expect(judge(-5, -4) == [.innocent])
 

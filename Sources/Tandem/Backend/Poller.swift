@@ -148,6 +148,12 @@ final class Poller: Sendable {
         throw Errno(rawValue: errno)
     }
 
+    /// Any thread: whether a wait would find something now.
+    var hasReports: Bool {
+        var set = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
+        return poll(&set, 1, 0) != 0
+    }
+
     /// Backend, as the holder of the turn: leaves what it found to the UI thread.
     func noteFound(_ count: Int, at time: Nanoseconds) {
         found = count

@@ -41,6 +41,9 @@ final class IOSource {
         return try poller.wait(.nanoseconds(0))
     }
 
+    /// Whether the next poll would find something. It is not taken away from whoever has the turn.
+    var hasReports: Bool { poller.hasReports }
+
     /// Puts the reports that a poll has found into the line. Returns how many were for somebody.
     func takeIn(_ count: Int, foundAt: Nanoseconds, now: Nanoseconds) -> Int {
         var known = 0

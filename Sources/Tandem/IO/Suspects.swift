@@ -86,15 +86,18 @@ extension GuestLoop {
     private func pauseEnded(_ suspect: Suspect) {
         let handle = suspect.handle
         guard !handle.isDone, io.suspect(handle) === suspect else { return }
-        // A thread that could not run for a while has not looked yet at what its last call has brought about.
-        let hasLooked = time.isVirtual || LoopClock.machine - suspect.calledAt >= suspect.pause / 2
-        if suspect.suspicion.isQuiet, !hasLooked { return endLater(suspect) }
-        if suspect.suspicion.pauseEnds(), !suspect.isTold {
+        let hasSeenAll = time.isVirtual || hasSeenAll(since: suspect.calledAt + suspect.pause / 2)
+        if suspect.suspicion.pauseEnds(hasSeenAll: hasSeenAll), !suspect.isTold {
             suspect.isTold = true
             configuration.logger.warning(
                 "the \(handle.direction.rawValue) handler of descriptor \(handle.fd), made at \(handle.site), moves no data; its reports are paused for growing moments. Read or write in it, or cancel it."
             )
         }
         io.registrations.reportAll(handle)
+    }
+
+    /// Whether every report of the time before `instant` has come to its handler. On a busy machine a thread may come to this question first.
+    private func hasSeenAll(since instant: Nanoseconds) -> Bool {
+        LoopClock.machine >= instant && !shared.pending.contains(.turn) && io.count == 0 && !io.hasReports
     }
 }

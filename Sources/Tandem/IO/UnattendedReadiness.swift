@@ -16,8 +16,8 @@
 //  2. Without one, in 64 reports in a row (where no amount is known: in as many as the descriptor could hold items), and, where it is no socket, after
 //     four looks at the thread's own count: the entry becomes edge-triggered for 1 ms. What the peer does, or the handler, is still
 //     reported at once, so that a handler that works is not slowed, whatever the numbers failed to show; one that does nothing is quiet.
-//  3. Then level-triggered again: nothing that is unread stays unreported. If nothing at all had come meanwhile, it is certain; the log says so
-//     once, and the next step to 2, for twice as long, comes after one report instead of 64. 16 ms are the longest.
+//  3. Then level-triggered again: nothing that is unread stays unreported. If nothing at all had come meanwhile, the next step to 2, for twice as
+//     long, comes after one report instead of 64; 16 ms are the longest. After three such pauses in a row it is certain, and the log says so once.
 // What remains: a handler that does nothing is called for each new edge, as often as its peer makes one. One that reads nothing from an eventfd
 // (or writes nothing to a pipe), but reads from (writes to) some other file each time, is taken for one that works.
 //
@@ -63,6 +63,8 @@ struct Suspicion {
     private static let threadSamples = 4
     private static let samplesAfterNews = 8
     private static let shortestPause: Nanoseconds = 1_000_000
+    /// A thread that is kept from running may miss what one pause has brought.
+    private static let quietPausesUntilCertain = 3
     /// Sixteen milliseconds are the longest.
     private static let mostDoublings = 4
 
@@ -76,6 +78,8 @@ struct Suspicion {
     private var pauses = 0
     private(set) var isSlowed = false
     private var callsWhileSlowed = 0
+    /// In a row.
+    private var quietPauses = 0
 
     init(_ work: tandem_work, writes: Bool) {
         self.work = work
@@ -114,16 +118,15 @@ struct Suspicion {
         return .slow(Self.shortestPause << Nanoseconds(min(pauses - 1, Self.mostDoublings)))
     }
 
-    /// Nothing has come in the pause so far but the one report that slowing down makes.
-    var isQuiet: Bool { callsWhileSlowed <= 1 }
-
-    /// The time is over. `true`: it was quiet, so that the handler does nothing.
-    mutating func pauseEnds() -> Bool {
+    /// The time is over. `hasSeenAll`: no report of that time is still on its way. `true`: the handler does nothing.
+    mutating func pauseEnds(hasSeenAll: Bool) -> Bool {
+        // One report is what slowing down itself makes.
+        let wasQuiet = hasSeenAll && callsWhileSlowed <= 1
         isSlowed = false
         fruitless = 0
-        let isCertain = isQuiet
+        quietPauses = wasQuiet ? quietPauses + 1 : 0
         let afterNews = work.kind == TANDEM_WORK_READINESS ? Self.samplesAfterNews * 32 : Self.samplesAfterNews
-        fruitlessUntilSlow = isCertain ? 1 : afterNews
-        return isCertain
+        fruitlessUntilSlow = wasQuiet ? 1 : afterNews
+        return quietPauses >= Self.quietPausesUntilCertain
     }
 }
