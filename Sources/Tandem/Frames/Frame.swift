@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frame: what a frame knows of itself, and the phases that it goes through.
+// Frame: the data of one frame, and the phases of a frame.
 
-/// One frame of a host's.
+/// One frame that a host runs.
 public struct Frame: Sendable, Hashable {
     /// Counted from 0.
     public var number: Int
     /// When the frame began, by the loop's clock.
     public var time: ContinuousClock.Instant
-    /// The time since the last frame began, bounded by the frame loop's `maximumDelta`; in ``FramePhase/fixedUpdate`` the length of the step.
+    /// The time since the last frame began, at most the frame loop's `maximumDelta`. In ``FramePhase/fixedUpdate`` it
+    /// is the length of one step.
     public var delta: Duration
-    /// How far the frame is into the next fixed step, 0…1: what drawing may interpolate by. 0 without fixed steps.
+    /// How far the frame is into the next fixed step, from 0 to 1; drawing can interpolate by it. 0 without fixed
+    /// steps.
     public var blend: Double
-    /// What the frame has left before it is late, measured after the tick.
+    /// The time that is left until the frame is late, measured after the tick.
     public var budgetLeft: Duration
 
-    /// A frame of a host that counts its own.
+    /// Makes a frame, for a host that counts its own frames.
     public init(
         number: Int, time: ContinuousClock.Instant, delta: Duration, blend: Double = 0, budgetLeft: Duration = .zero
     ) {
@@ -26,15 +28,15 @@ public struct Frame: Sendable, Hashable {
     }
 }
 
-/// The phases of a frame, in their order. A task waits for a frame in one of them.
+/// The phases of a frame, in the order in which they run. A task waits for a frame in one of them.
 public enum FramePhase: Int, Sendable, Hashable, CaseIterable {
     /// After the host's events were taken, before the tick.
     case input
-    /// Once for each fixed step; not at all in a frame without one.
+    /// Once for each fixed step of the frame; a frame may have none.
     case fixedUpdate
     /// Once a frame: the usual place.
     case update
-    /// After every update, for what follows others: cameras, for one.
+    /// After all updates: for objects that follow others, such as a camera.
     case lateUpdate
     /// Just before the host draws and presents.
     case draw

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameAwaiting: async code waits for frames.
-// Owner:  the UI thread; frames are its, and a wait on another thread traps.
+// FrameAwaiting: how async code waits for frames.
+// Owner:  the UI thread. Frames run on the UI thread, and a call on another thread traps.
 
 extension GuestLoop {
-    /// Suspends until the next frame's `phase`, and goes on within it.
+    /// Suspends until the next time that a frame reaches `phase`. The task runs on within that phase.
     ///
-    /// A task that waits again and again is resumed once each time the phase comes: once a frame, in the fixed update once for each step. Those that
-    /// wait for one phase go on in the order in which they began to wait. It allocates nothing.
+    /// A task that waits in a loop is resumed once in each frame, or, in the fixed update, once for each step. Tasks
+    /// that wait for the same phase are resumed in the order in which they began to wait. The wait allocates nothing.
     /// UI thread: `@MainActor` code, or a task of ``run(fileID:line:_:onDone:)``.
     ///
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
@@ -17,7 +17,7 @@ extension GuestLoop {
         try await frame(phase, nil, CallSite(fileID: fileID, line: line), isolation: #isolation)
     }
 
-    /// Suspends for `count` frames, and returns the last. With 0 it returns at once. Traps on a negative count.
+    /// Suspends for `count` frames, and returns the last of them. With 0 it returns at once. Traps on a negative count.
     @discardableResult
     public func frames(
         _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
@@ -29,7 +29,7 @@ extension GuestLoop {
         return last
     }
 
-    /// Suspends until `condition` holds: looked at now, and then once in each frame, in `phase`.
+    /// Suspends until `condition` returns true. It is called at once, and then once in each frame, in `phase`.
     ///
     /// - Throws: as ``nextFrame(in:fileID:line:)``.
     public func waitUntil(
@@ -45,14 +45,14 @@ extension GuestLoop {
 
     /// The frames, one after the other, each in `phase`.
     ///
-    /// No frame is missed as long as what the consumer does fits between two of them; the frames' numbers tell. The sequence ends
-    /// when the task is cancelled or the loop ends; where nobody but the tasks that wait for frames runs them (an `async` main without a frame
-    /// loop), also when the player closes the window.
+    /// No frame is missed if the consumer's work fits between two frames; the frames' numbers show whether it did. The
+    /// sequence ends when the task is cancelled or the loop ends. In an `async` main without a frame loop, where the
+    /// waiting tasks themselves cause the frames to run, it also ends when the player closes the window.
     public func frames(in phase: FramePhase, fileID: StaticString = #fileID, line: UInt = #line) -> Frames {
         Frames(loop: self, phase: phase, site: CallSite(fileID: fileID, line: line))
     }
 
-    /// One wait for a frame: what all the others are made of.
+    /// One wait for a frame. All the functions above use it.
     fileprivate func frame(
         _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool = false,
         isolation: isolated (any Actor)?
@@ -66,13 +66,14 @@ extension GuestLoop {
         return try await withTaskCancellationHandler(
             operation: {
                 _ = isolation
-                // Safe without checks: `FrameWaiter` gives its continuation away once, and the loop's end visits all of them.
+                // Safe without checks: `FrameWaiter` resumes its continuation at most once, and the end of the loop
+                // ends every wait.
                 return try await withUnsafeThrowingContinuation(isolation: isolation) { waiter.begin($0) }
             }, onCancel: { waiter.cancel(wait) }, isolation: isolation)
     }
 }
 
-/// The frames of a loop's host, as a sequence that ends with its task or its loop.
+/// The frames of a loop's host, as a sequence. It ends when its task is cancelled or its loop ends.
 public struct Frames: AsyncSequence, Sendable {
     let loop: GuestLoop
     let phase: FramePhase

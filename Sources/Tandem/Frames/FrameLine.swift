@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameLine: the tasks that wait for a frame, in a line for each phase, and how a phase runs them.
-// Idea:   a phase is a small tick of its own: it resumes who waits for it and runs what comes of that at once, in the phase, instead of
-//         leaving it to the next tick. Jobs that are enqueued meanwhile stand in a queue of the phase's.
+// FrameLine: the tasks that wait for a frame, in one list for each phase, and how a phase runs them.
+// Idea:   a phase is a small tick of its own. It resumes the tasks that wait for it, and runs them, and the jobs that
+//         they enqueue, within the phase instead of in the next tick. Jobs that are enqueued during a phase go into the
+//         phase's own queue.
 // Owner:  the UI thread.
-// Breaks: a task that waits again while its phase runs waits for the next time that the phase comes; resumed in this one, it might never end.
+// Breaks: a task that waits again while its phase runs waits for the next time that the phase comes. If it were resumed
+//         in the same phase, the phase might never end.
 
 final class FrameLine {
-    // Safe: the loop owns its line and empties it when it closes; the tasks that wait keep the loop.
+    // Safe: the loop owns its line and empties it when it closes. The tasks that wait keep the loop alive.
     unowned let loop: GuestLoop
     private var lines = [[FrameWaiter]](repeating: [], count: FramePhase.allCases.count)
-    /// Those of the phase under way; kept for its memory.
+    /// The waiters of the phase that runs now. The array is kept for its memory.
     private var current: [FrameWaiter] = []
-    /// Waiters that serve nobody now.
+    /// Waiters that are free for the next wait.
     private var spare: [FrameWaiter] = []
     private(set) var count = 0
-    /// Waiters are being resumed, and their conditions asked.
+    /// Waiters are being resumed, and their conditions are being called.
     private(set) var isResuming = false
 
     init(loop: GuestLoop) { self.loop = loop }
 
-    /// Those that wait, by phase.
+    /// All that wait, sorted by phase.
     var waiters: [FrameWaiter] { lines.flatMap { $0 } }
 
     func waiter() -> FrameWaiter { spare.popLast() ?? FrameWaiter(line: self) }
@@ -31,14 +33,14 @@ final class FrameLine {
         count += 1
     }
 
-    /// Takes a waiter out. O(n); harmless if the phase under way has taken it out already.
+    /// Removes a waiter. O(n). Does nothing if the phase that runs now has removed it already.
     func remove(_ waiter: FrameWaiter) {
         guard let index = lines[waiter.phase.rawValue].firstIndex(where: { $0 === waiter }) else { return }
         lines[waiter.phase.rawValue].remove(at: index)
         count -= 1
     }
 
-    /// Resumes those that wait for `phase`, in the order in which they began to.
+    /// Resumes the tasks that wait for `phase`, in the order in which they began to wait.
     func resume(_ phase: FramePhase, _ frame: Frame) {
         guard !lines[phase.rawValue].isEmpty else { return }
         isResuming = true
@@ -47,7 +49,7 @@ final class FrameLine {
         count -= current.count
         for waiter in current {
             let wait = waiter.number
-            // A condition is user code: it may have cancelled one of the others, which ended that one's wait.
+            // A condition is user code: it may have cancelled another task of the list, which ended that task's wait.
             if waiter.isWaiting, !waiter.resume(frame), waiter.isWaiting, waiter.number == wait { append(waiter) }
         }
         current.removeAll(keepingCapacity: true)
@@ -73,34 +75,36 @@ final class FrameLine {
 }
 
 extension GuestLoop {
-    /// UI thread, for hosts that run frames as tasks wait for them: the player wants to leave. Every sequence of frames ends, those that begin later,
-    /// too: scene after scene, until the program does. Waits for a single frame go on.
+    /// UI thread, for hosts that run frames as tasks wait for them: the player wants to leave. Every sequence of frames
+    /// ends, and one that begins later ends at once, so that scene after scene ends until the program does. Waits for a
+    /// single frame go on.
     package func endFrames() {
         members.endFrames()
         members.frameLine?.endSequences()
     }
 
-    /// UI thread, for hosts that can run no frame any more, though the loop is open: whoever waits for one is resumed with `CancellationError`.
+    /// UI thread, for hosts that can run no more frames though the loop is open: every task that waits for a frame is
+    /// resumed with `CancellationError`.
     package func callOffFrames() {
         members.endFrames()
         members.frameLine?.end(throwing: CancellationError())
     }
 
-    /// UI thread, for hosts: frames begin anew.
+    /// UI thread, for hosts: frames run again after ``endFrames()`` or ``callOffFrames()``.
     package func beginFrames() { members.beginFrames() }
 
-    /// UI thread: does a task wait for a frame? Then a host that draws on demand should have one.
+    /// UI thread: whether a task waits for a frame. A host that draws only on demand should then run one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
         return (members.frameLine?.count ?? 0) > 0
     }
 
-    /// UI thread, for hosts: runs one phase of a frame: resumes the tasks that wait for it, in the order in which they began to wait, and
-    /// runs them until they wait again.
+    /// UI thread, for hosts: runs one phase of a frame. It resumes the tasks that wait for the phase, in the order in
+    /// which they began to wait, and runs each until it waits again.
     ///
-    /// `FrameLoop` and `SDLGuest` call it; a host of your own calls it for each phase that it has, in the order of ``FramePhase``. Every
-    /// resumed task is run once at least; what goes on beyond the configuration's budget is left to the next tick. Without waiting
-    /// tasks it costs a comparison. Must not be called from inside a tick.
+    /// `FrameLoop` and `SDLGuest` call it. A host of your own calls it for each phase that it has, in the order of
+    /// ``FramePhase``. Every resumed task runs at least once; what is left when the configuration's budget is used up
+    /// runs in the next tick. If no task waits, it costs one comparison. It must not be called from inside a tick.
     public func run(_ phase: FramePhase, of frame: Frame) {
         guard let frameLine = members.frameLine, frameLine.count > 0 else { return }
         thread.check("GuestLoop.run(_:of:)")
@@ -113,11 +117,11 @@ extension GuestLoop {
         tickClock.read()
         queues.beginPhase()
         frameLine.resume(phase, frame)
-        // Everybody once, then as long as the budget allows.
+        // Each resumed task once, then whatever is ready, as long as the budget allows.
         runPhaseWork(budget: 0)
         runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp))
         queues.endPhase()
-        // As at the end of a tick, but for the turn, which a phase does not have.
+        // As at the end of a tick. The turn is not passed, because a phase does not take it.
         publishDeadline()
         if hasReadyWork { shared.requestTick(for: .ready) }
         tickState.end()

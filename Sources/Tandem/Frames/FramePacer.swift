@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// FramePacer: when the next frame begins, and how much of the game's time it has to catch up with. Pure; tested alone.
-// Idea:   frames begin on a grid of periods; a frame that is late by more than one leaves the grid and starts a new one, instead
-//         of hurrying after lost frames. The fixed step has an accumulator with a bound ("Fix Your Timestep!", Glenn Fiedler).
+// FramePacer: computes when the next frame begins, and how many fixed steps it has to run. Pure; tested alone.
+// Idea:   frames begin at multiples of the period. A frame that is late by more than one period starts a new grid at
+//         its own beginning, instead of running the lost frames in a hurry. The fixed step has an accumulator with an
+//         upper bound ("Fix Your Timestep!", Glenn Fiedler).
 
 package struct FramePacer {
-    /// The distance of two frames. It may change from frame to frame, as a window may move to another display.
+    /// The time from one frame to the next. It may change from frame to frame, as a window may move to another display.
     package var period: Duration
     /// The fixed step; `nil` without one.
     package let fixedStep: Duration?
     /// How many fixed steps one frame may run.
     package let maximumSteps: Int
-    /// The longest time that a variable update is told of.
+    /// The largest `delta` that a frame is given.
     package let maximumDelta: Duration
 
     private var nextStart: ContinuousClock.Instant?
@@ -32,15 +33,16 @@ package struct FramePacer {
         self.maximumDelta = max(.zero, maximumDelta)
     }
 
-    /// What a frame has to do.
+    /// What a frame has to run.
     package struct Plan: Equatable {
         /// The time since the last frame, bounded.
         package var delta: Duration
         /// How many fixed steps to run.
         package var steps: Int
-        /// How far into the next fixed step the frame is, 0…1: what drawing may interpolate by.
+        /// How far the frame is into the next fixed step, from 0 to 1; drawing can interpolate by it.
         package var blend: Double
-        /// Time that was given up, since a stall was longer than what may be caught up with.
+        /// Game time that is skipped, because the pause was longer than what the fixed steps of one frame may catch up
+        /// with.
         package var dropped: Duration
     }
 
@@ -61,7 +63,8 @@ package struct FramePacer {
             plan.steps += 1
         }
         if accumulated >= fixedStep {
-            // Whole steps are given up, the part of one is kept, so that the phase stays.
+            // Whole steps are skipped; the part of a step that is left over is kept, so that steps stay at the same
+            // distance.
             let part = Duration(attoseconds: accumulated.attoseconds % fixedStep.attoseconds)
             plan.dropped = accumulated - part
             accumulated = part
@@ -70,11 +73,11 @@ package struct FramePacer {
         return plan
     }
 
-    /// When the next frame begins; the past if that is now.
+    /// When the next frame begins. A time in the past means now.
     package var next: ContinuousClock.Instant? { nextStart }
 
-    /// How much of the frame that began at `start` is left for the loop's work, if `drawing` is what update and drawing need.
-    /// Never less than an eighth of the period: work that always waits for the next frame is never done.
+    /// How much time the tick may use in the frame that began at `start`, if update and drawing need `drawing`. At
+    /// least an eighth of the period: otherwise a slow game would never run the loop's work.
     package func budget(start: ContinuousClock.Instant, now: ContinuousClock.Instant, drawing: Duration) -> Duration {
         max(period - start.duration(to: now) - drawing, period / 8)
     }

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // FrameWaiter: one task that waits for a frame.
-// Idea:   waiters are used again, frame after frame, so that waiting allocates nothing in the steady state. Each wait has a number: a
-//         cancellation that comes late, by way of the inbox, must not end the next wait.
-// Owner:  the UI thread. Only `cancel` may come from another.
+// Idea:   the same object serves wait after wait, so that waiting for frames allocates nothing once the program runs.
+//         Each wait has a number, because a cancellation from another thread arrives later, through the inbox, and must
+//         not end the next wait.
+// Owner:  the UI thread. Only `cancel` may be called on another thread.
 
 final class FrameWaiter: @unchecked Sendable {
-    // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
+    // Safe to send: every field is used on the UI thread only; `cancel` sends its work there.
 
-    // Safe: a task that waits keeps its loop, which keeps the line; a waiter that serves nobody does not use it. The line keeps its waiters, so that
-    // a reference the other way would keep both for ever.
+    // Safe: a waiting task keeps its loop alive, and the loop keeps the line; a free waiter does not use `line`. The
+    // line holds its waiters, so that a strong reference here would be a cycle that is never freed.
     private unowned let line: FrameLine
     private var continuation: UnsafeContinuation<Frame, any Error>?
     private var isolation: (any Actor)?
     private var isCancelled = false
-    /// Which of the waits that this object has served, or is serving.
+    /// The number of the present wait, or of the last one.
     private(set) var number: UInt64 = 0
     private(set) var phase = FramePhase.update
     private(set) var site = CallSite()
-    /// The wait is a step of a sequence, which can end.
+    /// The wait belongs to a sequence of frames, which a host can end.
     private(set) var isOfSequence = false
-    /// What has to hold, too, when the frame comes.
+    /// If there is a condition, the wait ends at the first frame in which it returns true.
     private var condition: (() -> Bool)?
 
     init(line: FrameLine) { self.line = line }
@@ -39,7 +40,7 @@ final class FrameWaiter: @unchecked Sendable {
         self.isolation = isolation
     }
 
-    /// Suspends, unless a cancellation was quicker.
+    /// Suspends the task, unless it was cancelled before this call.
     func begin(_ continuation: UnsafeContinuation<Frame, any Error>) {
         self.continuation = continuation
         if isCancelled {
@@ -49,14 +50,14 @@ final class FrameWaiter: @unchecked Sendable {
         }
     }
 
-    /// Resumes the task with `frame` if its condition holds; `false` if it waits on.
+    /// Resumes the task with `frame` if its condition returns true. `false`: it goes on waiting.
     func resume(_ frame: Frame) -> Bool {
         if let condition, !condition() { return false }
         end(with: .success(frame))
         return true
     }
 
-    /// Ends the wait. The waiter is free for another one then.
+    /// Ends the wait. After that the waiter may be used for another one.
     func end(with result: Result<Frame, any Error>) {
         guard let continuation else { return }
         let isolation = self.isolation
@@ -66,7 +67,8 @@ final class FrameWaiter: @unchecked Sendable {
         condition = nil
         line.recycle(self)
         line.loop.resuming(isolation) { continuation.resume(with: result) }
-        // What the condition captured goes here, when nothing of the line is being changed.
+        // What the condition has captured is released here, while no list is being changed: a `deinit` may call
+        // anything.
         withExtendedLifetime(released) {}
     }
 
@@ -76,7 +78,7 @@ final class FrameWaiter: @unchecked Sendable {
         if loop.thread.isCurrent {
             cancelOnUIThread(wait)
         } else {
-            // A refusal means that the loop has closed, which ended every wait.
+            // If this is refused, the loop has closed, and closing has ended every wait.
             loop.postInternally { self.cancelOnUIThread(wait) }
         }
     }

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Awaiting: async functions of the loop.
-// Idea:   each suspends its task on the UI thread and resumes it there; there is no detour through the global pool. A task that
-//         runs elsewhere may wait, too: the inbox brings its wait here, and it resumes where it runs.
-// Owner:  the UI thread, but for the beginning of a wait.
+// Idea:   each function suspends its task on the UI thread and resumes it on the UI thread, without a detour through
+//         Swift's pool of threads. A task that runs on another thread may call them, too: its wait is sent to the UI
+//         thread through the inbox, and the task resumes on the thread where it runs.
+// Owner:  the UI thread. Only the first part of a wait, before it is set up, may run on another thread.
 
 public import SystemPackage
 
 extension GuestLoop {
-    /// Starts an async main function, which runs on the UI thread, in ticks, and tells `onDone` its outcome there.
+    /// Starts an async function as the program's main task. It runs on the UI thread, in ticks, and its outcome is
+    /// passed to `onDone` on the UI thread.
     ///
-    /// Nothing of `main` runs before this returns. `onDone` is called exactly once: with the value, with what `main` threw,
-    /// or, if the loop ends first, with `.abandoned`, `.closed` or `.backendFailed`.
-    /// On a closed loop that is at once, since there is no later. If the loop is let go on another thread, it is when this one makes its next
-    /// loop, or ends; on the main thread when its main queue runs.
+    /// No code of `main` runs before this call returns. `onDone` is called exactly once: with the value, with the error
+    /// that `main` threw, or, if the loop ends first, with `.abandoned`, `.closed` or `.backendFailed`. If the loop is
+    /// closed already, `onDone` is called at once, before this returns. If the last reference to the loop is released
+    /// on another thread, `onDone` is called when the UI thread makes its next loop or ends; on the main thread, when
+    /// its main queue runs.
     ///
-    /// Without `onDone` the outcome can be awaited: ``GuestRun/value``. An error that neither of them is told goes to the error handler, or
-    /// to the log, with the place of this call; that the task was cancelled, to the log at debug level.
+    /// Without `onDone` the outcome can be awaited: ``GuestRun/value``. If neither `onDone` nor a waiting task receives
+    /// an error, it goes to the error handler, or to the log, with the place of this call. If the error only says that
+    /// the task was cancelled, it goes to the log at debug level.
     ///
-    /// As in `Task.init`, `self` need not be written in the closures: the loop lets go of both when the run ends.
+    /// As in `Task.init`, `self` need not be written in the closures. The loop releases both closures when the run
+    /// ends.
     @discardableResult
     public func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
@@ -45,7 +50,8 @@ extension GuestLoop {
 
     func forget(_ run: some AnyGuestRun) { members.runs.remove(run) }
 
-    /// Suspends for `duration`; a timer on the loop. Zero and negative durations let one pass go by.
+    /// Suspends for `duration`, by a timer on the loop. With a zero or negative duration the task goes on in the next
+    /// pass of the tick.
     ///
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
     public func sleep(for duration: Duration, fileID: StaticString = #fileID, line: UInt = #line) async throws {
@@ -53,7 +59,7 @@ extension GuestLoop {
         try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
     }
 
-    /// Suspends until the loop's clock (``now``) has reached `deadline`, never less.
+    /// Suspends until the loop's clock (``now``) has reached `deadline`. It never returns earlier.
     ///
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
     public func sleep(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestRun: one async main function inside the loop, and what becomes of it.
-// Idea:   the outcome is claimed once, by the task's end or by the loop's, and told to `onDone` on the UI thread, and to whoever awaits
-//         `value`. An error that nobody is told otherwise goes to the error handler.
-// Owner:  the UI thread, but for `cancel`, `value` and the claim.
+// GuestRun: one async main function inside the loop, and its outcome.
+// Idea:   the outcome is decided once, either when the task ends or when the loop ends, whichever is first. It is
+//         passed to `onDone` on the UI thread, and to every task that awaits `value`. An error that nobody receives
+//         goes to the error handler.
+// Owner:  the UI thread. `cancel`, `value` and the decision of the outcome may come from any thread.
 
 import Logging
 import Synchronization
@@ -15,13 +16,13 @@ public final class GuestRun<Value: Sendable>: Sendable {
         let isolation: (any Actor)?
     }
 
-    // Safe: written once in `start`, before anybody else has the run.
+    // Safe: written once in `start`, before any other thread can have a reference to the run.
     private nonisolated(unsafe) var task: Task<Void, Never>?
-    // Safe: UI thread only; taken out by whoever claims the outcome.
+    // Safe: UI thread only; removed by the code that decides the outcome.
     private nonisolated(unsafe) var onDone: ((Result<Value, any Error>) -> Void)?
     private let isSettled = Atomic<Bool>(false)
     private let lock = Lock()
-    // Safe, both: touched with `lock` held.
+    // Safe, both: read and written only while `lock` is held.
     private nonisolated(unsafe) var outcome: Outcome?
     private nonisolated(unsafe) var waiting: [Waiting] = []
     let site: CallSite
@@ -31,16 +32,18 @@ public final class GuestRun<Value: Sendable>: Sendable {
         self.onDone = onDone
     }
 
-    /// Asks the function to end early; its outcome still reaches `onDone` and ``value``. Any thread. Harmless when repeated or late.
+    /// Asks the function to end early, by cancelling its task. `onDone` and ``value`` still receive the outcome. Any
+    /// thread. Calling it twice, or after the end, does nothing.
     public func cancel() { task?.cancel() }
 
     /// True once the outcome is known.
     public var isDone: Bool { isSettled.load(ordering: .acquiring) }
 
-    /// What the function returned, as soon as it has. Any thread; on the UI thread the wait does not leave it. For any number of tasks, any
-    /// number of times.
+    /// Waits for the function's end, and returns its value. Any thread; a task that waits on the UI thread resumes on
+    /// the UI thread. Any number of tasks may wait, any number of times.
     ///
-    /// The outcome is awaited, as a `Task`'s is, also by a task that was cancelled itself: to end it early, ``cancel()`` it.
+    /// As with `Task.value`, the wait goes on when the waiting task is cancelled. To end the function early, call
+    /// ``cancel()``.
     ///
     /// - Throws: what the function threw; `.abandoned`, `.closed` or `.backendFailed` if the loop ended before.
     public var value: Value {
@@ -48,7 +51,8 @@ public final class GuestRun<Value: Sendable>: Sendable {
     }
 
     private func value(isolation: isolated (any Actor)?) async throws -> Value {
-        // Safe without checks: each run settles once, at its end or its loop's, and resumes all who wait then.
+        // Safe without checks: each run has one outcome, at its own end or at its loop's, and everybody who waits is
+        // resumed at that moment.
         try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
             lock.lock()
             let outcome = self.outcome
@@ -67,7 +71,7 @@ public final class GuestRun<Value: Sendable>: Sendable {
     }
 
     private func settle(_ result: Outcome, wasCancelled: Bool, _ executor: RunExecutor) {
-        // Only the loop's end claims first; what comes later has nobody left to tell.
+        // If the outcome is decided already, it was by the end of the loop, and everybody has been told.
         guard executor.isOnUIThread, claim() else { return }
         executor.forget(self)
         executor.trace(.runDone)
@@ -84,7 +88,8 @@ public final class GuestRun<Value: Sendable>: Sendable {
 
     private func claim() -> Bool { !isSettled.exchange(true, ordering: .acquiringAndReleasing) }
 
-    /// UI thread, by whoever has claimed the outcome: tells `onDone` and those that wait. `false`: nobody wanted to know.
+    /// UI thread, called once, by the code that has decided the outcome: calls `onDone` and resumes the tasks that
+    /// wait. `false`: there was neither.
     private func tell(_ result: Outcome, _ resume: (Waiting) -> Void) -> Bool {
         let waiting = keep(result)
         for waiting in waiting { resume(waiting) }
@@ -94,7 +99,7 @@ public final class GuestRun<Value: Sendable>: Sendable {
         return onDone != nil || !waiting.isEmpty
     }
 
-    /// Any thread: the outcome is known. Those that have waited for it are to be resumed.
+    /// Any thread: stores the outcome, and returns the waits that are to be resumed with it.
     private func keep(_ result: Outcome) -> [Waiting] {
         lock.lock()
         defer { lock.unlock() }
@@ -105,17 +110,19 @@ public final class GuestRun<Value: Sendable>: Sendable {
 }
 
 extension Error {
-    /// What a task throws that was cancelled, by its loop's end perhaps.
+    /// The error is one that a cancelled task throws, or one that a wait throws when the loop closes.
     fileprivate var isEndOfCancelledTask: Bool { self is CancellationError || (self as? GuestError)?.code == .closed }
 }
 
-/// What a loop knows of its runs, whatever their values.
+/// The part of a run that the loop uses, whatever the type of its value.
 protocol AnyGuestRun: AnyObject, Sendable {
     var site: CallSite { get }
     func cancel()
-    /// UI thread: ends the run from outside. Harmless if it has ended. `false`: nobody was told.
+    /// UI thread: decides that the run's outcome is `error`, and cancels its task. Does nothing if the run has ended.
+    /// `false`: nobody received the error.
     @discardableResult func abandon(_ error: any Error) -> Bool
-    /// Another thread, when the loop was let go there: as `abandon`. What it returns belongs to the UI thread.
+    /// As `abandon`, on another thread, where the last reference to the loop was released. The closure that it returns
+    /// must be called on the UI thread.
     func abandonFromElsewhere(_ error: any Error) -> () -> Void
 }
 

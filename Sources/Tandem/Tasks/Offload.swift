@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offload: calls that block run elsewhere, and their results come back.
-// Owner:  the body runs on a thread of the pool; the caller goes on where it was.
+// Offload: runs a call that blocks on a thread of a pool, and resumes its caller with the result.
+// Owner:  the body runs on a thread of the pool. The caller resumes in its own isolation.
 
 import Synchronization
 
 extension GuestLoop {
-    /// Runs a call that blocks (a file, a name, a long computation) on a thread of a bounded pool, and comes back with its result.
+    /// Runs a call that blocks (reading a file, looking up a name, a long computation) on a thread of a bounded pool,
+    /// and returns its result.
     ///
     /// ```swift
     /// let level = try await loop.offload { try Level(contentsOf: path) }
     /// ```
     ///
-    /// The pool is the process's and has at most eight threads; what does not fit waits its turn. In `body` `Task.isCancelled` tells of the
-    /// caller's cancellation. The caller waits until `body` has ended all the same, so that nothing of it runs on unseen. A call that is cancelled
-    /// while it waits for a thread is called off, and its caller goes on at once. Names are looked up in a pool of their own.
+    /// The process has one pool, of at most eight threads; further calls wait until a thread is free.
+    /// `Task.isCancelled` in `body` is true once the caller is cancelled. By default the caller still waits until
+    /// `body` has ended, so that no part of it runs after this returns. If the caller is cancelled while the call waits
+    /// for a thread, the call is removed from the queue and the caller resumes at once. Names are looked up in a pool
+    /// of their own.
     ///
     /// - Parameters:
-    ///   - abandonsOnCancel: A cancelled caller, or one whose loop closes, goes on at once; the result is thrown away when it comes.
+    ///   - abandonsOnCancel: If the caller is cancelled, or its loop closes, the caller resumes at once while `body`
+    ///     still runs. The result of `body` is dropped.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     ///   - body: Runs on a thread of the pool.
@@ -51,12 +55,13 @@ extension GuestLoop {
     }
 }
 
-/// A call on the pool, and where its result is left.
+/// One call on the pool, and its result.
 private final class Blocking<Value: Sendable>: @unchecked Sendable {
-    // Safe: written on the UI thread before the waiting task is resumed, read by it then.
+    // Safe: written on the UI thread before the waiting task is resumed, and read by that task afterwards.
     private(set) var task: Task<Result<Value, any Error>, Never>?
     private(set) var result: Result<Value, any Error>?
-    /// By the thread that runs the call, or by a caller who does not want it any more.
+    /// True once a thread of the pool has begun the call, or once the caller has withdrawn it; only the first of them
+    /// succeeds.
     private let isClaimed = Atomic<Bool>(false)
 
     func start(
@@ -76,7 +81,7 @@ private final class Blocking<Value: Sendable>: @unchecked Sendable {
         return task
     }
 
-    /// `false`: it runs already, or has run.
+    /// Withdraws the call. `false`: a thread runs it already, or has run it.
     func callOff() -> Bool { claim() }
 
     private func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiringAndReleasing) }

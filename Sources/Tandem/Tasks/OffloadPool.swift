@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // OffloadPool: threads for calls that block.
-// Idea:   a task executor with few threads of its own: they come when there is work, sleep for a while without any, then go. Swift's
-//         own pool has as many threads as the machine has cores, and a blocked one would be missed there.
-//         A child of `fork` has a pool of its own: its parent's threads are not there.
-// Owner:  any thread. Workers have the signal mask of the thread that made the last loop, for the processes that bodies start: one that
-//         blocks everything would be inherited through `exec`, and nothing could end them politely.
+// Idea:   a task executor with a few threads of its own. A thread is started when there is work and ends when it has
+//         had none for five seconds. Swift's own pool has only as many threads as the machine has cores, so that a
+//         blocked thread there would slow everything else down. A child process made by `fork` gets a new pool, since
+//         the threads of its parent do not exist in it.
+// Owner:  any thread. Worker threads have the signal mask of the thread that made the last loop. A body may start a
+//         process, which inherits the mask through `exec`: if every signal were blocked in it, SIGTERM could not end
+//         it.
 
 import DequeModule
 import Glibc
@@ -13,16 +15,18 @@ import SystemPackage
 import TandemCLinux
 
 final class OffloadPool: TaskExecutor {
-    /// The process's pool: blocking calls of several loops share it.
+    /// The pool of the process. The blocking calls of all loops share it.
     static var shared: OffloadPool { sharedPools.pool }
-    /// For names: a lookup of a server that does not answer takes ten seconds and more, and cannot be called off. It keeps nobody's work
-    /// waiting, and other lookups only when there are so many. Such a thread sleeps; it costs little.
+    /// For looking up names. A lookup takes ten seconds and more if the name server does not answer, and cannot be
+    /// stopped. In a pool of its own it delays no other blocking work, and other lookups only when 32 are under way. A
+    /// thread that waits for an answer sleeps, so that it costs little.
     static var names: OffloadPool { namePools.pool }
 
     private static let sharedPools = PoolOfEachProcess(limit: 8)
     private static let namePools = PoolOfEachProcess(limit: 32)
 
-    /// Starts a thread that runs `work` of the pool given as its argument: 0, or an error's number.
+    /// Starts a thread that calls `work` on the pool that its argument points to. Returns 0, or the number of the
+    /// error.
     typealias StartThread = @Sendable (UnsafeMutableRawPointer) -> Int32
 
     fileprivate let forkDepth = tandem_fork_depth()
@@ -31,7 +35,7 @@ final class OffloadPool: TaskExecutor {
     private let startThread: StartThread
     private let lock = Lock()
     private let arrivals = Semaphore()
-    // Safe: these are touched with `lock` held.
+    // Safe: read and written only while `lock` is held.
     private nonisolated(unsafe) var jobs: Deque<UnownedJob> = []
     private nonisolated(unsafe) var workers = 0
     private nonisolated(unsafe) var idle = 0
@@ -44,7 +48,7 @@ final class OffloadPool: TaskExecutor {
         self.startThread = startThread
     }
 
-    /// How many threads there are.
+    /// The number of threads that exist now.
     var threads: Int {
         lock.lock()
         defer { lock.unlock() }
@@ -57,7 +61,8 @@ final class OffloadPool: TaskExecutor {
         jobs.append(job)
         let needsWorker = idle < jobs.count && workers < limit
         if needsWorker { workers += 1 }
-        // Before the lock goes: a worker that gives up waiting looks for it under the lock.
+        // Before the lock is released: a worker whose time is over takes the lock and looks once more for a signal
+        // before it ends.
         arrivals.signal()
         lock.unlock()
         if needsWorker { startWorker() }
@@ -84,8 +89,9 @@ final class OffloadPool: TaskExecutor {
         lock.lock()
         workers -= 1
         lock.unlock()
-        // Another worker will come to the jobs. With none, and none on its way, their tasks would wait for ever: they run here, and block
-        // their caller. All of them: whoever was refused before may have left his to this thread's worker.
+        // If there is another worker, it will run the jobs. If there is none, and none is being started, the tasks of
+        // these jobs would wait for ever, so the jobs run on this thread and block the caller. All of them, because a
+        // caller whose own thread was refused earlier may have relied on this one.
         while threads == 0, arrivals.tryWait() { runNext() }
     }
 
@@ -98,7 +104,7 @@ final class OffloadPool: TaskExecutor {
             let hasJob = arrivals.wait(for: lingering)
             lock.lock()
             idle -= 1
-            // A job that came at the last moment is still taken.
+            // A job that arrived after the time was over, but before the lock was taken, is still run.
             if !hasJob, !arrivals.tryWait() {
                 workers -= 1
                 lock.unlock()
@@ -119,10 +125,11 @@ final class OffloadPool: TaskExecutor {
     func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 }
 
-/// A pool for the process, and another one for each child of `fork`, which cannot trust a lock that a thread of its parent's may have held.
+/// One pool for the process, and a new one in each child made by `fork`: in the child, a lock may still be held by a
+/// thread that exists only in the parent.
 private final class PoolOfEachProcess: Sendable {
     private let first: OffloadPool
-    /// The address of a child's pool, which is never released; 0 in a process that is none.
+    /// The address of the pool of a forked child, which is never released. 0 in a process that is no forked child.
     private let latest = Atomic<UInt>(0)
 
     init(limit: Int) { first = OffloadPool(limit: limit) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OffloadSteps: long work elsewhere that tells how far it is.
-// Idea:   the steps are a sequence, the result is a value; a loading screen iterates the first and awaits the second.
+// OffloadSteps: long work on the offload pool that reports its progress.
+// Idea:   the reported steps are an async sequence and the result is a value. A loading screen iterates over the steps
+//         and then awaits the value.
 // Owner:  the body runs on a thread of the pool; steps and value are the consumer's.
 
 extension GuestLoop {
@@ -17,10 +18,12 @@ extension GuestLoop {
     /// let textures = try await loading.value
     /// ```
     ///
-    /// It begins at once. Cancelling it, or letting it go with its iterators before its end, is seen as `Task.isCancelled` in `body`.
+    /// The work is started at once. `Task.isCancelled` in `body` becomes true when ``OffloadSteps/cancel()`` is called,
+    /// and when the last reference to the sequence and its iterators is released before the work has ended.
     ///
     /// - Parameters:
-    ///   - buffering: What happens to steps that nobody has taken: by default the newest 16 are kept, as a bar needs the last.
+    ///   - buffering: What happens to steps that nobody has taken yet. By default the newest 16 are kept: a progress
+    ///     bar needs only the last.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     ///   - body: Runs on a thread of the pool, and reports its steps.
@@ -39,11 +42,12 @@ extension GuestLoop {
     }
 }
 
-/// Long work elsewhere: a sequence of its steps, and its value. Made by ``GuestLoop/offload(buffering:fileID:line:_:)``.
+/// Long work on the offload pool: the sequence of its steps, and its value. Made by
+/// ``GuestLoop/offload(buffering:fileID:line:_:)``.
 public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence, Sendable {
     private let steps: StepBuffer<Step>
     private let task: Task<Value, any Error>
-    /// Where those who wait for a step wait.
+    /// The loop on which tasks wait for a step.
     private let loop: GuestLoop
 
     init(steps: StepBuffer<Step>, task: Task<Value, any Error>, loop: GuestLoop) {
@@ -56,7 +60,8 @@ public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence,
         task.cancel()
     }
 
-    /// What the work returned. A cancelled caller cancels the work, and still waits for its end.
+    /// The value that the work returned. If the calling task is cancelled, the work is cancelled, and the caller still
+    /// waits for its end.
     ///
     /// - Throws: what the work threw; `CancellationError` if it was cancelled before its start.
     public var value: Value {
@@ -69,20 +74,21 @@ public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence,
     /// Asks the work to end early. Any thread. Harmless when repeated or late.
     public func cancel() { task.cancel() }
 
-    /// Takes steps from call to call. Keeps nothing of them.
+    /// Takes one step at each call. It holds no steps of its own.
     public struct Iterator: AsyncIteratorProtocol {
-        /// Keeps the work going.
+        /// Holds a reference, so that the work is not cancelled while somebody iterates.
         private let work: OffloadSteps
 
         init(_ work: OffloadSteps) { self.work = work }
 
-        /// The next step; `nil` once the work has ended, however it ended, the loop has, or this task is cancelled. Only the end is for good:
-        /// who comes after a cancelled task, or a `break`, gets the steps that it has not taken.
+        /// The next step. `nil` when the work has ended (with or without an error), when the loop has ended, or when
+        /// this task is cancelled. Steps that a cancelled task has not taken, or that remain after a `break`, are there
+        /// for the next iterator.
         public mutating func next(isolation: isolated (any Actor)?) async -> Step? {
             await work.steps.next(on: work.loop)
         }
     }
 
-    /// Begins with the steps that are kept. One task at a time; traps if a second one waits.
+    /// The iterator begins with the steps in the buffer. One task at a time may wait; it traps if a second one does.
     public func makeAsyncIterator() -> Iterator { Iterator(self) }
 }

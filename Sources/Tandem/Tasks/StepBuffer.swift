@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// StepBuffer: steps of long work that nobody has taken yet.
-// Idea:   the steps belong to the work and not to an iterator or to a task: leaving a loop over them, or cancelling the task that waits for
-//         the next one, ends neither the sequence nor loses a step. (`AsyncStream` is finished for everybody by one cancelled `next`.)
-// Owner:  steps are added on a thread of the pool and taken on the consumer's; the waiter is the UI thread's.
+// StepBuffer: the steps of long work that nobody has taken yet.
+// Idea:   the steps belong to the work, and not to an iterator or a task. If a loop over them is left, or the task that
+//         waits for the next step is cancelled, no step is lost and the sequence goes on. (An `AsyncStream` is finished
+//         for everybody when one `next` is cancelled.)
+// Owner:  a thread of the pool adds steps; the thread of the consumer takes them; the waiter is used on the UI thread
+//         only.
 
 import DequeModule
 
 final class StepBuffer<Step: Sendable>: @unchecked Sendable {
-    // Safe to send: `waiter` belongs to the UI thread, the other variables are touched with `lock` held.
+    // Safe to send: `waiter` is used on the UI thread only; the other variables are read and written only while `lock`
+    // is held.
 
     private let policy: AsyncStream<Step>.Continuation.BufferingPolicy
-    // Not the loop, which the work must not keep alive.
+    // Not the loop itself: the work must not keep the loop alive.
     private let shared: SharedState
     private let site: CallSite
     private let lock = Lock()
     private var steps: Deque<Step> = []
     private var isFinished = false
-    /// Whoever adds something is to tell the waiter.
+    /// A task waits: the next step that is added has to wake it.
     private var isAwaited = false
     private var waiter: Waiter?
 
@@ -47,7 +50,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
         let wakes = isAwaited && (isFinished || !steps.isEmpty)
         if wakes { isAwaited = false }
         lock.unlock()
-        // A refusal means that the loop has closed, which ended the wait.
+        // If this is refused, the loop has closed, and closing has ended the wait.
         if wakes { _ = shared.deliver(.posted({ self.wake() }, CallSite())) }
     }
 

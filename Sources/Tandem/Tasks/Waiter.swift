@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiter: one task that waits for a timer, a descriptor or anything else of the loop's.
-// Idea:   whatever comes first, the event or the cancellation, decides the outcome and takes the other one's means away. The outcome
-//         stands from then on: what the event has taken from the kernel or from a queue reaches the task, also if it is cancelled, or
-//         its loop ends, before it runs again. The task sees that at its next wait.
-// Owner:  the UI thread. Only `cancel` may come from another, and it goes through the inbox.
-// Breaks: a cancellation that replaced an outcome would throw away an event, a connection or a result that nobody else has.
+// Waiter: one task that waits for a timer, a descriptor or another event of the loop.
+// Idea:   the event or the cancellation, whichever comes first, decides the outcome of the wait and removes the other.
+//         After that the outcome does not change: if the event has taken something from the kernel or from a queue, the
+//         task receives it, even if it is cancelled, or its loop ends, before the task runs again. The task sees the
+//         cancellation at its next wait.
+// Owner:  the UI thread. Only `cancel` may be called on another thread; it then passes through the inbox.
+// Breaks: if a cancellation replaced an outcome, an event, a connection or a result that nobody else has would be lost.
 
 package final class Waiter: @unchecked Sendable {
-    // Safe to send: every field belongs to the UI thread; `cancel` hands over to it.
+    // Safe to send: every field is used on the UI thread only; `cancel` sends its work there.
 
     private let loop: GuestLoop
-    /// Where the task waits, and goes on.
+    /// The actor in whose isolation the task waits, and on which it resumes.
     private let isolation: (any Actor)?
     private var continuation: UnsafeContinuation<Void, any Error>?
-    /// Removes what would have resumed the task: its timer, registration or place in a line.
+    /// Removes what would have resumed the task: its timer, its registration or its place in a queue.
     private var disarm: (() -> Void)?
-    /// The outcome, if it was decided before the task was suspended: by a cancellation, or by `arm` itself.
+    /// The outcome, if it was decided before the task was suspended: by a cancellation, or inside `arm`.
     private var early: Result<Void, any Error>?
     /// The timer that ends the wait when it has lasted too long.
     private var limit: CallbackHandle?
-    /// What the task says of its wait, for reports, if it is in the loop's list; sleeps and descriptors are found by their handles.
+    /// A description of the wait for reports, if the waiter is in the loop's list. Sleeps and waits for descriptors are
+    /// not in that list: reports find them by their handles.
     private(set) var note: WaitNote?
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
@@ -27,7 +29,8 @@ package final class Waiter: @unchecked Sendable {
         self.isolation = isolation
     }
 
-    /// Suspends: keeps the continuation, unless the outcome is known already. `arm` returns how to disarm; it may resume the waiter.
+    /// Suspends the task: stores the continuation, unless the outcome is known already. `arm` sets up what will resume
+    /// the task, and returns how to remove that again. It may resume the waiter itself.
     func begin(_ continuation: UnsafeContinuation<Void, any Error>, arm: () throws -> () -> Void) {
         loop.thread.check("the beginning of a wait")
         do {
@@ -48,13 +51,14 @@ package final class Waiter: @unchecked Sendable {
         loop.resuming(isolation) { continuation.resume(with: outcome) }
     }
 
-    /// Enters the loop's list of waits that are neither timers nor descriptors, so that the loop's end finds it. Left when the wait ends.
+    /// Adds the waiter to the loop's list of waits that are neither timers nor descriptors. The end of the loop finds
+    /// them there. The waiter leaves the list when the wait ends.
     func list(_ note: WaitNote) {
         self.note = note
         loop.members.add(self)
     }
 
-    /// Ends the wait with what `error` makes, unless it has ended, when `duration` has passed.
+    /// Ends the wait with the error that `error` returns, if it still lasts after `duration`.
     func setLimit(_ duration: Duration, _ site: CallSite, _ error: @escaping () -> any Error) {
         let deadline = loop.time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
         limit = loop.arm(.call { [weak self] in self?.resume(throwing: error()) }, deadline, site)
@@ -65,17 +69,18 @@ package final class Waiter: @unchecked Sendable {
         limit = nil
     }
 
-    /// UI thread: has the wait begun, and is its outcome open?
+    /// UI thread: the wait has begun and its outcome is not decided yet.
     package var isWaiting: Bool { continuation != nil }
 
-    /// What was waited for has come. Changes nothing once the outcome is decided: ask `isWaiting` before taking anything for the task.
+    /// Ends the wait with success. Does nothing if the outcome is decided: check `isWaiting` before you take anything
+    /// for the task.
     package func resume() {
         disarm = nil
         guard let continuation = take() else { return decideEarly(.success(())) }
         loop.resuming(isolation) { continuation.resume() }
     }
 
-    /// The wait ends without what was waited for. Changes nothing once the outcome is decided.
+    /// Ends the wait with an error. Does nothing if the outcome is decided.
     func resume(throwing error: any Error) {
         let disarm = self.disarm
         self.disarm = nil
@@ -85,7 +90,7 @@ package final class Waiter: @unchecked Sendable {
         loop.resuming(isolation) { continuation.resume(throwing: error) }
     }
 
-    /// Before the task is suspended; afterwards nobody looks.
+    /// Stores an outcome that was decided before the task was suspended. After that nobody reads `early`.
     private func decideEarly(_ outcome: Result<Void, any Error>) {
         if early == nil { early = outcome }
     }
@@ -95,7 +100,7 @@ package final class Waiter: @unchecked Sendable {
         if loop.thread.isCurrent {
             resume(throwing: CancellationError())
         } else {
-            // A refusal means that the loop has closed, which resumed every waiter.
+            // If this is refused, the loop has closed, and closing has resumed every waiter.
             loop.postInternally { self.resume(throwing: CancellationError()) }
         }
     }
@@ -115,25 +120,26 @@ package final class Waiter: @unchecked Sendable {
     }
 }
 
-// The isolation travels as a parameter, and the closures name it: the standard library's function takes a closure that would
-// otherwise leave the caller's actor for the global pool and come back, once for every wait.
+// The isolation is passed as a parameter, and the closures mention it by name. Without that, the closure given to the
+// standard library's function would leave the caller's actor for the global pool and come back, once in every wait.
 
 extension GuestLoop {
-    /// Suspends the calling task, which runs on the UI thread, until what `arm` set up resumes its waiter.
+    /// Suspends the calling task, which runs on the UI thread, until its waiter is resumed by what `arm` has set up.
     private func wait(isolation: isolated (any Actor)?, arm: (Waiter) throws -> () -> Void) async throws {
         let waiter = Waiter(loop: self, isolation: isolation)
         try await withTaskCancellationHandler(
             operation: {
                 _ = isolation
-                // Safe without checks: `Waiter` gives its continuation away once, and each end of the loop visits all waiters.
+                // Safe without checks: `Waiter` resumes its continuation at most once, and whatever ends the loop ends
+                // every wait.
                 try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
                     waiter.begin(continuation) { try arm(waiter) }
                 }
             }, onCancel: { waiter.cancel() }, isolation: isolation)
     }
 
-    /// UI thread, for hosts: suspends the calling task until what `arm` set up resumes its waiter, the task is cancelled, or the loop ends.
-    /// `arm` returns how to take that away again.
+    /// UI thread, for hosts: suspends the calling task until its waiter is resumed by what `arm` has set up, the task
+    /// is cancelled, or the loop ends. `arm` returns how to remove again what it has set up.
     package func wait(
         for reason: String, site: CallSite, isolation: isolated (any Actor)? = #isolation,
         arm: (Waiter) throws -> () -> Void
@@ -147,12 +153,12 @@ extension GuestLoop {
         }
     }
 
-    /// Suspends the calling task until what `arm` set up resumes its waiter. On another thread than the UI thread, where generic
-    /// and nonisolated code may run, `arm` is handed over.
+    /// Suspends the calling task until its waiter is resumed by what `arm` has set up. Generic and nonisolated code may
+    /// call it on another thread; then `arm` is sent to the UI thread.
     func waitFromAnywhere(
         isolation: isolated (any Actor)?, arm: @escaping @Sendable (Waiter) throws -> () -> Void
     ) async throws {
-        // Before all else: a cancelled task's wait throws that, whatever has become of the loop.
+        // Before all else: a wait of a cancelled task throws `CancellationError`, whatever the state of the loop.
         try Task.checkCancellation()
         if admission.isClosed { throw GuestError.closed }
         if thread.isCurrent {
