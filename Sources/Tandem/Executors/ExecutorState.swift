@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ExecutorState: what the loop knows of Swift's jobs beyond the line in which they stand: on whose behalf the running one goes on, what it may
-//                still do in one go, what a simulation keeps, and how the main actor's jobs come here.
+// ExecutorState: what the loop knows of Swift's jobs besides their queue: the executor that the running job's task
+//                prefers, the units that it may still use, the jobs that a simulation keeps, and how the main actor's
+//                jobs come to the loop.
 // Owner:  the UI thread.
 
 struct ExecutorState {
@@ -10,7 +11,7 @@ struct ExecutorState {
     var adoption = Adoption()
     private var forRuns: RunExecutor?
 
-    /// The executor that runs prefer; made by the first of them.
+    /// The executor that the tasks of runs prefer. Made at the first call.
     mutating func runExecutor(of loop: GuestLoop) -> RunExecutor {
         if let forRuns { return forRuns }
         let new = RunExecutor(loop: loop)
@@ -19,11 +20,11 @@ struct ExecutorState {
     }
 }
 
-/// What the runtime does not say of a job.
+/// Two facts that the runtime does not pass on with a job.
 struct ResumptionHint {
-    /// The executor that the task of the running job prefers, if it prefers one of the loop's.
+    /// The executor that the running job's task prefers, if it is one of the loop's.
     private(set) var preferred: UnownedTaskExecutor?
-    /// On whose behalf the task goes on that is being resumed at this moment, where that is known.
+    /// The actor or executor on which the task that is being resumed at this moment will go on, if that is known.
     private(set) var resumption: ExecutorIdentity?
 
     mutating func beginJob(preferring executor: UnownedTaskExecutor) { preferred = executor }
@@ -32,7 +33,7 @@ struct ResumptionHint {
     mutating func beginResuming(_ identity: ExecutorIdentity?) { resumption = identity }
     mutating func endResuming() { resumption = nil }
 
-    /// A modal loop begins inside of a job; what is returned goes to ``resume(_:)``.
+    /// A modal loop begins inside a job. Pass the returned value to ``resume(_:)`` when it ends.
     mutating func pause() -> UnownedTaskExecutor? {
         defer { preferred = nil }
         return preferred
@@ -41,10 +42,11 @@ struct ResumptionHint {
     mutating func resume(_ executor: UnownedTaskExecutor?) { preferred = executor }
 }
 
-/// Jobs that would go to the program's pool of threads and are kept by a loop that simulates, or that records a run: their order must not depend on
-/// other threads.
+/// Jobs that would go to the program's pool of threads. A loop that simulates or records a run keeps them, since their
+/// order must not depend on other threads.
 struct KeptJobs {
-    /// Whether what is started now is kept. While it is, this thread runs nothing else, in ticks or between them.
+    /// True: jobs that are started now are kept. As long as it is true, this thread runs nothing else, in ticks or
+    /// between them.
     private(set) var isKeeping = false
     private var sleeps: [Int: UnownedJob] = [:]
     private var next = 0
@@ -52,28 +54,28 @@ struct KeptJobs {
     mutating func begin() { isKeeping = true }
     mutating func end() { isKeeping = false }
 
-    /// A job sleeps. Returns its number.
+    /// Stores a job that sleeps, and returns its number.
     mutating func add(_ job: UnownedJob) -> Int {
         defer { next += 1 }
         sleeps[next] = job
         return next
     }
 
-    /// The sleep of that number is over, unless it has ended before.
+    /// Removes and returns the job with that number; `nil` if it was removed before.
     mutating func take(_ number: Int) -> UnownedJob? { sleeps.removeValue(forKey: number) }
 
-    /// Those that sleep, the first first.
+    /// Removes all jobs that sleep. The oldest comes first.
     mutating func takeAll() -> [UnownedJob] {
         defer { sleeps = [:] }
         return sleeps.sorted { $0.key < $1.key }.map(\.value)
     }
 }
 
-/// Whether this loop is the main actor's home.
+/// Whether, and how, this loop runs the main actor's jobs.
 struct Adoption {
-    /// How its jobs come here; `nil` unless the loop has adopted it.
+    /// How the main actor's jobs come to this loop; `nil` unless the loop has adopted the main actor.
     private(set) var path: MainActorPath?
-    /// Whether ticks run what `DispatchQueue.main` has.
+    /// Whether ticks run the blocks of `DispatchQueue.main`.
     private(set) var drainsMainQueue = false
 
     mutating func beginDrainingMainQueue() { drainsMainQueue = true }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// LateJobs: the fate of a Swift job that reaches a loop after its close.
-// Idea:   dropping it would leave its task, and whoever awaits that, waiting for ever; running it where it was enqueued could
-//         deadlock inside the runtime. It runs, one at a time, on one queue of the process, so that isolation still holds, and
-//         a line in the log names the loop's end as what to mend.
-// Owner:  any thread. Waits of the closed loop throw at once, so that such a task comes to its end.
+// LateJobs: what happens to a Swift job that reaches a loop after its close.
+// Idea:   if the job were dropped, its task, and everybody who awaits the task, would wait for ever. If it ran on the
+//         thread that enqueued it, it could deadlock inside the runtime. So such jobs run one at a time, on one queue
+//         of the process, so that no two of them run at once, and a warning in the log says that the loop was closed
+//         too early.
+// Owner:  any thread. A wait on the closed loop throws at once, so that such a task comes to its end.
 
 import Dispatch
 import Logging
@@ -11,7 +12,7 @@ import Logging
 enum LateJobs {
     private static let queue = DispatchQueue(label: "tandem-late-jobs")
 
-    /// What is not to run beside a late job.
+    /// Runs `body` on the same queue, so that it does not run at the same time as a late job.
     static func run(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
 
     static func run(_ job: UnownedJob, logger: Logger, _ body: @escaping @Sendable (UnownedJob) -> Void) {

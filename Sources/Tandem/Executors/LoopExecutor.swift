@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// LoopExecutor: Swift's jobs find the loop.
-// Idea:   a job enqueued on the UI thread goes straight into the ready queue, without a lock; one from another thread into
-//         the inbox. The loop is a serial executor (actors may live on it) and a task executor (tasks may prefer it).
+// LoopExecutor: how Swift's jobs reach the loop.
+// Idea:   a job that is enqueued on the UI thread goes into the ready queue, without a lock. A job from another thread
+//         goes into the inbox. The loop is a serial executor (actors may run on it) and a task executor (tasks may
+//         prefer it).
 // Owner:  `enqueue` runs on any thread.
 
 import Dispatch
 import Logging
 
 extension GuestLoop: SerialExecutor, TaskExecutor {
-    /// Takes a job of an actor that lives on the loop. Called by Swift's runtime, on any thread.
+    /// Enqueues a job of an actor whose executor is the loop. Called by Swift's runtime, on any thread.
     ///
-    /// After ``close()`` the job still runs, on a queue of its own, with a line in the log: a dropped job would leave
-    /// its task waiting for ever.
+    /// After ``close()`` the job still runs, on a queue of its own, and a warning is logged: if it were dropped, its
+    /// task would wait for ever.
     public nonisolated func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if !accept(.job(job, .actor(thread.isCurrent ? executors.hint.preferred : nil))) { runActorJobLate(job) }
     }
 
-    /// Takes a job of a task that prefers the loop. Called by Swift's runtime, on any thread. As ``enqueue(_:)`` otherwise.
+    /// Enqueues a job of a task that prefers the loop. Called by Swift's runtime, on any thread. Otherwise as
+    /// ``enqueue(_:)``.
     @_implements(TaskExecutor,enqueue(_:))
     public nonisolated func enqueueOfTask(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -39,10 +41,10 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// The loop as an actor's executor: `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-    /// The loop as a task's preference.
+    /// The loop as the executor that a task prefers.
     public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 
-    /// Traps unless called on the loop's thread; what `assumeIsolated` of an actor on the loop asks.
+    /// Traps unless it is called on the loop's thread. Swift calls it for `assumeIsolated` of an actor on the loop.
     public func checkIsolated() { thread.check("assumeIsolated on a GuestLoop") }
 
     /// Whether the calling thread is the loop's.
@@ -84,8 +86,9 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         executors.hint.endJob()
     }
 
-    /// Resumes a task that waited in `isolation`. Its next job belongs there, which the runtime does not know: it would send the task
-    /// through the pool of threads to find its actor, though that is here.
+    /// Resumes a task that waited in `isolation`. The task's next job belongs on that actor. The runtime does not know
+    /// that the actor is on this thread: it would send the job to the pool of threads first. So the isolation is noted
+    /// here, and read when the job is enqueued.
     func resuming(_ isolation: (any Actor)?, _ body: () -> Void) {
         executors.hint.beginResuming(identity(of: isolation))
         body()
@@ -98,7 +101,8 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .actor(nil) : nil
     }
 
-    /// UI thread: on whose behalf a job goes on whose task prefers `executor`, one of the loop's, if it is being resumed.
+    /// UI thread: for a job that is being resumed and whose task prefers `executor`, one of the loop's: where it will
+    /// run. `nil` if that is not known.
     func resumedIdentity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
         guard thread.isCurrent else { return nil }
         switch executors.hint.resumption {
@@ -108,14 +112,15 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// UI thread: on whose behalf the loop runs a job that is on its way to the program's pool of threads; `nil`: let it go there.
+    /// UI thread: if the loop should run a job that is on its way to the program's pool of threads, where it will run;
+    /// `nil`: the job goes to the pool.
     var identityOfPoolJob: ExecutorIdentity? { executors.hint.resumption ?? (keepsPoolJobs ? .pool : nil) }
 
-    /// UI thread: does what is started now descend from the loop's simulation? While there is one, this thread runs nothing else, in
-    /// ticks or between them.
+    /// UI thread: whether jobs that are started now belong to the loop's simulation. As long as they do, this thread
+    /// runs nothing else, in ticks or between them.
     var keepsPoolJobs: Bool { executors.kept.isKeeping }
 
-    /// UI thread: keeps a job that sleeps, for so many nanoseconds of the loop's time.
+    /// UI thread: keeps a job that sleeps, for `delay` nanoseconds of the loop's time.
     func keep(_ job: UnownedJob, for delay: Nanoseconds) {
         let delay = activeTape?.sleeps(delay) ?? delay
         let number = executors.kept.add(job)
@@ -124,12 +129,12 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// UI thread: the loop closes; a sleep that will not come to its end ends now.
+    /// UI thread, when the loop closes: ends the sleeps that have not ended.
     func endKeptSleeps() {
         for job in executors.kept.takeAll() { _ = accept(.job(job, .pool)) }
     }
 
-    /// Any thread: the fate of a kept job when its loop has gone: the pool, as without Tandem.
+    /// Any thread: runs a kept job whose loop no longer exists, on libdispatch's pool, as without Tandem.
     static func runPoolJobWithoutLoop(_ job: UnownedJob) {
         DispatchQueue.global().async { job.runSynchronously(on: UnownedSerialExecutor.ofNobody) }
     }
@@ -137,10 +142,10 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 
 /// The executor that a run's task prefers.
 ///
-/// A task keeps the executor that it prefers. Were that the loop, a run would keep its loop alive, and a loop that is let go under
-/// a run would neither close nor say so.
+/// A task holds a reference to the executor that it prefers. If that were the loop, a run would keep its loop alive,
+/// and a loop whose last other reference is released during a run would neither close nor log that.
 final class RunExecutor: TaskExecutor {
-    // Safe to send: weak references are read atomically.
+    // Safe to send: weak references are read and written atomically.
     private nonisolated(unsafe) weak var loop: GuestLoop?
     private let thread: UIThread
     private let shared: SharedState
@@ -165,7 +170,7 @@ final class RunExecutor: TaskExecutor {
 
     func trace(_ step: TraceStep) { shared.trace?(step) }
 
-    /// UI thread: nobody was told of the error.
+    /// UI thread: reports an error that nobody has received.
     func report(_ error: any Error, _ site: CallSite) {
         if let loop { loop.report(error, .task, site) } else { configuration.tell(error, .task, site) }
     }
@@ -189,7 +194,8 @@ final class RunExecutor: TaskExecutor {
         runLate(job)
     }
 
-    /// Another thread: leaves a main-actor job in the loop's inbox. `false`: the loop has closed, or keeps such jobs out.
+    /// Another thread: puts a main-actor job into the loop's inbox. `false`: the loop has closed, or takes no jobs from
+    /// other code at present.
     func takeMainActorJob(_ job: UnownedJob) -> Bool {
         shared.admitsOthers && shared.deliver(.job(job, .mainActor(nil)))
     }
@@ -204,9 +210,10 @@ final class RunExecutor: TaskExecutor {
 }
 
 extension UnownedSerialExecutor {
-    // Safe, both: the type is frozen, and holds an executor's address and what kind it is; zeros stand for no executor.
-    /// What the platform's pool runs its jobs on: no actor's executor.
+    // Safe, both: the type is frozen and consists of two words: the executor's address, and the kind of executor. Zeros
+    // stand for no executor.
+    /// The executor with which the platform's pool runs jobs: it belongs to no actor.
     static var ofNobody: UnownedSerialExecutor { unsafeBitCast((UInt(0), UInt(0)), to: UnownedSerialExecutor.self) }
-    /// To compare by.
+    /// The two words, to compare executors by.
     fileprivate var words: (UInt, UInt) { unsafeBitCast(self, to: (UInt, UInt).self) }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// MainActorJobs: the main actor's jobs while no loop has adopted it.
-// Idea:   they belong on libdispatch's main queue, as without Tandem, so each is put in line here and a block there runs the next one. But a job
-//         that is itself a block of that queue keeps it: an async main that goes on there, makes its loop and runs it, would have
-//         `DispatchQueue.main` dead for the rest of the program, since that queue runs one block at a time. So where the program's main executor
-//         runs the main thread, it takes the jobs out of the line itself, between two blocks, and the blocks only wake it.
-// Owner:  `enqueue` runs on any thread; the rest on the main thread, or where libdispatch's workers have the main queue.
-// Breaks: a job without a block for it would not wake the main thread.
+// MainActorJobs: the main actor's jobs as long as no loop has adopted the main actor.
+// Idea:   they have to run on libdispatch's main queue, as without Tandem. So each job is put into a queue here, and a
+//         block on the main queue runs the next job. There is one difficulty: the main queue runs one block at a time,
+//         so a job that runs in a block blocks the queue. If an async main runs in such a job, makes its loop there and
+//         runs it, `DispatchQueue.main` would run nothing for the rest of the program. So while the program's main
+//         executor runs the main thread, the executor takes the jobs itself, between two blocks, and the blocks only
+//         wake it.
+// Owner:  `enqueue` runs on any thread. The rest runs on the main thread, or on libdispatch's workers where they have
+//         the main queue.
+// Breaks: if a job had no block, nothing would wake the main thread for it.
 
 import DequeModule
 import Dispatch
@@ -17,7 +20,7 @@ enum MainActorJobs {
     private nonisolated(unsafe) static var jobs: Deque<UnownedJob> = []
     private static let isRunByExecutor = Atomic<Bool>(false)
 
-    /// Any thread. O(1), a block of the main queue's.
+    /// Any thread. O(1); it allocates a block of the main queue.
     static func enqueue(_ job: UnownedJob) {
         lock.lock()
         jobs.append(job)
@@ -27,10 +30,12 @@ enum MainActorJobs {
         }
     }
 
-    /// Main thread: the main executor runs from here on. Calls ``runAll()`` again and again, outside of blocks of the main queue.
+    /// Main thread: the main executor runs from now on. It calls ``runAll()`` again and again, outside of the main
+    /// queue's blocks.
     static func executorRuns() { isRunByExecutor.store(true, ordering: .releasing) }
 
-    /// Main thread: runs the jobs that are in line. Those that they add have blocks of their own, which come in turn with the others.
+    /// Main thread: runs the jobs that are in the queue now. Jobs that they add have blocks of their own, and run in
+    /// order with the other blocks.
     static func runAll() {
         lock.lock()
         let count = jobs.count
@@ -40,7 +45,7 @@ enum MainActorJobs {
 
     private static func runNext() { takeNext()?.runSynchronously(on: MainActor.sharedUnownedExecutor) }
 
-    /// Any thread: the job that is first in line, for somebody who runs it.
+    /// Any thread: removes and returns the first job; the caller has to run it.
     static func takeNext() -> UnownedJob? {
         lock.lock()
         defer { lock.unlock() }

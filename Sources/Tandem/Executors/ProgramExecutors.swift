@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// ProgramExecutors: the two executors that a Swift program has one each of, replaced by ours.
-// Idea:   the main executor hands the main actor's jobs to the loop that adopted it, and to libdispatch's main queue while there is
-//         none, where they would have gone without us. The default executor is the platform's pool, but for two kinds of job that
-//         are enqueued on the adopting thread: a task that the loop resumes goes on there, instead of by way of a pool thread; and
-//         a loop that simulates keeps everything that its ticks start.
-// Facts:  a main-actor task that calls the standard library's `Task.yield` comes by the default executor three times: on its way into the
-//         function, which is isolated to nobody and whose job looks like that of any such function; with the job that resumes it (kind 195),
-//         from a thread of the pool; and resumed, on its way back. See `TaskYield`. A run's task prefers an executor of the loop's, and comes
-//         by none of these.
-// Owner:  adoption is the main actor's; `enqueue` runs on any thread.
-// Breaks: a job that goes to neither the loop nor the platform leaves its task waiting for ever.
+// ProgramExecutors: replaces the two executors that every Swift program has one of each.
+// Idea:   our main executor passes the main actor's jobs to the loop that has adopted it, or, while there is none, to
+//         libdispatch's main queue, where they would go without Tandem. Our default executor passes jobs to the
+//         platform's pool, except for two kinds that are enqueued on the adopting thread: a task that the loop resumes
+//         goes on there, instead of on a thread of the pool; and a loop that simulates keeps all jobs that its ticks
+//         start.
+// Facts:  a main-actor task that calls the standard library's `Task.yield` passes the default executor three times: on
+//         its way into the function, which is isolated to no actor and whose job looks like that of any such function;
+//         with the job that resumes it (of kind 195), from a thread of the pool; and on its way back to the main actor.
+//         See `TaskYield`. The task of a run prefers an executor of the loop, and takes none of these ways.
+// Owner:  adoption happens on the main actor; `enqueue` runs on any thread.
+// Breaks: if a job went neither to the loop nor to the platform's pool, its task would wait for ever.
 //
 // The interface for custom executors is not public in Swift 6.3. All that depends on it is in this file, behind one
 // condition.
@@ -29,13 +30,14 @@ import TandemCLinux
             static var defaultExecutor: any TaskExecutor { LoopPoolExecutor.shared }
         }
 
-        /// Puts both executors in place, if they are not. Returns whether the runtime took them.
+        /// Installs both executors, if they are not installed yet. Returns whether the runtime uses them.
         static func install() -> Bool {
             if MainActor.executor !== LoopMainExecutor.shared { _createExecutors(factory: Factory.self) }
             return MainActor.executor === LoopMainExecutor.shared
         }
 
-        /// Adopting thread: main-actor jobs go to `loop` from here on. Returns whether the runtime took the executors.
+        /// Adopting thread: passes main-actor jobs to `loop` from now on. Returns whether the runtime uses our
+        /// executors.
         static func install(for loop: GuestLoop) -> Bool {
             guard install() else { return false }
             Adopter.shared.attach(loop)
@@ -45,7 +47,7 @@ import TandemCLinux
         /// The loop that has adopted the main actor, if the calling thread is its own.
         static var loopHere: GuestLoop? { Adopter.shared.loopHere }
 
-        /// The loop closes, on its thread; or has been let go, on any.
+        /// Called when the loop closes, on its thread, or when its last reference is released, on any thread.
         static func leave(_ loop: GuestLoop) {
             Adopter.shared.detach(loop.callbacks.number, isHere: loop.thread.isCurrent)
         }
@@ -57,7 +59,8 @@ import TandemCLinux
         private let lock = BriefLock()
         // Safe: written with `lock` held on the adopting thread, and read there only.
         private nonisolated(unsafe) weak var loop: GuestLoop?
-        // Safe: touched with `lock` held. The loop's, as it is no more to be had when that is going.
+        // Safe: read and written only while `lock` is held. The loop's number, which can still be compared while the
+        // loop is being deinitialised.
         private nonisolated(unsafe) var number: UInt32 = 0
         // Safe: touched with `lock` held.
         private nonisolated(unsafe) var open: RunExecutor?
@@ -76,8 +79,8 @@ import TandemCLinux
             withExtendedLifetime(old) {}
         }
 
-        /// The loop of that number goes; another one may have come since. From another thread the reference is not touched: it is empty
-        /// already, and the adopting thread may be reading it.
+        /// The loop with that number ends; another one may have adopted the main actor since. On another thread the
+        /// weak reference is not touched: it is nil already, and the adopting thread may be reading it.
         func detach(_ number: UInt32, isHere: Bool) {
             lock.lock()
             guard self.number == number else { return lock.unlock() }
@@ -90,13 +93,13 @@ import TandemCLinux
             withExtendedLifetime(old) {}
         }
 
-        /// Whether the calling thread is the adopting one.
+        /// Whether the calling thread is the one that adopted the main actor.
         var isHere: Bool { thread.load(ordering: .relaxed) == tandem_thread_key() }
 
-        /// The loop, if the calling thread is the adopting one.
+        /// The loop, if the calling thread is the one that adopted the main actor.
         var loopHere: GuestLoop? { isHere ? loop : nil }
 
-        /// The way into the loop from other threads, which need not keep the loop itself for it.
+        /// Other threads put jobs into the loop through this executor, which does not keep the loop alive.
         var entrance: RunExecutor? {
             lock.lock()
             defer { lock.unlock() }
@@ -129,8 +132,9 @@ import TandemCLinux
 
         func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-        /// Main thread, called by Swift's runtime: runs an `async` main for ever: the host of the loop that has adopted the main actor,
-        /// or libdispatch's main queue while there is none. The thread stays the main thread, which SDL needs.
+        /// Main thread, called by Swift's runtime: serves an `async` main and never returns. It runs the host of the
+        /// loop that has adopted the main actor, or, while there is none, libdispatch's main queue. The thread stays
+        /// the main thread, which SDL needs.
         func run() throws {
             MainActorJobs.executorRuns()
             while true {
@@ -146,13 +150,15 @@ import TandemCLinux
         func stop() {}
     }
 
-    /// Called before `main`, by a constructor in `TandemCLinux`: adoption is never too late, and an `async` main finds our executor.
+    /// Called before `main`, by a constructor in `TandemCLinux`, so that adoption is never too late and an `async` main
+    /// runs on our executor.
     @_cdecl("tandem_install_executors")
     func installExecutors() {
         _ = ProgramExecutors.install()
     }
 
-    /// The program's default executor: the platform's pool, but for what belongs to the loop's thread.
+    /// The program's default executor: passes jobs to the platform's pool, except for those that belong on the loop's
+    /// thread.
     private final class LoopPoolExecutor: TaskExecutor, SchedulingExecutor {
         static let shared = LoopPoolExecutor()
         private let pool = PlatformExecutorFactory.defaultExecutor
@@ -201,7 +207,7 @@ import TandemCLinux
 
 #else
 
-    /// Without custom executors libdispatch's main queue carries the main actor's jobs as well.
+    /// Without custom executors, libdispatch's main queue carries the main actor's jobs, too.
     enum ProgramExecutors {
         static func install(for loop: GuestLoop) -> Bool { false }
         static func leave(_ loop: GuestLoop) {}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// GameClock: a game's own time: it can pause, run faster or slower, and be stepped.
-// Idea:   a straight line through the loop's time (`GameTimeline`). Sleepers stand in a heap of the clock's own, in game time; the loop
-//         has one timer, for the first of them.
-// Owner:  the UI thread changes it; any thread may read the time. Generic code may start a sleep from another thread; it goes
-//         through the inbox.
+// GameClock: a game's own time, which can be paused, run faster or slower, and be moved on by a step.
+// Idea:   game time is a linear function of the loop's time (`GameTimeline`). Sleepers are in a heap that belongs to
+//         the clock, ordered by game time. The loop has one timer, for the earliest of them.
+// Owner:  only the UI thread changes the clock; any thread may read its time. Generic code may start a sleep on another
+//         thread; it is sent to the UI thread through the inbox.
 
-/// A clock that a scene owns: sleepers on a paused one wait, and a slow one wakes them later.
+/// A clock for a game or a scene. While it is paused its sleepers wait; while it runs slowly they wake later.
 ///
 /// ```swift
 /// let clock = GameClock(loop)
@@ -13,34 +13,35 @@
 /// clock.isPaused = true                      // … which may take longer
 /// ```
 public final class GameClock: Clock, @unchecked Sendable {
-    // Safe to send: the timeline is changed on the UI thread with the lock held, and read by other threads with it held; everything else
-    // belongs to the UI thread, to which `sleep` hands over.
+    // Safe to send: the timeline is changed on the UI thread while the lock is held, and other threads read it while
+    // they hold the lock. Everything else is used on the UI thread only; `sleep` sends its work there.
 
-    /// A point in the game's time: what has elapsed since the clock was made.
+    /// A point in game time: the duration since the clock was made.
     public struct Instant: InstantProtocol, Sendable, Hashable {
         /// Game time since the clock was made.
         public let elapsed: Duration
 
-        /// The instant at which so much game time will have elapsed.
+        /// The instant at which `elapsed` of game time will have passed.
         public init(elapsed: Duration) { self.elapsed = elapsed }
-        /// A later instant, or an earlier one for a negative duration. What does not fit is the first instant or the last.
+        /// A later instant, or an earlier one for a negative duration. If the result does not fit, it is the first or
+        /// the last instant.
         public func advanced(by duration: Duration) -> Instant { Instant(elapsed: elapsed.addingClamped(duration)) }
-        /// From here to there; of two instants that are too far apart, the longest duration.
+        /// The duration from this instant to `other`. If it does not fit, it is the longest duration.
         public func duration(to other: Instant) -> Duration { other.elapsed.subtractingClamped(elapsed) }
-        /// Earlier?
+        /// Whether `a` is earlier than `b`.
         public static func < (a: Instant, b: Instant) -> Bool { a.elapsed < b.elapsed }
     }
 
     let loop: GuestLoop
     private let lock = Lock()
-    /// Written on the UI thread with `lock` held; read there without it, elsewhere with it.
+    /// Written on the UI thread while `lock` is held. The UI thread reads it without the lock, other threads with it.
     private var timeline: GameTimeline
     private let sleepers: TimerHeap
-    /// The loop's timer for the first sleeper.
+    /// The loop's timer for the earliest sleeper.
     private var alarm: CallbackHandle?
     private var alarmDeadline: Nanoseconds = .never
 
-    /// A clock that runs with the loop's, from zero.
+    /// Makes a clock that starts at zero and runs at the speed of the loop's clock. UI thread.
     public init(_ loop: GuestLoop) {
         loop.thread.check("GameClock.init")
         self.loop = loop
@@ -48,15 +49,17 @@ public final class GameClock: Clock, @unchecked Sendable {
         timeline = GameTimeline(anchor: loop.time.now)
     }
 
-    /// While set, no time passes and sleepers wait. Any thread may read it.
+    /// While this is true, no game time passes and sleepers wait. Any thread may read it; the UI thread sets it.
     public var isPaused: Bool {
         get { readingTimeline { $0.isPaused } }
         set { change { $0.isPaused = newValue } }
     }
 
-    /// Game seconds for each second; 1 at first. Zero stands still. Any thread may read it. Traps on a negative or infinite rate.
+    /// Game seconds for each second of the loop's time. 1 at first; with 0 the game's time does not move. Any thread
+    /// may read it; the UI thread sets it. Traps on a negative or infinite rate.
     ///
-    /// Every rate is exact: no time is lost by changing it, and a sleeper wakes in the first nanosecond in which its time has come.
+    /// Every rate is exact. Changing the rate loses no time, and a sleeper wakes in the first nanosecond in which its
+    /// deadline has been reached.
     public var rate: Double {
         get { readingTimeline { $0.rate } }
         set {
@@ -65,26 +68,28 @@ public final class GameClock: Clock, @unchecked Sendable {
         }
     }
 
-    /// The present of the game. Any thread. After 292 years it stands still.
+    /// The present game time. Any thread. It stops at 292 years.
     public var now: Instant { Instant(elapsed: .nanoseconds(elapsed)) }
 
     /// One nanosecond.
     public var minimumResolution: Duration { .nanoseconds(1) }
 
-    /// Moves the game's time on at once, paused or not: a single step in a debugger, a skipped night. Due sleepers wake in the next pass.
+    /// Moves the game time forward at once, also while the clock is paused: for single steps in a debugger, or a night
+    /// that is skipped. Sleepers whose deadline is reached wake in the next pass. UI thread.
     public func step(by duration: Duration) {
         precondition(duration >= .zero, "GameClock.step(by:) was given \(duration); time only goes forward")
         change { $0.skip(duration.nanosecondsRoundedUp) }
         wakeSleepers()
     }
 
-    /// Suspends until the game's time has reached `deadline`, never less. With a tolerance it may be later by that much, together with other
-    /// sleepers.
+    /// Suspends until the game time has reached `deadline`; never returns earlier. With a tolerance it may return
+    /// later, by at most the tolerance, together with other sleepers that have one.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled, paused or not; `.closed` when the loop ends.
     @_disfavoredOverload
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        // What generic code calls, which does not tell its caller's place. Whoever calls by name has the other one.
+        // Generic code calls this overload, without a place for reports. A call by name uses the other overload, which
+        // has one.
         try await sleep(until: deadline, tolerance, .unknown)
     }
 
@@ -106,7 +111,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         }
     }
 
-    /// Suspends for so much game time; see ``sleep(until:tolerance:)``.
+    /// Suspends for `duration` of game time; see ``sleep(until:tolerance:)``.
     public func sleep(
         for duration: Duration, tolerance: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
@@ -122,7 +127,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         return body(timeline)
     }
 
-    /// UI thread: changes the timeline from the present on.
+    /// UI thread: changes the timeline, with effect from the present on.
     private func change(_ body: (inout GameTimeline) -> Void) {
         loop.thread.check("GameClock's setters")
         lock.lock()
@@ -140,7 +145,7 @@ public final class GameClock: Clock, @unchecked Sendable {
         setAlarm()
     }
 
-    /// Sets the loop's timer to the first sleeper, if it is not set to that already.
+    /// Sets the loop's timer to the earliest sleeper, if it is not set to it already.
     private func setAlarm() {
         let deadline = timeline.time(of: sleepers.firstDeadline)
         guard deadline != alarmDeadline else { return }

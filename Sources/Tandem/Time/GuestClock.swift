@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GuestClock: the loop's time as a Swift `Clock`.
-// Owner:  any thread; a sleep that starts on the UI thread stays on it.
+// Owner:  any thread. A sleep that starts on the UI thread stays on it.
 
 /// The loop's clock: its sleeps are timers on the loop.
 ///
@@ -9,27 +9,28 @@
 /// try await Task.sleep(for: .seconds(1), clock: loop.clock)
 /// ```
 public struct GuestClock: Clock {
-    /// Instants are the continuous clock's, also where the loop's time is virtual.
+    /// The instants of `ContinuousClock`, also where the loop's time is virtual.
     public typealias Instant = ContinuousClock.Instant
 
     let loop: GuestLoop
 
-    /// The loop's present.
+    /// The loop's present time. Any thread.
     public var now: Instant { loop.now }
 
-    /// One nanosecond: what the kernel's timeouts count in.
+    /// One nanosecond, the unit of the kernel's timeouts.
     public var minimumResolution: Duration { .nanoseconds(1) }
 
-    /// Suspends until `deadline`, never less. With a tolerance it may be later by that much, at an instant that it shares with other
-    /// sleepers who have one, so that an idle game wakes less often.
+    /// Suspends until `deadline`; never returns earlier. With a tolerance it may return later, by at most the
+    /// tolerance, together with other sleepers that have one, so that an idle game wakes less often.
     ///
-    /// From the UI thread the sleep is a timer and nothing else. Generic code of the standard library may call from another
-    /// thread; then it goes through the inbox.
+    /// On the UI thread the sleep sets a timer and does nothing else. Generic code of the standard library may call on
+    /// another thread; the sleep is then sent to the UI thread through the inbox.
     ///
     /// - Throws: `CancellationError` at once when the task is cancelled; `.closed` when the loop ends.
     @_disfavoredOverload
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        // What generic code calls, which does not tell its caller's place. Whoever calls by name has the other one.
+        // Generic code calls this overload, without a place for reports. A call by name uses the other overload, which
+        // has one.
         try await sleep(until: deadline, tolerance, .unknown)
     }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// IntervalSequence: a timer as a sequence: one element per interval, without drift, however late its consumer is.
+// IntervalSequence: a timer as a sequence, with one element per interval. The times do not drift, however late the
+//                   consumer is.
 // Owner:  the consumer.
 
 /// One interval of a timer that has passed.
 public struct IntervalTick<Instant: InstantProtocol>: Sendable where Instant: Sendable {
-    /// Counted from 1, missed ones included.
+    /// The number of the interval, counted from 1; missed intervals are counted, too.
     public let number: Int
-    /// When it was due.
+    /// The time at which the interval ended.
     public let time: Instant
-    /// How many before this one passed while the consumer was busy.
+    /// The number of intervals before this one that ended while the consumer was busy.
     public let missed: Int
 }
 
@@ -25,27 +26,27 @@ public struct IntervalSequence<C: Clock>: AsyncSequence, Sendable where C.Instan
         sleep: @escaping @Sendable (C, C.Instant) async throws -> Void
     ) {
         self.clock = clock
-        // Clocks count in nanoseconds, and end after so many of them.
+        // Clocks count in nanoseconds, in 64 bits, so that a shorter or a longer period has no meaning.
         self.period = Swift.min(Swift.max(period, .nanoseconds(1)), .nanoseconds(Int64.max))
         self.start = start
         self.loop = loop
         self.sleep = sleep
     }
 
-    /// Sleeps from interval to interval.
+    /// Waits for one interval at each call.
     public struct Iterator: AsyncIteratorProtocol {
         let intervals: IntervalSequence
         private var last = 0
 
         init(_ intervals: IntervalSequence) { self.intervals = intervals }
 
-        /// Waits for the next one; at once if it has passed, with the number of those that were missed. Throws what the clock's sleep
-        /// throws, `CancellationError` among it.
+        /// Waits for the end of the next interval. If it has ended already, returns at once, with the number of those
+        /// that were missed. Throws what the clock's sleep throws, `CancellationError` among it.
         public mutating func next() async throws -> IntervalTick<C.Instant>? {
             try await intervals.loop.checkpoint()
             let passed = intervals.start.durationClamped(to: intervals.clock.now)
-            // The one that is due, or the next. O(1), however many were missed; in whole numbers, since a quotient of `Double`s may be that of
-            // the one before or after.
+            // The latest interval that has ended, or else the next one. O(1), however many were missed. In whole
+            // numbers, since a quotient of `Double`s may be rounded to the number before or after.
             let next = last == .max ? last : last + 1
             let due = Swift.max(next, Int(clamping: passed.attoseconds / intervals.period.attoseconds))
             let time = intervals.start.advanced(by: intervals.period * due)
@@ -55,13 +56,14 @@ public struct IntervalSequence<C: Clock>: AsyncSequence, Sendable where C.Instan
         }
     }
 
-    /// Begins with the first interval after the sequence was made.
+    /// The iterator begins with the first interval after the sequence was made.
     public func makeAsyncIterator() -> Iterator { Iterator(self) }
 }
 
 extension GuestClock {
-    /// IntervalSequence that are `period` apart, counted from now. They keep their phase; one that finds its consumer busy is counted as missed.
-    /// Traps on a period that is not positive; one below a nanosecond counts as one.
+    /// Intervals of `period`, counted from now. The times do not drift; if several intervals end while the consumer is
+    /// busy, the later element counts them as missed. Traps on a period that is not positive; one below a nanosecond
+    /// counts as one nanosecond.
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> IntervalSequence<GuestClock>
     {
@@ -74,8 +76,8 @@ extension GuestClock {
 }
 
 extension GameClock {
-    /// IntervalSequence that are `period` of game time apart, counted from now: they stop while the clock is paused.
-    /// Traps on a period that is not positive; one below a nanosecond counts as one.
+    /// Intervals of `period` of game time, counted from now. While the clock is paused, no interval ends. Traps on a
+    /// period that is not positive; one below a nanosecond counts as one nanosecond.
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> IntervalSequence<GameClock>
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LoopClock: the loop's time as plain nanoseconds, and the way to and from Swift's instants.
-// Idea:   the heap, the backend and the kernel count in Int64 nanoseconds; only the public interface speaks of instants.
+// LoopClock: the loop's time as plain nanoseconds, and the conversion to and from Swift's instants.
+// Idea:   the timer heap, the backend and the kernel count in Int64 nanoseconds. Only the public interface uses Swift's
+//         instants.
 // Owner:  immutable; any thread.
 
 import TandemCLinux
@@ -12,7 +13,7 @@ extension Nanoseconds {
     static let never = Int64.max
 }
 
-/// A class, so that a look at the time does not copy the source.
+/// A class, so that reading the time does not copy the source.
 final class LoopClock: Sendable {
     private let source: (any TimeSource)?
     private let epoch: ContinuousClock.Instant
@@ -22,30 +23,31 @@ final class LoopClock: Sendable {
 
     init(source: (any TimeSource)?) {
         self.source = source
-        // The instant is read first: the pair can only be off in the direction that makes a timer late, never early.
+        // The instant is read before the nanoseconds, so that a delay between the two makes timers late and never
+        // early.
         isVirtual = source?.isVirtual ?? false
         hasSource = source != nil
         epoch = isVirtual ? source!.now : ContinuousClock.now
         epochNanoseconds = isVirtual ? 0 : tandem_clock_nanoseconds()
     }
 
-    /// The time as the backend and hosts see it: the machine's, unless the loop's is virtual. A recorded time stands still between its
-    /// readings.
+    /// The time that the backend and the hosts use: the machine's clock, unless the loop's time is virtual. While a run
+    /// is recorded, `now` stands still between two readings; this does not.
     var live: Nanoseconds { isVirtual ? now : tandem_clock_nanoseconds() }
 
-    /// The loop's time. A source that has come to the end of what 64 bits hold stands still just before `never`, which is no time that comes.
+    /// The loop's time. It stops just before `never` when a source has reached the end of what 64 bits hold.
     var now: Nanoseconds {
         hasSource ? min(nanoseconds(at: source!.now), .never - 1) : tandem_clock_nanoseconds()
     }
 
-    /// The machine's time, which measures budgets and latencies also when the loop's is virtual.
+    /// The machine's clock. Budgets and latencies are measured by it also when the loop's time is virtual.
     static var machine: Nanoseconds { tandem_clock_nanoseconds() }
 
     func instant(at time: Nanoseconds) -> ContinuousClock.Instant {
         epoch.advanced(by: Duration(exactly: time.subtractingClamped(epochNanoseconds)))
     }
 
-    /// Instants that 64 bits do not hold are the nearest ends of the range.
+    /// An instant that 64 bits cannot hold becomes the first or the last one of the range.
     func nanoseconds(at instant: ContinuousClock.Instant) -> Nanoseconds {
         epochNanoseconds.addingClamped(epoch.durationClamped(to: instant).nanosecondsRoundedUp)
     }
@@ -72,8 +74,9 @@ extension Duration {
             // Rounding towards zero is rounding up here.
             return attoseconds > 0 ? .max : Int64(clamping: attoseconds / 1_000_000_000)
         }
-        // 128 bits are divided by a function. With 10^9 = 2^9 * 5^9 what is left has 85 bits, two digits of 32 and more: divided on paper,
-        // each digit costs a multiplication.
+        // The division of 128-bit numbers is a call of a library function. With 10^9 = 2^9 * 5^9 the shifted number has
+        // 85 bits, so it is divided in two steps, like a division on paper, with digits of 32 bits; the compiler makes
+        // a multiplication of each step.
         let (left, divisor) = (attoseconds >> 9, UInt64(1_953_125))
         let high = UInt64(truncatingIfNeeded: left >> 32).quotientAndRemainder(dividingBy: divisor)
         let low = (high.remainder << 32 | UInt64(truncatingIfNeeded: left) & 0xFFFF_FFFF).quotientAndRemainder(
@@ -82,17 +85,18 @@ extension Duration {
         return Int64(high.quotient << 32 | low.quotient) + (isExact ? 0 : 1)
     }
 
-    /// So many nanoseconds; the standard library's way takes a call and a check for overflow, which cannot happen.
+    /// A duration of `nanoseconds`. The standard library's initialiser takes a call and a check for overflow, which
+    /// cannot happen here.
     @inline(__always) init(exactly nanoseconds: Int64) {
         self.init(attoseconds: Int128(nanoseconds) &* 1_000_000_000)
     }
 }
 
-// A duration has 128 bits of attoseconds, 5.4 * 10^12 years, and the standard library traps where a sum needs more. What users give us is
-// bounded first, by far more than the 292 years that a deadline can lie ahead.
+// A duration has 128 bits of attoseconds, which is 5.4 * 10^12 years, and the standard library traps if a sum does not
+// fit. So a duration from a user is limited first, to far more than the 292 years that a deadline can lie ahead.
 
 extension Duration {
-    /// 10,000 years, and as many before.
+    /// 10,000 years, the limit in both directions.
     fileprivate static var longest: Duration { Duration(attoseconds: 315_576_000_000 * 1_000_000_000_000_000_000) }
 
     /// The nearest duration of at most 10,000 years in either direction.

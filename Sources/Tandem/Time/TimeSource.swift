@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// TimeSource: where a loop's time comes from when it is not the machine's clock.
+// TimeSource: a source of a loop's time other than the machine's clock.
 
-/// A source of time for a loop. `TandemTesting` has a virtual one that jumps.
+/// A source of time for a loop. `TandemTesting` has a virtual one, whose time moves only when it is told to.
 ///
-/// A loop on such a source never lets the backend sleep until a deadline, since a deadline in virtual time says nothing about the
-/// kernel's; whoever moves the time ticks the loop.
+/// The backend of a loop with virtual time never sleeps until a deadline, since a deadline in virtual time says nothing
+/// about the kernel's clock. Whoever moves the time has to tick the loop.
 public protocol TimeSource: Sendable {
-    /// The present. Never goes backwards.
+    /// The present time. It never goes backwards.
     var now: ContinuousClock.Instant { get }
 
-    /// Whether the time is moved by hand. `false` for a source that passes on the machine's clock. By default `true`.
+    /// Whether the time is moved by calls. `false` for a source that passes on the machine's clock. `true` by default.
     var isVirtual: Bool { get }
 
-    /// Moves the present to `instant`, if that lies ahead. Called on the UI thread by a host that would otherwise sleep until then.
+    /// Moves the present time to `instant`, if that is later. Called on the UI thread, by a host that would otherwise
+    /// sleep until then.
     func advance(to instant: ContinuousClock.Instant)
 }
 
 extension TimeSource {
-    /// Moved by hand.
+    /// True: the time is moved by calls.
     public var isVirtual: Bool { true }
 }
 
 extension GuestLoop {
-    /// What the loop was made with; for those who drive it.
+    /// The source of time that the loop was made with; for code that drives the loop.
     package var configurationTimeSource: (any TimeSource)? { configuration.timeSource }
 
     /// UI thread: where time is virtual, a wait until `end` (`nil`: for ever) is a jump to the nearest deadline or to the end, whichever comes

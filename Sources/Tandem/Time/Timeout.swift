@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timeout: an operation with a limit of time.
-// Idea:   the limit only cancels; the operation decides what comes of that. What it has taken from the kernel when its cancellation
-//         arrives is in its value, and would be lost with it. Both children are their caller's actor's, where there is one: no wait of
-//         theirs goes by way of the pool.
-// Breaks: who takes the first child that ends drops a connection or a message whenever both end in one tick.
+// Timeout: an operation with a time limit.
+// Idea:   when the limit has passed, the operation is cancelled, and it decides what it returns. If it has already
+//         taken something from the kernel when the cancellation arrives, that is in its value and must not be dropped.
+//         Both child tasks run in their caller's isolation, if there is one, so that no wait of theirs goes through
+//         Swift's pool of threads.
+// Breaks: if the first child that ends decided, a connection or a message would be dropped whenever both end in one
+//         tick.
 
-/// Thrown when the clock won.
+/// Thrown when the operation was cancelled because its limit had passed.
 public struct TimeoutError: Error, Sendable, CustomStringConvertible {
-    /// How long the operation was given, at the time of the call.
+    /// How long the operation was allowed to take, at the time of the call.
     public let limit: Duration
-    /// Where the deadline was set.
+    /// Where the limit was set.
     public let site: CallSite
 
     /// The limit and the place.
@@ -18,16 +20,18 @@ public struct TimeoutError: Error, Sendable, CustomStringConvertible {
 
 /// Runs `operation`, and cancels it when `limit` has passed on `clock`.
 ///
-/// The operation is always awaited: when this returns, nothing of it runs any more. A value that it returns is returned, also if the limit
-/// had passed by then or the calling task was cancelled: what it has read or accepted is not lost. It runs in its caller's isolation. For the
-/// clock of a loop there is ``GuestLoop/withTimeout(_:fileID:line:isolation:_:)``.
+/// The operation is always awaited: when this returns, no part of it runs any more. A value that it returns is
+/// returned, even if the limit had passed by then or the calling task was cancelled, so that nothing that it has read
+/// or accepted is lost. It runs in its caller's isolation. For a loop's clock there is
+/// ``GuestLoop/withTimeout(_:fileID:line:isolation:_:)``.
 ///
 /// - Throws: `TimeoutError`, which says which limit and where, if the operation ended with `CancellationError` since the limit had passed;
 ///   any other error of the operation; `CancellationError` if the calling task is cancelled.
 public func withTimeout<Value: Sendable, C: Clock>(
     _ limit: Duration, clock: C, fileID: StaticString = #fileID, line: UInt = #line,
     isolation: isolated (any Actor)? = #isolation,
-    // Underscored, as in the standard library's `Task.init`: the operation belongs to the caller's actor.
+    // An attribute with an underscore, as in the standard library's `Task.init`: the operation runs on the caller's
+    // actor.
     @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value where C.Duration == Duration {
     try await race(
@@ -75,7 +79,7 @@ extension GuestLoop {
     }
 }
 
-/// A sleep with its caller's place, where the clock is one of ours.
+/// A sleep that is given its caller's place for reports, if the clock is one of Tandem's.
 private func sleep<C: Clock>(
     on clock: C, until deadline: C.Instant, _ site: CallSite, isolation: isolated (any Actor)?
 ) async throws {
@@ -90,7 +94,7 @@ private func sleep<C: Clock>(
 
 private enum RaceStep<Value: Sendable>: Sendable {
     case operationEnded(Result<Value, any Error>)
-    /// With an error: the sleep was cancelled, or its clock has ended.
+    /// With an error, if the sleep was cancelled or its clock's loop has ended.
     case sleepEnded((any Error)?)
 }
 
@@ -101,7 +105,7 @@ private func race<Value: Sendable, C: Clock>(
     let result = await withTaskGroup(
         of: RaceStep<Value>.self, returning: Result<Value, any Error>.self, isolation: isolation
     ) { group in
-        // Who names the isolation belongs to it, and starts there.
+        // A closure that mentions the isolation runs in it from its start.
         group.addTask {
             _ = isolation
             do { return .operationEnded(.success(try await operation())) } catch {
