@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepting: taking connections from a listening socket, also when descriptors run out.
-// Idea:   a listener whose connections cannot be taken stays readable: without a pause it would be asked again at once, for ever.
-//         The pause doubles, the log says it once, and the connection waits in the kernel's queue meanwhile. The process's last
-//         descriptors count as none (`DescriptorReserve`). An error of a new connection's own takes it from the queue, so that the next
-//         try comes at once; one that goes on and on takes nothing, and is paused for as well. One that still comes when no connection
-//         is there is the listener's, and ends the call.
+// Accepting: accepts connections from a listening socket, also when the process has no free descriptors.
+// Idea:   if `accept` fails, its connection stays in the kernel's queue and the listener stays readable, so that the
+//         call would be tried again at once, for ever. So the listener pauses, longer each time, and logs that once;
+//         the connection waits in the kernel's queue meanwhile. The last descriptors of the process are not used for
+//         connections (`DescriptorReserve`). An error of the new connection itself removes it from the queue, so that
+//         the next try comes at once. If such errors go on and on, nothing is being removed, and the listener pauses as
+//         well. If there is an error though no connection is in the queue, the error is the listener's, and `accept`
+//         throws it.
 // Owner:  any thread.
 
 import Glibc
@@ -28,12 +30,13 @@ extension Socket {
             var address = sockaddr_storage()
             var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
             let (fd, number) = try attempt { listener -> (Int32, Int32) in
-                // A queue that is empty needs no descriptor: it is waited for as ever.
+                // An empty queue needs no descriptor: the call waits for readability as usual.
                 if DescriptorReserve.isNext(besides: listener) { return (-1, Self.isEmpty(listener) ? EAGAIN : EMFILE) }
                 let fd = tandem_accept(listener, &address, &size)
                 guard fd >= 0 else { return (fd, errno) }
                 guard DescriptorReserve.contains(fd) else { return (fd, 0) }
-                // Another thread has taken the last but these just now. The connection is lost, and the process is not.
+                // Another thread has taken the other free descriptors in the meantime. The new connection is closed, so
+                // that the reserve stays free.
                 Glibc.close(fd)
                 return (-1, EMFILE)
             }
@@ -46,7 +49,7 @@ extension Socket {
                 refusals = 0
                 try await wait(.readable, site)
             case EINTR: try await loop.checkpoint()
-            // Linux hands errors of the new connection to accept: they are the peer's affair.
+            // On Linux `accept` also returns errors of the new connection itself, which concern its peer only.
             case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, EPERM:
                 refusals += 1
                 guard refusals > Self.patience else {
@@ -67,13 +70,13 @@ extension Socket {
         }
     }
 
-    /// So many refusals follow each other without the queue being found empty.
+    /// The number of failures in a row, without an empty queue in between.
     private static let patience = 16
 
     private func acceptError(_ number: Int32) -> GuestError {
         .socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)
     }
 
-    /// Is there no connection to accept? Then it was none that could not be accepted.
+    /// Whether the queue is empty. Then the error was not that of a connection.
     private static func isEmpty(_ listener: Int32) -> Bool { tandem_wait_readable(listener, -1, -1, -1, 0) == 0 }
 }

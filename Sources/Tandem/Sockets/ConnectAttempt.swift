@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConnectAttempt: one connect to one address, by callbacks.
-// Facts:  a TCP connect says EINPROGRESS and is told by writability; its outcome is SO_ERROR. A Unix connect never waits: when the
-//         listener's queue is full it says EAGAIN, which no poll announces, so that it is tried again in growing pauses. A TCP
-//         connect to a port of this machine where nobody listens may meet itself, which is a refusal in disguise.
+// ConnectAttempt: one `connect` to one address, with callbacks.
+// Facts:  a TCP connect returns EINPROGRESS; the socket becomes writable when it is done, and SO_ERROR is its outcome.
+//         A Unix connect never waits: if the listener's queue is full it returns EAGAIN, and no poll reports when there
+//         is room, so that it is tried again after growing pauses. A TCP connect to a port of this machine on which
+//         nobody listens may connect to itself, if the kernel chooses the same port for this end. That is treated as a
+//         refusal.
 // Owner:  the UI thread.
 
 import Glibc
 import TandemCLinux
 
 enum ConnectAttempt {
-    /// Starts, and returns how to call it off. `done` gets the connected socket, which is its owner's from then on.
+    /// Starts the attempt, and returns how to cancel it. `done` receives the connected socket, and owns it from then
+    /// on.
     static func start(
         _ address: SocketAddress, on loop: GuestLoop, _ done: @escaping (Result<Socket, GuestError>) -> Void
     ) -> (() -> Void) {

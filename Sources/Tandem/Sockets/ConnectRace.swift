@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // ConnectRace: connecting to the first address that answers, as RFC 8305 ("happy eyeballs") says.
-// Idea:   addresses of both families stand in turn. An attempt that has not succeeded within 250 ms gets company, one that fails is
-//         replaced at once; the first that succeeds wins and the others are closed. One address is a race of one.
-// Owner:  the UI thread: callbacks and timers, no tasks, so that nothing leaves the thread.
-// Breaks: an attempt that is forgotten instead of cancelled would keep its descriptor and its watch.
+// Idea:   addresses of the two families alternate. If an attempt has not succeeded within 250 ms, the next one starts
+//         beside it; if an attempt fails, the next one starts at once. The first that succeeds wins and the others are
+//         closed. A single address takes the same way.
+// Owner:  the UI thread. Callbacks and timers, no tasks, so that nothing runs on another thread.
+// Breaks: an attempt that is dropped without being cancelled would keep its descriptor and its registration.
 
 import Logging
 
 final class ConnectRace: @unchecked Sendable {
-    // Safe to send: made on any thread, used on the UI thread; `winner` is read after the waiter was resumed.
+    // Safe to send: made on any thread, used on the UI thread only; `winner` is read after the waiter was resumed.
 
-    /// One try: calls back once, on the UI thread, unless it is cancelled. May call back before it returns.
+    /// One attempt. It calls back once, on the UI thread, unless it is cancelled. It may call back before it returns.
     typealias Attempt = (SocketAddress, @escaping (Result<Socket, GuestError>) -> Void) -> (() -> Void)
 
     static let attemptDelay = Duration.milliseconds(250)
@@ -20,20 +21,21 @@ final class ConnectRace: @unchecked Sendable {
     private let attempt: Attempt
     private var waiter: Waiter?
     private var next = 0
-    /// How to call off what is under way, by the address's place.
+    /// The functions that cancel the attempts that run, by the place of the address.
     private var underWay: [Int: () -> Void] = [:]
     private var timer: CallbackHandle?
     private var failures: [GuestError] = []
     private(set) var winner: Socket?
 
-    /// A race among `addresses`, which are in the order of the resolver's preference.
+    /// A race among `addresses`, given in the order that the resolver prefers.
     init(_ addresses: [SocketAddress], on loop: GuestLoop, attempt: Attempt? = nil) {
         self.addresses = Self.interleaved(addresses)
         self.loop = loop
         self.attempt = attempt ?? { address, done in ConnectAttempt.start(address, on: loop, done) }
     }
 
-    /// Families in turn, beginning with the first address's; the order within each stays.
+    /// The addresses with the two families alternating, beginning with the family of the first. The order within each
+    /// family is kept.
     static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
         guard let first = addresses.first else { return [] }
         var preferred = addresses.filter { $0.family == first.family }[...]
@@ -46,7 +48,7 @@ final class ConnectRace: @unchecked Sendable {
         return result
     }
 
-    /// Suspends until somebody has won or all have lost.
+    /// Suspends until one attempt has succeeded or all have failed.
     ///
     /// - Throws: the first failure if there was one address; else `.socketFailed`, which lists them.
     func run() async throws -> Socket {
@@ -69,7 +71,7 @@ final class ConnectRace: @unchecked Sendable {
         let index = next
         next += 1
         if next < addresses.count { timer = loop.callLater(Self.attemptDelay) { [self] in startNext() } }
-        // The place is taken before the attempt may call back.
+        // The entry is made before the attempt starts, since it may call back at once.
         underWay[index] = {}
         let cancel = attempt(addresses[index]) { [self] in finish(index, $0) }
         if underWay[index] != nil { underWay[index] = cancel }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connecting: from a name or an address to a stream.
-// Owner:  any thread; from the UI thread only the resolver's call leaves it.
+// Connecting: connects to a name or an address.
+// Owner:  any thread. For a call on the UI thread only the resolver's call runs on another thread.
 
 import Glibc
 
 extension TCPStream {
-    /// Resolves `host` and connects to the first of its addresses that answers, as RFC 8305 ("happy eyeballs") says: both families in
-    /// turn, a quarter of a second apart, the next at once after a failure.
+    /// Resolves `host` and connects to the first of its addresses that answers, as RFC 8305 ("happy eyeballs") says:
+    /// the two families alternate, a further attempt starts after a quarter of a second, or at once when one fails.
     ///
-    /// - Throws: `.addressFailed` if the name has no address, `.socketFailed` if none of them answers, `CancellationError`: then nothing is left
-    ///   behind. There is no limit of time but the system's: see ``withTimeout(_:clock:fileID:line:isolation:_:)``.
+    /// - Throws: `.addressFailed` if the name has no address, `.socketFailed` if none of them answers,
+    ///   `CancellationError`. Nothing is left open then. The only time limit is the system's: see
+    ///   ``withTimeout(_:clock:fileID:line:isolation:_:)``.
     public static func connect(to host: String, port: UInt16, on loop: GuestLoop) async throws -> TCPStream {
         let addresses = try await SocketAddress.resolve(host: host, port: port, on: loop)
         return TCPStream(accepted: try await ConnectRace(addresses, on: loop).run())
@@ -25,10 +26,12 @@ extension TCPStream {
 }
 
 extension SocketAddress {
-    /// The addresses of a name, in the system's order of preference. Figures are taken as they are; names are looked up by the C library on
-    /// a thread of a pool of their own: names that do not resolve keep no other blocking work waiting.
+    /// The addresses of a name, in the system's order of preference. An address in figures is returned as it is. Names
+    /// are looked up by the C library, on a thread of a pool for names only, so that a name that does not resolve
+    /// delays no other blocking work.
     ///
-    /// - Throws: `.addressFailed` with the resolver's words; `CancellationError` at once, while the lookup ends by itself.
+    /// - Throws: `.addressFailed` with the resolver's message; `CancellationError` at once, while the lookup goes on
+    ///   unseen until it ends.
     public static func resolve(
         host: String, port: UInt16, on loop: GuestLoop, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [SocketAddress] {
@@ -56,7 +59,7 @@ extension SocketAddress {
         }
         defer { freeaddrinfo(list) }
         return sequence(first: list!) { $0.pointee.ai_next }.compactMap { entry in
-            // Safe: the resolver's list lives until the `defer`, and each address is as long as it says.
+            // Safe: the resolver's list is freed in the `defer`, and each address has the length that its entry gives.
             guard let raw = UnsafeRawPointer(entry.pointee.ai_addr) else { return nil }
             var storage = sockaddr_storage()
             let size = Int(entry.pointee.ai_addrlen)

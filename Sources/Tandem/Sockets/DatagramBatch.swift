@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DatagramBatch: many datagrams in one system call.
-// Idea:   the kernel's arrays and the bytes are allocated once and used again, so that a hundred datagrams cost one call and nothing else.
-// Owner:  whoever has the batch; one operation at a time.
+// Idea:   the arrays for the kernel and the memory for the bytes are allocated once and reused, so that a hundred
+//         datagrams cost one system call and no allocation.
+// Owner:  the code that holds the batch. One operation at a time.
 
 import Glibc
 import TandemCLinux
@@ -20,14 +21,14 @@ public final class DatagramBatch {
     fileprivate let raw: OpaquePointer
     /// How many datagrams fit.
     public let capacity: Int
-    /// How many bytes each may have; longer ones are cut when received.
+    /// How many bytes each datagram may have. Received ones that are longer are cut.
     public let messageSize: Int
     /// How many datagrams there are.
     public fileprivate(set) var count = 0
-    /// How many of them the last send has dealt with: all, unless it threw.
+    /// How many datagrams the last send has handled: all of them, unless it threw.
     public fileprivate(set) var sentCount = 0
 
-    /// Allocates the room.
+    /// Allocates the memory.
     public init(capacity: Int, messageSize: Int = 1500) {
         precondition(
             (1...1024).contains(capacity) && (1...65_535).contains(messageSize),
@@ -51,11 +52,11 @@ public final class DatagramBatch {
         return entry
     }
 
-    /// Lends a datagram's bytes, which stay as they are until the next receive.
+    /// Calls the closure with the bytes of a datagram. They do not change until the next receive.
     public func withBytes<Value, Failure>(
         at index: Int, _ body: (RawSpan) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        // Safe: the memory is this object's, and as long as the entry says; the span ends with the call.
+        // Safe: the memory belongs to this object and is as long as the entry says; the span cannot outlive the call.
         let bytes = UnsafeRawBufferPointer(start: tandem_batch_bytes(raw, Int32(index)), count: entry(index).length)
         return try body(bytes.bytes)
     }
@@ -67,7 +68,7 @@ public final class DatagramBatch {
         return SocketAddress(address.load(as: sockaddr_storage.self), size: size)
     }
 
-    /// The datagram was longer than ``messageSize``, and the rest is lost.
+    /// Whether the datagram was longer than ``messageSize``; the rest of it is lost.
     public func isTruncated(at index: Int) -> Bool { entry(index).isTruncated }
 
     /// Empties the batch, so that others can be put in.
@@ -76,7 +77,7 @@ public final class DatagramBatch {
         sentCount = 0
     }
 
-    /// Puts a copy of `bytes` in, to be sent to `peer` (`nil` on a connected socket); `false` if the batch is full.
+    /// Adds a copy of `bytes`, to be sent to `peer` (`nil` on a connected socket). `false` if the batch is full.
     ///
     /// Traps if there are more bytes than ``messageSize``.
     @discardableResult
@@ -96,13 +97,13 @@ public final class DatagramBatch {
         return true
     }
 
-    /// Puts a copy of `bytes` in. As `append(_:to:)`.
+    /// Adds a copy of `bytes`. As `append(_:to:)`.
     @discardableResult
     public func append(_ bytes: [UInt8], to peer: SocketAddress? = nil) -> Bool { append(bytes.span.bytes, to: peer) }
 }
 
 extension UDPSocket {
-    /// Waits until a datagram is there, and takes as many as fit: what was in the batch is replaced.
+    /// Waits until a datagram is there, and receives as many as fit. They replace the content of the batch.
     ///
     /// - Returns: How many there are, at least 1.
     /// - Throws: as `receive(into:)`.
@@ -122,9 +123,11 @@ extension UDPSocket {
         }
     }
 
-    /// Sends every datagram of the batch, in order, in as few calls as the kernel allows. The batch keeps them, to be sent again.
+    /// Sends every datagram of the batch, in order, in as few calls as the kernel allows. They stay in the batch and
+    /// can be sent again.
     ///
-    /// - Throws: as `send(_:to:)`, about the first that could not be sent; ``DatagramBatch/sentCount`` says how many were before it.
+    /// - Throws: as `send(_:to:)`, for the first datagram that could not be sent; ``DatagramBatch/sentCount`` is the
+    ///   number of those before it.
     public func send(
         _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
@@ -132,13 +135,15 @@ extension UDPSocket {
         try await sendRest(of: batch, CallSite(fileID: fileID, line: line))
     }
 
-    /// Sends every datagram of the batch, but for those that the kernel refuses: they are dropped, as if they had got lost on their way.
+    /// Sends every datagram of the batch. Those that the kernel refuses are dropped, as if they had been lost on their
+    /// way.
     ///
-    /// For servers, which answer whoever asks: a datagram from port 0, or from an address that may not be answered, must not keep the
-    /// others' answers back.
+    /// For servers, which answer everybody: a datagram that came from port 0, or from an address that may not be
+    /// answered, must not stop the answers to the others.
     ///
     /// - Returns: How many were refused.
-    /// - Throws: `.socketClosed`, `CancellationError`, and what is not about one datagram, such as `.closed`.
+    /// - Throws: `.socketClosed`, `CancellationError`, and errors that do not concern a single datagram, such as
+    ///   `.closed`.
     @discardableResult
     public func sendDroppingRefused(
         _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line
@@ -149,7 +154,7 @@ extension UDPSocket {
             do {
                 try await sendRest(of: batch, CallSite(fileID: fileID, line: line))
             } catch let error as GuestError where error.code == .socketFailed {
-                // The one that `sentCount` stands at.
+                // The refused one is at the index `sentCount`.
                 refused += 1
                 batch.sentCount += 1
             }
@@ -157,7 +162,7 @@ extension UDPSocket {
         return refused
     }
 
-    /// From `sentCount` on.
+    /// Sends those from the index `sentCount` on.
     private func sendRest(of batch: DatagramBatch, _ site: CallSite) async throws {
         try await socket.loop.checkpoint()
         while batch.sentCount < batch.count {

@@ -3,7 +3,8 @@
 // Owner:  the consumer.
 
 extension UDPSocket {
-    /// The datagrams that arrive, each received when the consumer asks for it; ends when the socket is closed.
+    /// The datagrams that arrive. Each is received when the consumer asks for it. The sequence ends when the socket is
+    /// closed.
     ///
     /// ```swift
     /// for try await datagram in udp.datagrams(upTo: 1500) {
@@ -11,11 +12,11 @@ extension UDPSocket {
     /// }
     /// ```
     ///
-    /// What arrives while the consumer does something else waits in the kernel's buffer, and is lost if that is full, as datagrams are. Many at once are
-    /// cheaper by ``receive(_:fileID:line:)``.
+    /// Datagrams that arrive while the consumer does something else wait in the kernel's buffer; when that is full,
+    /// further ones are lost. To receive many at once, ``receive(_:fileID:line:)`` is cheaper.
     ///
     /// - Parameters:
-    ///   - limit: Longer datagrams are cut, and say so.
+    ///   - limit: Longer datagrams are cut, and are marked as such.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     public func datagrams(
@@ -25,18 +26,19 @@ extension UDPSocket {
         return Datagrams(udp: self, limit: limit, site: CallSite(fileID: fileID, line: line))
     }
 
-    /// As ``datagrams(upTo:fileID:line:)``, whole, and without a place in reports: a property cannot ask who reads it.
+    /// As ``datagrams(upTo:fileID:line:)``, with uncut datagrams, and without a place in reports: a property is not
+    /// told its caller's place.
     public var datagrams: Datagrams { Datagrams(udp: self, limit: 65_535, site: .unknown) }
 }
 
-/// The datagrams of a socket. Throws what its `receive` throws, but for the socket's own close, which ends it; a refusal of the peer's, on a connected
-/// socket, is one of these, after which a new iterator goes on.
+/// The datagrams of a socket. It throws what `receive` throws, except that closing the socket ends it. On a connected
+/// socket, a refusal by the peer is thrown, too; a new iterator goes on after it.
 public struct Datagrams: AsyncSequence, Sendable {
     let udp: UDPSocket
     let limit: Int
     let site: CallSite
 
-    /// Receives from call to call.
+    /// Receives one datagram at each call.
     public struct Iterator: AsyncIteratorProtocol {
         let datagrams: Datagrams
 
@@ -50,6 +52,6 @@ public struct Datagrams: AsyncSequence, Sendable {
         }
     }
 
-    /// Begins with what has not been received.
+    /// The iterator begins with the first datagram that has not been received.
     public func makeAsyncIterator() -> Iterator { Iterator(datagrams: self) }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages: messages of bytes on a stream, each with its length before it.
-// Idea:   a stream has no boundaries; the length says where a message ends, so that it may hold any bytes. It comes from the peer: it is looked at
-//         before any memory is taken for it.
+// Messages: messages on a stream, each preceded by its length.
+// Idea:   a stream of bytes has no boundaries. The length in front says where a message ends, so that it may contain
+//         any bytes. The length comes from the peer, so it is checked before any memory is allocated.
 // Owner:  the consumer.
 
-/// How many bytes say how long a message is; the most significant one comes first ("network order").
+/// How many bytes the length of a message has. The most significant byte comes first ("network order").
 public enum LengthPrefix: Int, Sendable, Hashable, CaseIterable {
     /// Messages of up to 255 bytes.
     case oneByte = 1
@@ -13,10 +13,10 @@ public enum LengthPrefix: Int, Sendable, Hashable, CaseIterable {
     /// Messages of up to 4,294,967,295 bytes.
     case fourBytes = 4
 
-    /// The longest message whose length can be told.
+    /// The length of the longest possible message.
     public var largestMessage: Int { 1 << (8 * rawValue) - 1 }
 
-    /// `length` as it goes over the network; `nil` if it does not fit.
+    /// `length` as the bytes that are sent; `nil` if it does not fit.
     func bytes(for length: Int) -> [UInt8]? {
         guard length <= largestMessage else { return nil }
         return (0..<rawValue).reversed().map { UInt8(truncatingIfNeeded: length >> (8 * $0)) }
@@ -24,18 +24,19 @@ public enum LengthPrefix: Int, Sendable, Hashable, CaseIterable {
 }
 
 extension SocketStream {
-    /// The messages that arrive, each with its length before it; ends with the stream, between two messages.
+    /// The messages that arrive, each preceded by its length. The sequence ends when the stream ends between two
+    /// messages.
     ///
     /// ```swift
     /// for try await message in stream.messages(prefix: .twoBytes, maximumLength: 2000) { handle(message) }
     /// ```
     ///
-    /// Leave it whenever you like: the stream keeps what has come beyond the last message.
+    /// The loop may be left at any time: bytes that have come after the last message stay in the stream.
     ///
     /// - Parameters:
-    ///   - prefix: How the length is told.
-    ///   - maximumLength: A longer message throws `.messageTooLong` before any memory is taken for it. Its length and its bytes stay in the stream: a
-    ///     sequence with a larger limit goes on with it.
+    ///   - prefix: How many bytes the length has.
+    ///   - maximumLength: A longer message throws `.messageTooLong` before any memory is allocated for it. Its length
+    ///     and its bytes stay in the stream, so that a sequence with a larger limit can read it.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     public func messages(
@@ -60,7 +61,8 @@ extension SocketStream {
 
     /// Writes `message` with its length before it. As `write(_:)`.
     ///
-    /// - Throws: `.messageTooLong`, before anything is written, if the prefix cannot tell its length; otherwise as `write(_:)`.
+    /// - Throws: `.messageTooLong`, before anything is written, if the length does not fit into the prefix; otherwise
+    ///   as `write(_:)`.
     public func write(
         message: [UInt8], prefix: LengthPrefix = .fourBytes, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
@@ -81,7 +83,7 @@ public struct Messages<Stream: SocketStream>: AsyncSequence, Sendable {
     let maximumLength: Int
     let site: CallSite
 
-    /// Reads from call to call. Keeps nothing of the stream.
+    /// Reads one message at each call. It holds no bytes of the stream.
     public struct Iterator: AsyncIteratorProtocol {
         let messages: Messages
 
@@ -92,7 +94,7 @@ public struct Messages<Stream: SocketStream>: AsyncSequence, Sendable {
         }
     }
 
-    /// Begins with what has not been read.
+    /// The iterator begins with the first byte that has not been read.
     public func makeAsyncIterator() -> Iterator { Iterator(messages: self) }
 }
 

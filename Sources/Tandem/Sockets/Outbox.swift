@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outbox: what is to be written on a stream, within a bound, by one writer of its own.
-// Idea:   whoever has something to say says it and goes on; the kernel's buffer takes it at once as a rule. What it does not take stands here, and a
-//         task of the outbox's own writes it as the peer reads. So neither a slow peer nor the cancellation of the speaker keeps or cuts a message.
+// Outbox: a bounded queue of messages for a stream, with a task of its own that writes them.
+// Idea:   the sender never waits. Usually the kernel's buffer takes a message at once. What it does not take stays in
+//         the outbox, whose own task writes it as the peer reads. So a slow peer does not delay the sender, and
+//         cancelling the sender's task does not cut a message in two.
 // Owner:  the UI thread.
 // Breaks: without the bound, a peer that does not read would take all the memory.
 
 import Logging
 import TandemCLinux
 
-/// Messages on their way to a peer who may be slow: written in order by one writer, at most so many bytes of them, none cut in two.
+/// Messages for a peer that may be slow. One writer sends them in order; at most a given number of bytes waits, and no
+/// message is cut in two.
 ///
 /// ```swift
 /// let outbox = try Outbox(stream, capacity: 64_000, whenFull: .dropOldest())
@@ -18,27 +20,28 @@ import TandemCLinux
 /// outbox.finish()                     // writes what is left, then closes the stream
 /// ```
 ///
-/// While it stands the stream's other writes are refused with `.alreadyRegistered`. Each message is offered to the kernel at once; what it does not
-/// take is written as soon as it does, by a task of the outbox's own, small messages together.
+/// As long as the outbox exists, other writes on the stream throw `.alreadyRegistered`. Each message is offered to the
+/// kernel at once. A task of the outbox writes what the kernel has not taken as soon as it can, and puts small messages
+/// together.
 ///
 /// All calls belong to the UI thread. Once the loop has closed, they do nothing.
 public final class Outbox: @unchecked Sendable {
-    // Safe to send: every `var` is touched on the UI thread only, which each call checks.
+    // Safe to send: every `var` is used on the UI thread only, and each call checks the thread.
 
-    /// What becomes of a message for which there is no room.
+    /// What happens to a message for which there is no room.
     public enum Overflow: Sendable {
-        /// It is refused: `send` returns `false`.
+        /// The message is refused: `send` returns `false`.
         case refuse
-        /// The oldest messages give way, whole ones, and none that the kernel has begun to take. `notice` is asked for a message in their place, which
-        /// tells the peer how many it has missed.
+        /// The oldest messages are dropped, always as a whole, and none that the kernel has begun to take. In their
+        /// place a message from `notice` is sent, which can tell the peer how many it has missed.
         case dropOldest(notice: (@Sendable (_ missed: Int) -> String)? = nil)
-        /// The peer is given up: the stream is closed, whose reader gets `.socketClosed`.
+        /// The connection is given up: the stream is closed, and its reader gets `.socketClosed`.
         case disconnect
     }
 
     private enum Phase { case open, finishing, ended }
     private struct Flusher {
-        /// The last message that it waits for.
+        /// The number of the last message that the task waits for.
         let number: Int
         let waiter: Waiter
     }
@@ -53,7 +56,7 @@ public final class Outbox: @unchecked Sendable {
     private var phase = Phase.open
     private var isWriting = false
     private var flushers: [Flusher] = []
-    /// Messages that gave way, and of which the peer has not been told.
+    /// How many messages were dropped since the peer was last told.
     private var missed = 0
     private var lost = 0
     private var error: GuestError?
@@ -62,17 +65,17 @@ public final class Outbox: @unchecked Sendable {
     private var loop: GuestLoop { socket.loop }
     private var site: CallSite { CallSite(fileID: fileID, line: line) }
 
-    /// Becomes the one writer of `stream`.
+    /// Makes an outbox, which becomes the only writer of `stream`.
     ///
     /// - Parameters:
-    ///   - stream: Where to write. The outbox keeps it.
-    ///   - capacity: How many bytes may wait for the peer besides those that the kernel has; each message counts 32 more than it has, which is what
-    ///     keeping it costs. A message that is longer is refused.
+    ///   - stream: Where to write. The outbox keeps a reference to it.
+    ///   - capacity: How many bytes may wait in the outbox, besides those in the kernel's buffer. Each message counts
+    ///     32 bytes more than it has, the cost of storing it. A message longer than the capacity is refused.
     ///   - overflow: What a full outbox does.
-    ///   - stallLimit: A peer that takes no byte for so long while some are waiting is given up: the stream is closed. `nil`: never.
+    ///   - stallLimit: If bytes wait and the peer takes none of them for this long, the stream is closed. `nil`: never.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
-    /// - Throws: `.alreadyRegistered` if another task writes, or another outbox does; `.socketClosed`.
+    /// - Throws: `.alreadyRegistered` if another task is writing or the stream has another outbox; `.socketClosed`.
     public init(
         _ stream: some SocketStream, capacity: Int = 65_536, whenFull overflow: Overflow = .refuse,
         stallLimit: Duration? = .seconds(30), fileID: StaticString = #fileID, line: UInt = #line
@@ -94,13 +97,14 @@ public final class Outbox: @unchecked Sendable {
 
     // MARK: What stands here
 
-    /// How many bytes wait for the peer.
+    /// How many bytes wait in the outbox.
     public var byteCount: Int { onThread("Outbox.byteCount", else: 0) { messages.byteCount } }
     /// How many messages were lost: refused, dropped for newer ones, or cut off by an error.
     public var dropped: Int { onThread("Outbox.dropped", else: lost) { lost } }
-    /// Why nothing can be sent any more; `nil` as long as it can, and after a ``finish(within:)`` that wrote everything.
+    /// The error after which nothing can be sent any more. `nil` before that, and after a ``finish(within:)`` that has
+    /// written everything.
     public var failure: GuestError? { onThread("Outbox.failure", else: error) { error } }
-    /// Whether messages are taken: until ``finish(within:)``, an error, or the loop's end.
+    /// Whether messages are accepted: until ``finish(within:)``, an error, or the end of the loop.
     public var isOpen: Bool { onThread("Outbox.isOpen", else: false) { phase == .open } }
 
     private func onThread<Value>(_ call: StaticString, else late: Value, _ body: () -> Value) -> Value {
@@ -111,10 +115,12 @@ public final class Outbox: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// Sends a message, or keeps it until the peer has room. Never waits; also for cancelled tasks and for code that is not async.
+    /// Sends a message, or keeps it until the peer has room. It never waits, so that cancelled tasks and code that is
+    /// not async may call it, too.
     ///
-    /// - Returns: `false` if it was not taken: the outbox is full and refuses, it is finished or has failed, the message is longer than the
-    ///   capacity, or the loop has closed. It counts as ``dropped`` then.
+    /// - Returns: `false` if the message was not accepted: the outbox is full and its overflow is to refuse, it is
+    ///   finished or has failed, the message is longer than the capacity, or the loop has closed. It then counts as
+    ///   ``dropped``.
     @discardableResult
     public func send(_ message: [UInt8]) -> Bool {
         onThread("Outbox.send", else: false) {
@@ -149,7 +155,7 @@ public final class Outbox: @unchecked Sendable {
     private func makeRoom(for message: [UInt8]) -> Bool {
         let cost = OutgoingMessages.cost(of: message)
         guard message.count <= capacity else { return false }
-        // One message at least has room, whatever keeping it costs.
+        // There is always room for one message, whatever its overhead.
         while messages.cost + cost > max(capacity, cost) {
             switch overflow {
             case .refuse: return false
@@ -169,7 +175,7 @@ public final class Outbox: @unchecked Sendable {
         return true
     }
 
-    /// Writes what the kernel takes; the writer does the rest.
+    /// Writes what the kernel takes now. The writer's task writes the rest.
     private func writeAtOnce() {
         do throws(GuestError) {
             if try !writeSome(counts: false) { startWriter() }
@@ -188,7 +194,7 @@ public final class Outbox: @unchecked Sendable {
         return messages.isEmpty
     }
 
-    /// Where messages gave way, the peer is told.
+    /// If messages were dropped, adds the notice for the peer.
     private func insertNotice() {
         guard missed > 0, messages.isBetweenMessages else { return }
         if case .dropOldest(let notice?) = overflow { messages.insertNext(Array(notice(missed).utf8)) }
@@ -208,7 +214,7 @@ public final class Outbox: @unchecked Sendable {
     private func write() async {
         do {
             while phase != .ended {
-                // Only the loop's end cancels this task.
+                // This task is cancelled only by the end of the loop.
                 if try writeSome() { break }
                 await loop.cooperate()
                 if try writeSome() { break }
@@ -216,15 +222,16 @@ public final class Outbox: @unchecked Sendable {
             }
             if phase == .finishing { await linger() }
         } catch {
-            // Whatever the kernel still takes, where the loop is closing.
+            // The loop is closing: writes what the kernel still takes.
             if error is CancellationError { _ = try? writeSome(counts: false) }
             let failure = error as? GuestError ?? .closed
             fail(failure, closes: phase == .finishing || failure.code == .peerUnresponsive)
         }
     }
 
-    /// Waits until the kernel says that it takes bytes again, which it does when a good part of its buffer is free. A slow peer may take less than that
-    /// within the limit, and is not given up for it: what counts is whether fewer bytes wait in the kernel than before.
+    /// Waits until the kernel reports that the socket is writable, which it does only when a good part of its buffer is
+    /// free. A slow peer may read less than that within the limit, and is not given up for it: the number of bytes in
+    /// the kernel's buffer must have become smaller.
     private func waitForRoom() async throws {
         let limit = stallLimit.map { PeerLimit(duration: $0, complaint: "has taken no byte") }
         let before = try unsentByteCount()
@@ -235,7 +242,7 @@ public final class Outbox: @unchecked Sendable {
         }
     }
 
-    /// How many bytes wait in the kernel.
+    /// How many bytes are in the kernel's buffer and not yet acknowledged by the peer.
     private func unsentByteCount() throws(GuestError) -> Int64 {
         try socket.attempt { tandem_work_done($0, TANDEM_WORK_UNSENT) }
     }
@@ -244,8 +251,8 @@ public final class Outbox: @unchecked Sendable {
 
     /// Waits until the kernel has taken all that was sent before this call.
     ///
-    /// - Throws: ``failure``, if that comes before; `.closed` when the loop ends; `CancellationError` at once if the task is cancelled. What stands in
-    ///   the outbox stays, and is written.
+    /// - Throws: ``failure``, if that happens first; `.closed` when the loop ends; `CancellationError` at once if the
+    ///   task is cancelled. What is in the outbox stays there and is written.
     public func flush(fileID: StaticString = #fileID, line: UInt = #line) async throws {
         try await loop.checkpoint()
         loop.thread.check("Outbox.flush")
@@ -269,17 +276,20 @@ public final class Outbox: @unchecked Sendable {
 
     // MARK: The end
 
-    /// Takes no more messages; writes those that stand here, then closes the stream. Returns at once: also a cancelled task can say goodbye.
+    /// Accepts no more messages, writes those that are in the outbox, then closes the stream. Returns at once, so that
+    /// a cancelled task can send a last message, too.
     ///
-    /// After the last byte the stream is closed for writing, and what the peer still sends is read and dropped until it closes its side, too: a stream
-    /// that is closed with bytes unread would be reset, and the peer might never read the last message. A task that waits for the stream's next bytes
-    /// gets `.socketClosed` when the last byte is out. The outbox and the stream live on until then, whoever has let go of them. ``flush(fileID:line:)`` waits for the
-    /// last byte. If the loop closes meanwhile, what the kernel takes at once is sent.
+    /// After the last byte the stream is closed for writing. What the peer still sends is read and dropped until the
+    /// peer closes its side: if a stream is closed while bytes are unread, the kernel resets the connection, and the
+    /// peer might never read the last message. A task that waits for the stream's next bytes gets `.socketClosed` when
+    /// the last byte is written. Until all this has ended the outbox and the stream stay alive without other
+    /// references. ``flush(fileID:line:)`` waits for the last byte. If the loop closes meanwhile, what the kernel takes
+    /// at once is sent.
     ///
-    /// - Parameter limit: How long all of this may take; then the stream is closed, whatever is left.
+    /// - limit: How long all of this may take. Then the stream is closed, even if something is left.
     public func finish(within limit: Duration = .seconds(2)) {
         onThread("Outbox.finish", else: ()) {
-            // One that has failed may have left its stream open, for what the peer has still sent.
+            // An outbox that has failed may have left its stream open, for bytes that the peer had sent before.
             if phase == .ended { socket.close() }
             guard phase == .open else { return }
             phase = .finishing
@@ -295,12 +305,12 @@ public final class Outbox: @unchecked Sendable {
         }
     }
 
-    /// Everything is written. Waits for the peer's end.
+    /// Called when everything is written: waits until the peer closes its side.
     private func linger() async {
         defer { end() }
         do {
             try socket.closeForWriting()
-            // Whoever waits for more is told that nothing more is for him.
+            // A task that reads the stream is told that it gets no more bytes.
             loop.retire(socket.descriptor.rawValue)
             while !socket.tryBegin(.readable) {
                 try await loop.sleep(until: loop.time.now.addingClamped(1_000_000), site)
@@ -315,7 +325,8 @@ public final class Outbox: @unchecked Sendable {
                 }
             }
         } catch {
-            // The peer's reset, the close at the limit and the loop's end end this as well, and all of them mean the same.
+            // A reset by the peer, the close at the limit, and the end of the loop end this wait as well. All of them
+            // mean that there is nothing more to wait for.
         }
     }
 
@@ -342,7 +353,8 @@ public final class Outbox: @unchecked Sendable {
         }
     }
 
-    /// What nobody has read would make the kernel reset the connection; where the loop is closing there was no time to wait for the peer's end.
+    /// Bytes that nobody has read would make the kernel reset the connection. When the loop is closing there is no time
+    /// to wait for the peer's end, so what has arrived is read and dropped.
     private func dropUnread() {
         guard error == nil, socket.tryBegin(.readable) else { return }
         for _ in 0..<4 { guard let count = try? socket.discard(), count > 0 else { break } }
@@ -353,12 +365,13 @@ public final class Outbox: @unchecked Sendable {
 // MARK: - A last word
 
 extension SocketStream {
-    /// Says a last word and closes, also from a cancelled task, whose ``write(_:fileID:line:)-(String,_,_)`` would throw before it tries. Returns at
-    /// once. UI thread.
+    /// Sends a last message and closes the stream. It works in a cancelled task, in which
+    /// ``write(_:fileID:line:)-(String,_,_)`` would throw before it tries. Returns at once. UI thread.
     ///
-    /// As ``Outbox/finish(within:)``. A stream that another task or an outbox is writing is closed at once: the last word belongs to that writer.
+    /// As ``Outbox/finish(within:)``. If another task or an outbox is writing on the stream, the stream is closed at
+    /// once: only that writer can send a last message.
     ///
-    /// - Returns: Whether the word is on its way.
+    /// - Returns: Whether the message was accepted.
     @discardableResult
     public func close(
         saying farewell: String, within limit: Duration = .seconds(2), fileID: StaticString = #fileID,

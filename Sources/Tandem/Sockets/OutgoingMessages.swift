@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// OutgoingMessages: what is to be written on a stream, message by message, within a bound.
-// Idea:   a message that the kernel has begun to take must be written to its end, since the peer would take the next one's bytes for its rest. All
-//         others can still be dropped whole.
-// Owner:  an outbox; on the UI thread.
+// OutgoingMessages: a bounded queue of messages that are to be written on a stream.
+// Idea:   if the kernel has taken a part of a message, the rest must be written, too; otherwise the peer would read the
+//         next message as that rest. All other messages can be dropped as a whole.
+// Owner:  an outbox, on the UI thread.
 
 import DequeModule
 
@@ -10,12 +10,12 @@ import DequeModule
 struct OutgoingMessages {
     /// What keeping a message costs besides its bytes, in bytes.
     static let overhead = 32
-    /// Small messages are written together, up to so many bytes in one call.
+    /// Small messages are written together, up to this many bytes in one call.
     private static let gathered = 16_384
 
     private struct Message {
         let bytes: [UInt8]
-        /// Counted from 1, by age; 0 of one that was put in between.
+        /// Counted from 1 in the order of `append`. 0 for a message that was inserted in between.
         let number: Int
     }
 
@@ -32,7 +32,7 @@ struct OutgoingMessages {
     /// How many bytes are left to be written.
     var byteCount: Int { cost - messages.count * Self.overhead - written }
 
-    /// Has the message of that number, and all before it, been written or dropped?
+    /// Whether the message of that number, and all before it, have been written or dropped.
     func hasLeft(_ number: Int) -> Bool { messages.first.map { $0.number > number } ?? true }
 
     static func cost(of message: [UInt8]) -> Int { message.count + overhead }
@@ -43,16 +43,16 @@ struct OutgoingMessages {
         cost += Self.cost(of: message)
     }
 
-    /// Puts a message before all that have not been begun.
+    /// Inserts a message before all messages of which nothing has been written.
     mutating func insertNext(_ message: [UInt8]) {
         messages.insert(Message(bytes: message, number: 0), at: written > 0 ? 1 : 0)
         cost += Self.cost(of: message)
     }
 
-    /// Is the first message one of which nothing has been written?
+    /// Whether nothing of the first message has been written.
     var isBetweenMessages: Bool { written == 0 }
 
-    /// Drops the oldest message that has not been begun; `false` if there is none.
+    /// Drops the oldest message of which nothing has been written. `false` if there is none.
     mutating func dropOldest() -> Bool {
         let index = written > 0 ? 1 : 0
         guard messages.count > index else { return false }
@@ -60,13 +60,14 @@ struct OutgoingMessages {
         return true
     }
 
-    /// Drops all of them, begun or not; says how many.
+    /// Drops all messages, also one that is partly written. Returns how many.
     mutating func removeAll() -> Int {
         defer { (messages, written, cost) = ([], 0, 0) }
         return messages.count
     }
 
-    /// Lends what is to be written next to `write`, which says how much of it was written (`nil`: nothing, for the present), and forgets that.
+    /// Calls `write` with the bytes that come next. It returns how many it has written (`nil`: none can be written
+    /// now), and those are removed.
     mutating func writeNext(
         _ write: (UnsafeRawBufferPointer) throws(GuestError) -> Int?
     ) throws(GuestError) -> Int? {

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// PeerLimits: how long a peer may be silent.
-// Idea:   a peer whose cable was pulled says nothing of it: without a limit a read waits for it for ever. The limit is the socket's, so that it holds
-//         for whatever reads: `read`, `lines`, `chunks`, `messages`, datagrams. It costs a timer for each wait, and nothing where a read need not wait.
-// Owner:  any thread sets it; the timers are the UI thread's.
+// PeerLimits: how long a read waits for a silent peer.
+// Idea:   a peer whose cable was pulled sends nothing, not even an end, and a read without a limit waits for it for
+//         ever. The limit belongs to the socket, so that it applies to everything that reads: `read`, `lines`,
+//         `chunks`, `messages`, datagrams. It costs a timer for each wait, and nothing if a read need not wait.
+// Owner:  any thread sets the limit. The timers run on the UI thread.
 
 import Synchronization
 
-/// How long a wait for the peer may last, and what is said of a peer that lets it pass.
+/// The time limit of a wait for the peer, and the error that is thrown when it passes.
 struct PeerLimit: Sendable {
     let duration: Duration
     let complaint: String
 }
 
 extension SocketBacked {
-    /// How long a read waits for the peer's next bytes; `nil`, as at first: for ever. Counted from the beginning of each wait: a peer that sends
-    /// something now and then is not silent. Any thread; for reads that begin afterwards. Traps on a limit that is not positive.
+    /// How long a read waits for the peer's next bytes. `nil`, the value at first, means for ever. Each wait begins to
+    /// count anew, so that a peer that sends something now and then is not silent. Any thread; it applies to reads that
+    /// begin afterwards. Traps on a limit that is not positive.
     ///
-    /// A read of any kind throws `.peerUnresponsive` then. Nothing is lost by it: bytes that have come stay in the stream, which can be read on.
+    /// When the limit passes, the read throws `.peerUnresponsive`. No bytes are lost: those that have come stay in the
+    /// stream, which can be read further.
     ///
     /// ```swift
     /// stream.silenceLimit = .seconds(3)
@@ -38,7 +41,7 @@ extension SocketBacked {
 }
 
 extension Socket {
-    /// What a read's wait is limited to.
+    /// The limit for the wait of a read.
     var readLimit: PeerLimit? {
         let nanoseconds = silence.load(ordering: .relaxed)
         guard nanoseconds > 0 else { return nil }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReadAhead: bytes that were read from the kernel and not yet given to the program.
-// Idea:   lines and messages of a given length need several reads, and a read brings more than one line. What is left over belongs to the
-//         stream and not to an iterator or a call, so that whoever reads next gets it, however the last one ended.
-// Owner:  the socket's one reader, between `begin(.readable)` and `end(.readable)`.
-// Breaks: bytes that only an iterator knows are lost at `break`, and the next read waits for bytes that have come already.
+// ReadAhead: bytes that were read from the kernel and that the program has not asked for yet.
+// Idea:   a line, or a message of a given length, may need several reads, and one read may bring more than one line.
+//         The bytes that are left over belong to the stream, and not to an iterator or a call, so that the next reader
+//         gets them, however the last one ended.
+// Owner:  the one task that reads from the socket, between `begin(.readable)` and `end(.readable)`.
+// Breaks: bytes held by an iterator would be lost at `break`, and the next read would wait for bytes that have come
+//         already.
 
 import Glibc
 
-/// Bytes in the order in which they arrived, to be taken as bytes or as lines. Pure; each byte is searched once for a line's end.
+/// Bytes in the order in which they arrived, which can be taken as bytes or as lines. Pure. Each byte is searched only
+/// once for the end of a line.
 struct ReadAhead {
     private var bytes: [UInt8] = []
-    /// Where the next byte is, and how far has been searched for a line's end.
+    /// The index of the next byte, and the index up to which the end of a line has been searched for.
     private var start = 0
     private var searched = 0
 
@@ -29,7 +32,7 @@ struct ReadAhead {
         start = 0
     }
 
-    /// Takes up to `limit` bytes; without a copy if that is all, as it came.
+    /// Takes up to `limit` bytes. If the whole array is taken, it is not copied.
     mutating func take(upTo limit: Int) -> [UInt8] {
         guard start > 0 || limit < bytes.count else {
             defer { removeAll() }
@@ -40,17 +43,18 @@ struct ReadAhead {
         return Array(bytes[start..<end])
     }
 
-    /// The number that the next `count` bytes make, the most significant one first. They are there, and stay.
+    /// The number that the next `count` bytes encode, the most significant byte first. The caller has checked that they
+    /// are there. They are not removed.
     func number(ofBytes count: Int) -> Int { bytes[start..<start + count].reduce(0) { $0 << 8 | Int($1) } }
 
-    /// Takes `length` bytes after `skipped` others, which go. All of them are there.
+    /// Removes `skipped` bytes, then takes `length` bytes. The caller has checked that all of them are there.
     mutating func take(_ length: Int, after skipped: Int) -> [UInt8] {
         let end = start + skipped + length
         defer { advance(to: end) }
         return Array(bytes[start + skipped..<end])
     }
 
-    /// Moves as much as fits to the beginning of `buffer`; returns how much.
+    /// Moves as many bytes as fit to the beginning of `buffer`; returns how many.
     mutating func move(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let moved = min(buffer.count, count)
         bytes[start..<start + moved].withUnsafeBytes { buffer.copyMemory(from: $0) }
@@ -58,7 +62,7 @@ struct ReadAhead {
         return moved
     }
 
-    /// Takes the next line, without its end (LF or CRLF); `nil` if its end has not come.
+    /// Takes the next line, without its end (LF or CRLF). `nil` if the end of the line has not arrived.
     mutating func line(maximumLength: Int) throws(GuestError) -> String? {
         let end = bytes.withUnsafeBytes { bytes -> Int? in
             guard let first = bytes.baseAddress, searched < bytes.count else { return nil }
@@ -66,7 +70,7 @@ struct ReadAhead {
                 .map { UnsafeRawPointer($0) - first }
         }
         searched = end ?? bytes.count
-        // A return that came last may be the first half of the end.
+        // A carriage return at the end of the bytes may be the first half of CRLF.
         let hasReturn = searched > start && bytes[searched - 1] == UInt8(ascii: "\r")
         let text = start..<(hasReturn ? searched - 1 : searched)
         if text.count > maximumLength { throw Self.tooLong(maximumLength) }
@@ -75,7 +79,7 @@ struct ReadAhead {
         return String(decoding: bytes[text], as: UTF8.self)
     }
 
-    /// Takes what came behind the last line's end, once no more will come; `nil` if that is nothing.
+    /// Takes the bytes after the end of the last line, when no more will come; `nil` if there are none.
     mutating func rest(maximumLength: Int) throws(GuestError) -> String? {
         if isEmpty { return nil }
         if count > maximumLength { throw Self.tooLong(maximumLength) }
@@ -83,7 +87,7 @@ struct ReadAhead {
         return String(decoding: bytes[start...], as: UTF8.self)
     }
 
-    /// Memory that nobody needs goes at once: most connections are idle.
+    /// Memory that is no longer needed is released at once, because most connections are idle most of the time.
     private mutating func advance(to end: Int) {
         if end == bytes.count { return removeAll() }
         start = end

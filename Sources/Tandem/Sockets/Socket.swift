@@ -1,41 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket: the one owner of one socket.
-// Idea:   every operation tries its system call at once and waits for readiness only where the kernel says EAGAIN. The word
-//         `uses` counts whoever is inside a system call; closing forbids new ones, and whoever is last closes the descriptor:
-//         once, and never under somebody's feet.
-// Owner:  any thread may call; waits stand on the UI thread.
-// Breaks: closing the number before its entry leaves the epoll set would hand the next socket somebody else's reports.
+// Socket: the only owner of a socket's descriptor.
+// Idea:   every operation tries its system call at once, and waits for readiness only if the kernel returns EAGAIN. The
+//         atomic word `uses` counts the threads that are inside a system call on the descriptor. Closing forbids new
+//         calls, and whoever leaves last closes the descriptor: exactly once, and never while another thread uses its
+//         number.
+// Owner:  any thread may call. Waits are registered on the UI thread.
+// Breaks: if the descriptor were closed before it is removed from the epoll set, the kernel could give its number to
+//         the next socket, which would then receive the events of the old one.
 //
-// A class and not a `~Copyable` struct: one task reads while another writes, and a noncopyable value cannot be lent to both.
+// A class, and not a `~Copyable` struct: one task reads while another writes, and a noncopyable value cannot be
+// borrowed by both.
 
 import Glibc
 import Synchronization
 public import SystemPackage
 import TandemCLinux
 
-/// A socket and the loop that it waits on. ``TCPStream``, ``UDPSocket`` and the others are thin values around one; copies share it.
+/// A socket and the loop that it waits on. ``TCPStream``, ``UDPSocket`` and the others are structs that hold one;
+/// copies of them share it.
 ///
-/// It is closed by ``close()``, or when the last value around it goes.
+/// It is closed by ``close()``, or when the last value that holds it is released.
 public final class Socket: Sendable {
     /// The loop whose waits this socket uses. The socket keeps it alive.
     public let loop: GuestLoop
-    /// The other end, where the socket was connected or accepted.
+    /// The address of the peer, if the socket was connected or accepted.
     public let peerAddress: SocketAddress?
     private let rawValue: Int32
-    /// Done after the descriptor was closed.
+    /// Called after the descriptor was closed.
     private let onClosed: (@Sendable () -> Void)?
 
-    /// 1 while open-ended use is forbidden (closed), plus 2 for each user, the owner among them.
+    /// Bit 0 is set once the socket is closed and new calls are forbidden; plus 2 for each user, the owner among them.
     private let uses = Atomic<UInt32>(2)
-    /// 1 while a task reads, 2 while one writes: two would tear each other's bytes apart.
+    /// Bit 0 while a task reads, bit 1 while a task writes. Two readers, or two writers, would mix their bytes.
     private let directions = Atomic<UInt32>(0)
-    /// How long a read waits for the peer, in nanoseconds; 0: for ever.
+    /// How long a read waits for the peer, in nanoseconds; 0 for ever.
     let silence = Atomic<Int64>(0)
-    /// What was read and not given out. Datagrams and connections are taken one at a time and leave nothing here.
-    // Safe: touched by the one task that reads, between `begin` and `end`, which order it by acquiring and releasing.
+    /// Bytes that were read from the kernel and not yet returned. Datagrams and connections are taken one at a time and
+    /// leave nothing here.
+    // Safe: used only by the one task that reads, between `begin` and `end`, whose atomic operations acquire and
+    // release.
     @exclusivity(unchecked) nonisolated(unsafe) var readAhead = ReadAhead()
 
-    /// Takes over `rawValue`, which is non-blocking.
+    /// Takes over the descriptor `rawValue`, which has to be non-blocking.
     init(
         taking rawValue: Int32, peer: SocketAddress? = nil, on loop: GuestLoop, onClosed: (@Sendable () -> Void)? = nil
     ) {
@@ -45,9 +51,9 @@ public final class Socket: Sendable {
         peerAddress = peer
     }
 
-    /// Takes over a socket that was made elsewhere, which becomes non-blocking and close-on-exec.
+    /// Takes over a socket that other code has made. It becomes non-blocking and close-on-exec.
     ///
-    /// - Throws: `.badDescriptor` if it is not open; then nothing was taken over.
+    /// - Throws: `.badDescriptor` if the descriptor is not open. Nothing was taken over then.
     public convenience init(adopting descriptor: FileDescriptor, on loop: GuestLoop) throws(GuestError) {
         let fd = descriptor.rawValue
         let flags = fcntl(fd, F_GETFL)
@@ -70,7 +76,7 @@ public final class Socket: Sendable {
         self.init(taking: fd, on: loop)
     }
 
-    /// The descriptor, for calls that are not here. It stays this object's; do not close it.
+    /// The descriptor, for system calls that Tandem does not offer. This object still owns it; do not close it.
     public var descriptor: FileDescriptor { FileDescriptor(rawValue: rawValue) }
 
     /// This end's address; `nil` once closed. One system call.
@@ -82,7 +88,7 @@ public final class Socket: Sendable {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let result = withUnsafeMutablePointer(to: &storage) {
-            // Safe: sockaddr_storage is made to be written as any address.
+            // Safe: sockaddr_storage may be written as an address of any family.
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call(fd, $0, &size) }
         }
         return result == 0 ? SocketAddress(storage, size: size) : nil
@@ -104,8 +110,8 @@ extension Socket {
         Self.retire(rawValue, on: loop, closing: false) { self.release() }
     }
 
-    /// Ends what waits for the descriptor, on the UI thread, then closes it or leaves that to `then`. A loop that is closing has resumed whoever
-    /// waited, or will, and polls no more.
+    /// On the UI thread: ends every wait for the descriptor, then closes it, or leaves closing it to `then`. If the
+    /// loop is closing, it resumes all waits itself, and polls no more.
     private static func retire(
         _ fd: Int32, on loop: GuestLoop, closing: Bool, then: (@Sendable () -> Void)?
     ) {
@@ -152,14 +158,15 @@ extension Socket {
 // MARK: - Operations
 
 extension Socket {
-    /// A system call on the descriptor, which nobody closes meanwhile.
+    /// Makes a system call on the descriptor; nobody closes the descriptor meanwhile.
     func attempt<Result>(_ call: (Int32) -> Result) throws(GuestError) -> Result {
         try acquire()
         defer { release() }
         return call(rawValue)
     }
 
-    /// A system call that may have to wait: its result, or `nil` for "not now". `operation` names it in the error.
+    /// Makes a system call that may have to wait. Returns its result, or `nil` if it would block now. `operation` names
+    /// it in the error.
     func attempt<Count: SignedInteger>(_ operation: StaticString, _ call: (Int32) -> Count) throws(GuestError) -> Int? {
         try acquire()
         defer { release() }
@@ -174,9 +181,10 @@ extension Socket {
         }
     }
 
-    /// Begins an operation that is not to be mixed with another of its direction.
+    /// Begins an operation; a second one in the same direction is refused until `end`.
     ///
-    /// An operation that need not wait takes a unit, and lets others run first if there is none left.
+    /// An operation takes a unit of the task's budget (`CooperativeBudget`), and lets other tasks run first if there is
+    /// none left.
     func begin(_ direction: IOHandle.Direction) async throws {
         try await loop.checkpoint()
         if !tryBegin(direction) { throw busyError(direction) }
@@ -198,7 +206,8 @@ extension Socket {
         directions.bitwiseAnd(direction == .readable ? ~1 : ~2, ordering: .releasing)
     }
 
-    /// Waits until the descriptor is ready, fails, or is closed; at most for `limit`, by default what ``silenceLimit`` allows a read.
+    /// Waits until the descriptor is ready, has failed, or is closed; at most for `limit`, which is ``silenceLimit``
+    /// for a read by default.
     func wait(_ direction: IOHandle.Direction, _ site: CallSite, limit: PeerLimit? = nil) async throws {
         let limit = limit ?? (direction == .readable ? readLimit : nil)
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
@@ -209,10 +218,11 @@ extension Socket {
         }
     }
 
-    /// Runs `body` whenever the socket can be read, has ended or has failed, until the watch is cancelled or the socket is closed. UI thread.
+    /// Runs `body` whenever the socket can be read, has ended or has failed, until the handle is cancelled or the
+    /// socket is closed. UI thread.
     ///
-    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``, and cheaper by a system call for each event: what belongs to this object nobody
-    /// else closes, so that the loop need not ask the kernel whether it is still there.
+    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``, but without its system call for each event: only this object
+    /// closes its descriptor, so that the loop need not ask the kernel whether it is still open.
     ///
     /// - Throws: `.socketClosed`; otherwise as the loop's.
     public func whenReadable(
@@ -232,20 +242,20 @@ extension Socket {
     private func watch(
         _ direction: IOHandle.Direction, _ site: CallSite, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
-        // On the UI thread, where it is closed, it is not closed in between.
+        // This runs on the UI thread, and only the UI thread closes the descriptor, so it is not closed in between.
         loop.thread.check("Socket.whenReadable or whenWritable")
         if isClosed { throw closedError }
         return try loop.watch(descriptor, direction, .call(body), site, isOwned: true)
     }
 
-    /// The other end, for sentences.
+    /// The peer's address, for error messages.
     var to: String { peerAddress.map { " to \($0)" } ?? "" }
 }
 
 extension GuestLoop {
-    /// UI thread: the descriptor is about to be closed by its owner; whoever waits for it is told.
+    /// UI thread, called just before the owner closes the descriptor: ends the waits for it.
     func retire(_ fd: Int32) {
-        // The parent's epoll set is a forked child's, too: it is left alone.
+        // A forked child shares the epoll set with its parent, so the child changes nothing in it.
         guard !thread.isForkedChild else { return }
         for case (_, .resume(let waiter)) in io.registrations.retire(fd) {
             waiter.resume(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketAddress: where a socket is, as the kernel writes it.
+// SocketAddress: the address of a socket, in the kernel's form.
 // Idea:   the kernel's own form is kept, so that a datagram's sender costs no conversion until somebody prints it.
 // Owner:  a value.
 
@@ -21,7 +21,7 @@ public struct SocketAddress: Sendable {
     private(set) var storage: sockaddr_storage
     private(set) var size: socklen_t
 
-    /// What a system call has filled in; `nil` if that is none of the families here.
+    /// The address that a system call has written; `nil` if its family is none of these.
     init?(_ storage: sockaddr_storage, size: socklen_t) {
         guard size >= MemoryLayout<sa_family_t>.size, [AF_INET, AF_INET6, AF_UNIX].contains(Int32(storage.ss_family))
         else { return nil }
@@ -38,12 +38,12 @@ public struct SocketAddress: Sendable {
     }
 
     func withRaw<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-        // Safe: sockaddr_storage is made to be read as any of them.
+        // Safe: sockaddr_storage may be read as an address of any of these families.
         withUnsafePointer(to: storage) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, size) } }
     }
 
     private func read<Raw>(_: Raw.Type) -> Raw {
-        // Safe: the family was looked at, and the storage is larger than each of its forms and aligned for it.
+        // Safe: the family was checked, and the storage is larger than each of its forms and aligned for it.
         withUnsafeBytes(of: storage) { $0.load(as: Raw.self) }
     }
 
@@ -64,10 +64,10 @@ public struct SocketAddress: Sendable {
 extension SocketAddress {
     /// An IPv4 or IPv6 address in figures: `127.0.0.1`, `::1`, `fe80::1%eth0`, `[::1]`. Names are for ``resolve(host:port:on:fileID:line:)``.
     ///
-    /// - Throws: `.addressFailed` if this is no such address, or if the interface after `%` is not there.
+    /// - Throws: `.addressFailed` if the text is no such address, or if the interface after `%` does not exist.
     public init(host: String, port: UInt16) throws(GuestError) {
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-        // The C library's functions read up to a zero, and would take "127.0.0.1\0.example" for 127.0.0.1.
+        // The C library's functions stop reading at a zero byte, and would take "127.0.0.1\0.example" for 127.0.0.1.
         guard !host.utf8.contains(0), host.utf8.count <= Self.longestHost else {
             throw GuestError(
                 .addressFailed,
@@ -92,7 +92,7 @@ extension SocketAddress {
         ipv6.sin6_port = port.bigEndian
         if parts.count == 2 {
             let interface = String(parts[1])
-            // Only figures are a number: `UInt32` would take a sign.
+            // Only digits are accepted: the initialiser of `UInt32` would accept a sign, too.
             let isNumber = interface.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             ipv6.sin6_scope_id = (isNumber ? UInt32(interface) : nil) ?? if_nametoindex(interface)
             guard ipv6.sin6_scope_id != 0 else {
@@ -106,10 +106,10 @@ extension SocketAddress {
 
     /// The longest name that the domain name system has, and two for brackets. An address in figures with its interface is shorter.
     static let longestHost = 255
-    /// How much of a text from outside an error shows.
+    /// How many characters of a text from outside an error message shows.
     private static let shownLength = 100
 
-    /// A text from outside, for a sentence of ours: in quotes, without control characters, and not much of it.
+    /// A text from outside, made safe for an error message: in quotes, without control characters, and shortened.
     static func quoted(_ text: String) -> String {
         let shown = text.unicodeScalars.prefix(shownLength).map {
             $0.properties.generalCategory == .control ? "\u{FFFD}" : "\($0)"
@@ -154,7 +154,7 @@ extension SocketAddress {
         }
     }
 
-    /// The interface's number that an IPv6 link-local address belongs to; 0 for none.
+    /// The number of the interface to which an IPv6 link-local address belongs; 0 for none.
     public var scopeID: UInt32 { family == .ipv6 ? read(sockaddr_in6.self).sin6_scope_id : 0 }
 
     /// The address in figures, without its port; a Unix address's path. Allocates.
@@ -187,9 +187,10 @@ extension SocketAddress {
     /// How many bytes a path may have.
     private static let longestPath = MemoryLayout<sockaddr_un>.size - pathOffset - 1
 
-    /// A Unix socket's path; one that begins with `@` is an abstract name, which stands in no directory and goes with its socket.
+    /// The address of a Unix socket. A path that begins with `@` is an abstract name: it is in no directory, and
+    /// disappears with its socket.
     ///
-    /// - Throws: `.addressFailed` if the path is empty, holds a zero, or is longer than 107 bytes.
+    /// - Throws: `.addressFailed` if the path is empty, contains a zero byte, or is longer than 107 bytes.
     public static func unix(path: String) throws(GuestError) -> SocketAddress {
         let isAbstract = path.hasPrefix("@")
         let bytes = Array(path.utf8)
@@ -205,7 +206,7 @@ extension SocketAddress {
             target.copyBytes(from: bytes)
             if isAbstract { target[0] = 0 }
         }
-        // An abstract name is as long as the size says, a path ends with a zero.
+        // The length of an abstract name is given by the size; a path ends with a zero byte.
         return SocketAddress(raw, size: pathOffset + bytes.count + (isAbstract ? 0 : 1))
     }
 
@@ -223,7 +224,7 @@ extension SocketAddress {
 }
 
 extension SocketAddress: Hashable, CustomStringConvertible {
-    /// Equal if the kernel's forms are.
+    /// Two addresses are equal if their kernel forms are.
     public static func == (one: SocketAddress, other: SocketAddress) -> Bool {
         one.size == other.size
             && withUnsafeBytes(of: one.storage) { left in

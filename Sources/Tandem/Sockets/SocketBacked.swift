@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketBacked: what everything with a socket in it has in common.
+// SocketBacked: what all types that hold a socket have in common.
 // Owner:  any thread.
 
-/// A value around a ``Socket``: a stream, a listener, a datagram socket.
+/// A value that holds a ``Socket``: a stream, a listener, a datagram socket.
 public protocol SocketBacked: Sendable {
     /// The socket underneath.
     var socket: Socket { get }
@@ -15,7 +15,7 @@ extension SocketBacked {
     /// try udp.set(.broadcast, to: true)
     /// ```
     ///
-    /// - Throws: `.socketFailed` with what the kernel said, `.socketClosed`.
+    /// - Throws: `.socketFailed` with the kernel's error, `.socketClosed`.
     public func set<Value>(_ option: SocketOption<Value>, to value: Value) throws(GuestError) {
         try socket.set(option, to: value)
     }
@@ -28,12 +28,12 @@ extension SocketBacked {
 }
 
 extension TCPListener: SocketBacked {
-    /// The port that this listens at: the one that the kernel chose, if it was asked to.
+    /// The port on which this listens; if 0 was asked for, the one that the kernel has chosen.
     public var port: UInt16 { localAddress.port! }
 }
 
 extension UDPSocket: SocketBacked {
-    /// This end's port: the one that the kernel chose, if it was asked to.
+    /// The port of this end; if 0 was asked for, the one that the kernel has chosen.
     public var port: UInt16 { localAddress.port! }
 }
 

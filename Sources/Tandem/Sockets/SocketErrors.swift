@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketErrors: what the kernel's numbers mean for whoever uses a socket, and what to do.
+// SocketErrors: what an errno of a socket call means, and what can be done about it.
 
 import Glibc
 import SystemPackage

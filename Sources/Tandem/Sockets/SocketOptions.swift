@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SocketOptions: the knobs of a socket, as values of one type.
+// SocketOptions: the options of a socket, as values of one type.
 // Owner:  any thread; one system call each.
 
 import Glibc
@@ -23,15 +23,16 @@ extension SocketOption where Value == Bool {
 
     /// Small writes go out at once instead of being collected (Nagle). On for every ``TCPStream``: games send small messages.
     public static var noDelay: Self { Self(flag: TCP_NODELAY, level: Int32(IPPROTO_TCP), label: "noDelay") }
-    /// A port may be bound again while old connections of it linger. On for every ``TCPListener``.
+    /// A port may be bound again although old connections of it have not ended in the kernel. On for every
+    /// ``TCPListener``.
     public static var reuseAddress: Self { Self(flag: SO_REUSEADDR, level: SOL_SOCKET, label: "reuseAddress") }
-    /// Several sockets may bind the same port, among which the kernel divides the work.
+    /// Several sockets may bind the same port; the kernel distributes the connections among them.
     public static var reusePort: Self { Self(flag: SO_REUSEPORT, level: SOL_SOCKET, label: "reusePort") }
-    /// Asks now and then whether a silent peer is still there.
+    /// The kernel asks now and then whether a silent peer is still there.
     public static var keepAlive: Self { Self(flag: SO_KEEPALIVE, level: SOL_SOCKET, label: "keepAlive") }
     /// Datagrams may go to broadcast addresses.
     public static var broadcast: Self { Self(flag: SO_BROADCAST, level: SOL_SOCKET, label: "broadcast") }
-    /// An IPv6 socket takes no IPv4 peers. To be set before binding.
+    /// An IPv6 socket accepts no IPv4 peers. Has to be set before binding.
     public static var ipv6Only: Self { Self(flag: IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), label: "ipv6Only") }
     /// This machine's own multicast datagrams come back to it (IPv4). On unless switched off.
     public static var multicastLoop: Self {
@@ -45,11 +46,12 @@ extension SocketOption where Value == Int {
         self.init(level: level, name: name, label: label, encode: { Int32(clamping: $0) }, decode: { Int($0) })
     }
 
-    /// The kernel's buffer for what is being sent, in bytes. It reserves twice what is asked for, and says so when read.
+    /// The size of the kernel's buffer for bytes to be sent. The kernel reserves twice what is asked for, and returns
+    /// the double when read.
     public static var sendBufferSize: Self { Self(number: SO_SNDBUF, level: SOL_SOCKET, label: "sendBufferSize") }
-    /// The kernel's buffer for what was received, in bytes; doubled like ``sendBufferSize``.
+    /// The size of the kernel's buffer for received bytes; doubled like ``sendBufferSize``.
     public static var receiveBufferSize: Self { Self(number: SO_RCVBUF, level: SOL_SOCKET, label: "receiveBufferSize") }
-    /// How many routers an IPv4 multicast datagram passes; 1 (this network) unless set.
+    /// How many routers an IPv4 multicast datagram may pass; 1 (this network only) unless set.
     public static var multicastTimeToLive: Self {
         Self(number: IP_MULTICAST_TTL, level: Int32(IPPROTO_IP), label: "multicastTimeToLive")
     }
@@ -75,7 +77,7 @@ extension Socket {
         return option.decode(raw)
     }
 
-    /// Takes the error that the kernel keeps for this socket; 0 for none.
+    /// Reads and clears the error that the kernel has stored for this socket; 0 for none.
     func takeError() throws(GuestError) -> Int32 {
         try get(SocketOption<Int>(number: SO_ERROR, level: SOL_SOCKET, label: "the pending error")).number
     }

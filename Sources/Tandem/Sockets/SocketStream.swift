@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SocketStream: reading and writing bytes, the same for TCP and Unix sockets.
-// Idea:   bytes go from and to buffers of the caller; a read or write that need not wait is one system call and allocates nothing.
-// Owner:  any thread; from the UI thread nothing leaves it.
+// Idea:   bytes are read into, and written from, the caller's buffers. A read or write that need not wait is one system
+//         call and allocates nothing.
+// Owner:  any thread. A call on the UI thread stays on it.
 
 import Glibc
 import TandemCLinux
@@ -15,7 +16,7 @@ extension SocketStream {
     /// This end; `nil` once closed.
     public var localAddress: SocketAddress? { socket.localAddress }
 
-    /// Reads what is there, at most what fits; waits only if nothing is there.
+    /// Reads the bytes that are there, at most as many as fit. Waits only if there are none.
     ///
     /// - Returns: How many bytes were added to `buffer`; 0 at the stream's end, or if the buffer was full.
     /// - Throws: `.socketFailed` (`ECONNRESET`, say), `.socketClosed`, `.alreadyRegistered` if another task is reading,
@@ -71,11 +72,11 @@ extension SocketStream {
         return try await socket.read(upTo: limit, CallSite(fileID: fileID, line: line))
     }
 
-    /// Reads exactly `count` bytes. Memory is taken for what has arrived, not for what is expected.
+    /// Reads exactly `count` bytes. Memory is allocated for bytes that have arrived, not for those that are expected.
     ///
     /// - Parameters:
     ///   - count: How many; zero reads nothing.
-    ///   - limit: The longest message that this program is ready to take, where `count` comes from the peer.
+    ///   - limit: The longest message that this program accepts, if `count` comes from the peer.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     /// - Throws: `.messageTooLong`, before anything is read, if `count` is negative or more than `limit`; `.socketFailed` if the stream ends
@@ -95,10 +96,11 @@ extension SocketStream {
         return try socket.takeReadAhead(upTo: count)
     }
 
-    /// Writes all of `bytes`, in as many pieces as the kernel takes; returns when it has taken the last.
+    /// Writes all of `bytes`, in as many system calls as needed; returns when the kernel has taken the last byte.
     ///
-    /// - Throws: `.socketFailed` (`EPIPE`, `ECONNRESET`; never a signal), `.socketClosed`, `.alreadyRegistered` if another task is writing,
-    ///   `CancellationError`. A part may have been written then; the connection is of no use any more unless the protocol can tell.
+    /// - Throws: `.socketFailed` (`EPIPE`, `ECONNRESET`; never a signal), `.socketClosed`, `.alreadyRegistered` if
+    ///   another task is writing, `CancellationError`. A part may have been written then, and unless the protocol can
+    ///   tell how much, the connection cannot be used any more.
     public func write(_ bytes: RawSpan, fileID: StaticString = #fileID, line: UInt = #line) async throws {
         try await socket.begin(.writable)
         defer { socket.end(.writable) }
@@ -146,7 +148,8 @@ extension SocketStream {
         return 0
     }
 
-    /// Half-close: the peer's reads end, this end still reads. What was written before still arrives.
+    /// Closes this end for writing: the peer's reads end, and this end can still read. What was written before still
+    /// arrives.
     ///
     /// - Throws: `.socketFailed` (`ENOTCONN` if the peer is gone), `.socketClosed`.
     public func closeWrite() throws(GuestError) {
@@ -183,19 +186,21 @@ extension Socket {
                     .socketFailed,
                     "the stream ended after \(readAhead.count) bytes of \(count); the peer closed it early")
             }
-            // A peer on this machine may fill the kernel's buffer as fast as it is read.
+            // A peer on this machine may fill the kernel's buffer as fast as it is read, so the loop takes units of the
+            // task's budget.
             try await loop.checkpoint()
         }
     }
 
-    /// Reads some bytes and drops them: how many, 0 at the stream's end, `nil` for "not now".
+    /// Reads some bytes and drops them. Returns how many; 0 at the stream's end, `nil` if it would block.
     func discard() throws(GuestError) -> Int? {
         try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer throws(GuestError) in
             try receive(into: buffer)
         }
     }
 
-    /// Fills the beginning of `buffer` from what was read ahead, else from the kernel; `nil` for "not now".
+    /// Fills the beginning of `buffer` with bytes that were read ahead, or else from the kernel. `nil` if it would
+    /// block.
     func receive(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
         guard buffer.count > 0 else { return 0 }
         guard readAhead.isEmpty else {
@@ -205,12 +210,13 @@ extension Socket {
         return try receiveFromKernel(into: buffer)
     }
 
-    /// The same in a new array.
+    /// As above, into a new array.
     func receive(upTo limit: Int) throws(GuestError) -> [UInt8]? {
         readAhead.isEmpty ? try receiveFromKernel(upTo: limit) : try takeReadAhead(upTo: limit)
     }
 
-    /// Adds what the kernel has to what was read ahead: how many bytes, 0 at the stream's end, `nil` for "not now".
+    /// Reads from the kernel and adds that to the bytes that were read ahead. Returns how many; 0 at the stream's end,
+    /// `nil` if it would block.
     func readMore(upTo limit: Int) throws(GuestError) -> Int? {
         guard let bytes = try receiveFromKernel(upTo: limit) else { return nil }
         if !bytes.isEmpty { readAhead.append(bytes) }
@@ -226,7 +232,8 @@ extension Socket {
         try attempt("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
     }
 
-    /// The array is made once there is something, and as large as that: thousands of idle connections need no thousands of buffers.
+    /// The array is allocated when there is something to read, and as large as that: thousands of idle connections need
+    /// no buffers.
     private func receiveFromKernel(upTo limit: Int) throws(GuestError) -> [UInt8]? {
         var result: Int?
         let bytes = try [UInt8](unsafeUninitializedCapacity: min(limit, unreadHint(limit))) {
@@ -237,7 +244,7 @@ extension Socket {
         return result == nil ? nil : bytes
     }
 
-    /// How much an array has to hold for a read: what is there, at least a little.
+    /// The size of the array for a read: as many bytes as the kernel has, but not fewer than a small minimum.
     private func unreadHint(_ limit: Int) -> Int {
         guard limit > 4096 else { return limit }
         return max(512, Int((try? attempt { tandem_unread_bytes($0) }) ?? 0))

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // StreamSequences: connections, chunks and lines as sequences.
-// Idea:   the consumer's `next` is the read: no task reads ahead of it, so that a slow consumer slows its peer down and not this
-//         machine's memory up. Iterators keep nothing: what a read has brought beyond the last line is the stream's (`ReadAhead`), and
-//         the next iterator or read goes on with it.
+// Idea:   each `next` of the consumer is a read from the kernel, and no task reads ahead of it. So a slow consumer
+//         slows its peer down, and no memory fills up here. Iterators hold no bytes: what a read has brought after the
+//         last line belongs to the stream (`ReadAhead`), where the next iterator or read finds it.
 // Owner:  the consumer.
 
 extension TCPListener {
-    /// The connections, one after the other, each accepted when the consumer asks for it; ends when the listener is closed.
+    /// The connections, one after the other. Each is accepted when the consumer asks for it. The sequence ends when the
+    /// listener is closed.
     public func connections(fileID: StaticString = #fileID, line: UInt = #line) -> Connections<TCPStream> {
         Connections(listener: socket, site: CallSite(fileID: fileID, line: line)) { TCPStream(accepted: $0) }
     }
@@ -27,13 +28,13 @@ extension UnixListener {
     public var connections: Connections<UnixStream> { Connections(listener: socket, site: .unknown) { UnixStream($0) } }
 }
 
-/// The connections of a listener. Throws what its `accept` throws, but for the listener's own close, which ends it.
+/// The connections of a listener. It throws what `accept` throws, except that closing the listener ends it.
 public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
     let listener: Socket
     let site: CallSite
     let make: @Sendable (Socket) -> Stream
 
-    /// Accepts from call to call.
+    /// Accepts one connection at each call.
     public struct Iterator: AsyncIteratorProtocol {
         let connections: Connections
 
@@ -52,19 +53,21 @@ public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
 }
 
 extension SocketStream {
-    /// What arrives, as it arrives, in arrays of at most `limit` bytes; ends with the stream.
+    /// The bytes as they arrive, in arrays of at most `limit` bytes. The sequence ends when the stream ends.
     public func chunks(
         upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
     ) -> Chunks<Self> { Chunks(stream: self, limit: limit, site: CallSite(fileID: fileID, line: line)) }
 
-    /// The lines of text that arrive, without their ends (LF or CRLF); ends with the stream, after what came behind the last line's end.
+    /// The lines of text that arrive, without their ends (LF or CRLF). When the stream ends, bytes after the end of the
+    /// last line are the last element, and the sequence ends.
     ///
-    /// Leave it whenever you like: the next line, or the bytes behind the last one, are there for the next iterator, ``chunks(upTo:fileID:line:)`` or `read`.
-    /// They have left the kernel, though: who waits for the descriptor instead of reading the stream does not hear of them.
+    /// The loop may be left at any time: the next line, or the bytes after the last one, are there for the next
+    /// iterator, ``chunks(upTo:fileID:line:)`` or `read`. But these bytes are no longer in the kernel: code that waits
+    /// for the descriptor itself, instead of reading the stream, gets no event for them.
     ///
     /// - Parameters:
-    ///   - maximumLength: A line of more bytes than that, its end not counted, throws `.messageTooLong`, so that a peer cannot fill the memory. Its
-    ///     bytes stay in the stream.
+    ///   - maximumLength: A longer line (its end is not counted) throws `.messageTooLong`, so that a peer cannot fill
+    ///     the memory. Its bytes stay in the stream.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     public func lines(
@@ -87,7 +90,7 @@ extension SocketStream {
     public var chunks: Chunks<Self> { Chunks(stream: self, limit: 65_536, site: .unknown) }
 }
 
-/// The bytes of a stream, as they arrive.
+/// The bytes of a stream, as they arrive, in arrays.
 public struct Chunks<Stream: SocketStream>: AsyncSequence, Sendable {
     let stream: Stream
     let limit: Int
@@ -97,7 +100,7 @@ public struct Chunks<Stream: SocketStream>: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol {
         let chunks: Chunks
 
-        /// What has arrived; waits if that is nothing. Throws what the stream's reads throw.
+        /// The bytes that have arrived. Waits if there are none. Throws what the stream's reads throw.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> [UInt8]? {
             let bytes = try await chunks.stream.socket.read(upTo: chunks.limit, chunks.site)
             return bytes.isEmpty ? nil : bytes
@@ -131,7 +134,8 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
 }
 
 extension Socket {
-    /// A line that needs no read, without the cost of an await; `nil`: ask `nextLine`, which knows the reasons.
+    /// Returns a line that needs no read, without the cost of an await. `nil`: call `nextLine`, which reads, and throws
+    /// what there is to throw.
     fileprivate func lineAtHand(maximumLength: Int) throws(GuestError) -> String? {
         guard loop.takeUnit(), !Task.isCancelled, !isClosed, tryBegin(.readable) else { return nil }
         defer { end(.readable) }
@@ -147,7 +151,8 @@ extension Socket {
             switch try readMore(upTo: 65_536) {
             case nil: try await wait(.readable, site)
             case 0: return try readAhead.rest(maximumLength: maximumLength)
-            // A long line needs several reads, each of which may be ready.
+            // A long line needs several reads, and each of them may be ready at once, so each takes a unit of the
+            // task's budget.
             default: try await loop.checkpoint()
             }
         }

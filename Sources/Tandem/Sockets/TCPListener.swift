@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCPListener: a port that takes TCP connections.
+// TCPListener: accepts TCP connections on a port.
 // Owner:  any thread.
 
 import Glibc
@@ -13,7 +13,7 @@ import Glibc
 public struct TCPListener: Sendable {
     /// The socket underneath.
     public let socket: Socket
-    /// Where this listens; with the port that the kernel chose, if it was asked to.
+    /// The address on which this listens. If port 0 was asked for, with the port that the kernel has chosen.
     public let localAddress: SocketAddress
 
     /// Binds and listens.
@@ -24,7 +24,7 @@ public struct TCPListener: Sendable {
     ///   - backlog: How many connections the kernel keeps for `accept()`.
     ///   - reusePort: See ``SocketOption/reusePort``.
     ///   - ipv6Only: See ``SocketOption/ipv6Only``.
-    /// - Throws: `.socketFailed` with the address and what the kernel said (`EADDRINUSE`, say).
+    /// - Throws: `.socketFailed` with the address and the kernel's error (`EADDRINUSE`, say).
     public init(
         on loop: GuestLoop, at address: SocketAddress, backlog: Int = 512, reusePort: Bool = false,
         ipv6Only: Bool = false
@@ -43,13 +43,15 @@ public struct TCPListener: Sendable {
 
     /// Waits for the next connection. One task at a time.
     ///
-    /// When no more than eight descriptors are left, which are for the rest of the process, it tries again in growing pauses, and the log says so.
+    /// If no more than eight descriptors are free, which are reserved for the rest of the process, it tries again after
+    /// growing pauses, and logs that.
     ///
-    /// - Throws: `.socketClosed`, `.alreadyRegistered` if another task is accepting, `CancellationError`. No connection is lost by these.
+    /// - Throws: `.socketClosed`, `.alreadyRegistered` if another task is accepting, `CancellationError`. In none of
+    ///   these cases a connection is lost.
     public func accept(fileID: StaticString = #fileID, line: UInt = #line) async throws -> TCPStream {
         TCPStream(accepted: try await socket.accept(CallSite(fileID: fileID, line: line)))
     }
 
-    /// Stops listening. A task in `accept()` gets `.socketClosed`; connections that were accepted stay.
+    /// Stops listening. A task in `accept()` gets `.socketClosed`. Accepted connections are not affected.
     public func close() { socket.close() }
 }

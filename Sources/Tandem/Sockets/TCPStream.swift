@@ -20,11 +20,12 @@ public struct TCPStream: SocketStream {
 
     init(accepted socket: Socket) {
         self.socket = socket
-        // Refused only by a connection that is gone already, which the first read will say better.
+        // This fails only if the connection has ended already, which the first read reports better.
         try? socket.set(.noDelay, to: true)
     }
 
-    /// Ends the connection with a reset: what is under way is thrown away, and the peer is told so by `ECONNRESET`.
+    /// Ends the connection with a reset: bytes that are not yet delivered are dropped, and the peer's calls fail with
+    /// `ECONNRESET`.
     public func abort() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         _ = try? socket.attempt { setsockopt($0, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size)) }

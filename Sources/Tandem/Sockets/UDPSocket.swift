@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// UDPSocket: datagrams, one at a time.
-// Idea:   a datagram arrives whole or not at all, may be empty, and is cut if the buffer is too small, which is told and not hidden.
+// UDPSocket: sends and receives datagrams, one at a time.
+// Idea:   a datagram arrives as a whole or not at all. It may be empty. If the buffer is too small it is cut, and the
+//         result says so.
 // Owner:  any thread; one task receives at a time.
 
 import Glibc
@@ -40,9 +41,10 @@ public struct UDPSocket: Sendable {
         self.localAddress = localAddress
     }
 
-    /// A socket that sends to `peer`, and receives from nobody else. Nothing is sent by this.
+    /// Makes a socket that sends to `peer` only, and receives from `peer` only. Nothing is sent by this call.
     ///
-    /// If nobody listens there, a later operation throws `.socketFailed` with `ECONNREFUSED`, once for each refusal.
+    /// If no process has that port, a later operation throws `.socketFailed` with `ECONNREFUSED`, once for each
+    /// datagram that was refused.
     public static func connected(to peer: SocketAddress, on loop: GuestLoop) throws(GuestError) -> UDPSocket {
         let socket = try make(peer, on: loop)
         let failure = try socket.attempt { fd in peer.withRaw { connect(fd, $0, $1) == 0 ? 0 : errno } }
@@ -66,25 +68,25 @@ public struct UDPSocket: Sendable {
 // MARK: - Receiving
 
 extension UDPSocket {
-    /// What is known of a datagram besides its bytes.
+    /// The properties of a datagram, without its bytes.
     public struct Arrival: Sendable, Hashable {
-        /// How many of its bytes are in the buffer. 0 for an empty datagram, which is one all the same.
+        /// How many of its bytes are in the buffer. 0 for an empty datagram, which is a datagram, too.
         public let count: Int
-        /// How many bytes it had on its way.
+        /// How many bytes it had when it was sent.
         public let sentCount: Int
         /// Who sent it.
         public let sender: SocketAddress?
-        /// The buffer was too small, and the rest is lost.
+        /// Whether the buffer was too small. The rest of the datagram is lost.
         public var isTruncated: Bool { sentCount > count }
     }
 
     /// A datagram with its bytes.
     public struct Datagram: Sendable, Hashable {
-        /// What it carried, as far as it fitted.
+        /// Its bytes, as many as fitted.
         public let bytes: [UInt8]
         /// Who sent it.
         public let sender: SocketAddress?
-        /// It was larger than the limit, and the rest is lost.
+        /// Whether it was longer than the limit. The rest of it is lost.
         public let isTruncated: Bool
     }
 
@@ -121,11 +123,12 @@ extension UDPSocket {
         }
     }
 
-    /// More than any datagram has, but for IPv6's jumbograms.
+    /// More bytes than any datagram has, except for the jumbograms of IPv6.
     private static let largest = 65_535
 
-    /// The buffer has room for whatever comes: one that was made for the datagram that is next by the kernel's word would cut the one that
-    /// came between the question and the call. It goes at once; what is kept is as large as the datagram.
+    /// Receives into a temporary buffer that has room for every datagram, and copies from it. A buffer of the size of
+    /// the next datagram, as the kernel gives it, could be too small: another datagram may be the next one by the time
+    /// of the call. The temporary buffer is freed at once; the copy is as large as the datagram.
     private func take(upTo limit: Int) throws(GuestError) -> Datagram? {
         try withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer throws(GuestError) in
             guard let arrival = try take(into: buffer) else { return nil }
@@ -154,11 +157,11 @@ extension UDPSocket {
     ///
     /// - Parameters:
     ///   - bytes: The datagram.
-    ///   - peer: Where to; `nil` for a socket that was made by ``connected(to:on:)``.
+    ///   - peer: The receiver. `nil` for a socket that was made by ``connected(to:on:)``.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
-    /// - Throws: `.socketFailed` (`EMSGSIZE` for more than the way there allows, 65,507 bytes at the most), `.socketClosed`, `CancellationError`: then
-    ///   nothing was sent.
+    /// - Throws: `.socketFailed` (`EMSGSIZE` for more bytes than the network path allows, 65,507 at most),
+    ///   `.socketClosed`, `CancellationError`. Nothing was sent then.
     public func send(
         _ bytes: RawSpan, to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
@@ -182,8 +185,8 @@ extension UDPSocket {
         try await send(text.utf8.span.bytes, to: peer, fileID: fileID, line: line)
     }
 
-    /// Sends one datagram now or not at all: never waits, and works in a cancelled task and in code that is not async. For the goodbye of a game
-    /// that ends.
+    /// Sends one datagram now or not at all. It never waits, so that it works in a cancelled task and in code that is
+    /// not async: for the last message of a game that ends.
     ///
     /// - Returns: `false` if the kernel's buffer is full.
     /// - Throws: `.socketFailed`, `.socketClosed`: then nothing was sent.
@@ -221,14 +224,15 @@ extension UDPSocket {
 // MARK: - Multicast
 
 extension UDPSocket {
-    /// Takes part in a multicast group, on the interface with that number (0: the kernel's choice), until ``leave(_:interface:)`` or the end.
+    /// Joins a multicast group, on the interface with the given number (0: the kernel chooses), until
+    /// ``leave(_:interface:)`` or the end of the socket.
     ///
-    /// - Throws: `.socketFailed`; `EINVAL` if the address is no group's.
+    /// - Throws: `.socketFailed`; with `EINVAL` if the address is not that of a group.
     public func join(_ group: SocketAddress, interface: UInt32 = 0) throws(GuestError) {
         try multicast(group, interface, joins: true)
     }
 
-    /// Takes no part any more. As ``join(_:interface:)``.
+    /// Leaves a multicast group. As ``join(_:interface:)``.
     public func leave(_ group: SocketAddress, interface: UInt32 = 0) throws(GuestError) {
         try multicast(group, interface, joins: false)
     }
@@ -240,7 +244,7 @@ extension UDPSocket {
         if failure != 0 { throw .socket("\(joins ? "join" : "leave") the multicast group", group.host, failure) }
     }
 
-    /// The number of a network interface, for multicast and IPv6 scopes; `nil` if there is none of that name.
+    /// The number of a network interface, for multicast and IPv6 scopes. `nil` if there is no interface of that name.
     public static func interface(named name: String) -> UInt32? {
         let index = if_nametoindex(name)
         return index == 0 ? nil : index

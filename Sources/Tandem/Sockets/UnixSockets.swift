@@ -30,7 +30,7 @@ public struct UnixStream: SocketStream {
         return (UnixStream(Socket(taking: ends[0], on: loop)), UnixStream(Socket(taking: ends[1], on: loop)))
     }
 
-    /// Who is at the other end, as the kernel saw it when the connection was made.
+    /// The process at the other end, as it was when the connection was made; the kernel has checked it.
     public struct Peer: Sendable, Hashable {
         /// The process's number.
         public let process: Int
@@ -56,9 +56,11 @@ public struct UnixListener: Sendable {
     /// The path, or `@name`.
     public let path: String
 
-    /// Binds and listens. A file that a dead listener left at `path` is replaced; a living one is not.
+    /// Binds and listens. If a file was left at `path` by a listener that has ended, it is replaced; that of a listener
+    /// that still exists is not.
     ///
-    /// - Throws: `.addressFailed` for an unfit path, `.socketFailed` with what the kernel said (`EADDRINUSE`, say).
+    /// - Throws: `.addressFailed` for a path that cannot be used, `.socketFailed` with the kernel's error
+    ///   (`EADDRINUSE`, say).
     public init(on loop: GuestLoop, at path: String, backlog: Int = 512) throws(GuestError) {
         let address = try SocketAddress.unix(path: path)
         let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -75,30 +77,33 @@ public struct UnixListener: Sendable {
         try socket.listen(backlog: backlog)
     }
 
-    /// Removes the file that a dead listener left at `path`; `false` if it has a living one, or is no socket's.
+    /// Removes the file that a listener has left at `path`. `false` if the file has a listener, or is not that of a
+    /// socket.
     ///
-    /// It is moved aside first and looked at there once more: somebody else may have removed it, too, and bound the path anew meanwhile.
+    /// The file is first renamed and then checked once more under its new name: another process may have removed it,
+    /// too, and bound the path anew in the meantime.
     private static func removeDeserted(_ path: String) -> Bool {
         guard isDeserted(path) else { return false }
-        // In the same directory, unique, and short, since an address holds 107 bytes; where it is too long nevertheless, once is enough.
+        // The new name is in the same directory, unique, and short, since an address holds only 107 bytes. If it is too
+        // long nevertheless, only the first check is made.
         let directory = path.lastIndex(of: "/").map { path[...$0] } ?? ""
         let aside = directory + "." + String(tandem_thread_id(), radix: 36)
         guard rename(path, aside) == 0 else { return errno == ENOENT }
         let isStillDeserted = (try? SocketAddress.unix(path: aside)) == nil || isDeserted(aside)
-        // A living one goes back, unless yet another has come.
+        // The file of a listener that still exists is renamed back, unless another one has been made under the path.
         if !isStillDeserted { link(aside, path) }
         unlink(aside)
         return isStillDeserted
     }
 
-    /// Is no socket bound to the file any more?
+    /// Whether no socket is bound to the file any more.
     ///
-    /// A connect of the same type is refused by a listener that has died and by one that has bound and does not listen yet. One of another
-    /// type is told that the type is wrong (EPROTOTYPE) by whatever is bound, and refused (ECONNREFUSED) if nothing is; and no listener
-    /// is bothered with a connection that nobody wants.
+    /// How it is found out: a connect with a socket of the same type is refused by a listener that has ended, but also
+    /// by one that has bound and does not listen yet. A connect with a socket of another type gets EPROTOTYPE if any
+    /// socket is bound, and ECONNREFUSED if none is; and no listener gets a connection that nobody wants.
     private static func isDeserted(_ path: String) -> Bool {
         var status = stat()
-        // A file that is no socket refuses, too, and is not to be touched.
+        // A file that is not a socket also gives ECONNREFUSED, and must not be removed.
         guard let address = try? SocketAddress.unix(path: path), lstat(path, &status) == 0,
             status.st_mode & S_IFMT == S_IFSOCK
         else { return false }
@@ -117,9 +122,9 @@ public struct UnixListener: Sendable {
     public func close() { socket.close() }
 }
 
-/// The file that a listener made, and no other that may stand there by now.
+/// The file that this listener has made; another file that is at the path by now is not touched.
 private final class BoundFile: @unchecked Sendable {
-    // Safe: written before the listener is handed out, read when its socket closes.
+    // Safe: written before any other code has the listener, and read when its socket closes.
     private let path: String?
     private var inode: ino_t = 0
 
@@ -132,7 +137,8 @@ private final class BoundFile: @unchecked Sendable {
     }
 
     func remember() {
-        // For a moment it may be aside, where somebody else who wants the path looks whether it is deserted.
+        // For a moment the file may have another name, because another process that wants the path is checking whether
+        // it has a listener.
         for _ in 0..<1000 where inode == 0 { inode = present }
     }
 
