@@ -33,28 +33,26 @@ package final class ClientSession {
 
     private let loop: GuestLoop
     private let stream: TCPStream
+    private let outbox: Outbox
     private let line: ConditionedLine
     private let token: UInt64
     private let start: ContinuousClock.Instant
-    private var framer: MessageFramer
     private var receiver = SnapshotReceiver()
     package private(set) var prediction: Prediction
     package private(set) var interpolation = Interpolation()
     private var lastDatagram = Duration.zero
-    private var lastMessage = Duration.zero
     private var frames = 0
-    private let outbox: AsyncStream<[UInt8]>.Continuation
-    private let outgoing: AsyncStream<[UInt8]>
 
     private init(
-        _ loop: GuestLoop, _ stream: TCPStream, _ framer: MessageFramer, _ line: ConditionedLine, name: String,
-        seat: Int, token: UInt64
+        _ loop: GuestLoop, _ stream: TCPStream, _ outbox: Outbox, _ line: ConditionedLine, name: String, seat: Int,
+        token: UInt64
     ) {
-        (self.loop, self.stream, self.framer, self.line) = (loop, stream, framer, line)
+        (self.loop, self.stream, self.outbox, self.line) = (loop, stream, outbox, line)
         (self.name, self.seat, self.token) = (name, seat, token)
         prediction = Prediction(seat: seat)
         start = loop.now
-        (outgoing, outbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(64))
+        // A host says something every second.
+        stream.silenceLimit = GameProtocol.silence
     }
 
     /// Connects, and is let in or refused, within ten seconds.
@@ -64,7 +62,7 @@ package final class ClientSession {
         _ host: String, port: UInt16, name: String, code: String, conditions: NetworkConditions = .init(),
         on loop: GuestLoop
     ) async throws -> ClientSession {
-        try await withTimeout(.seconds(10), clock: loop.clock) {
+        try await loop.withTimeout(.seconds(10)) {
             let stream = try await TCPStream.connect(to: host, port: port, on: loop)
             do {
                 return try await shakeHands(stream, name: name, code: code, conditions, loop)
@@ -78,74 +76,70 @@ package final class ClientSession {
     private static func shakeHands(
         _ stream: TCPStream, name: String, code: String, _ conditions: NetworkConditions, _ loop: GuestLoop
     ) async throws -> ClientSession {
-        try await stream.write(ClientMessage.hello(version: GameProtocol.version, name: name, code: code).bytes)
-        var framer = MessageFramer()
-        while true {
-            if let content = try framer.next() {
-                switch try HostMessage(content) {
-                case .welcome(let seat, let token, let port):
-                    let address = try SocketAddress(host: stream.peerAddress!.host, port: port)
-                    let line = try ConditionedLine(to: address, conditions, seed: token, on: loop)
-                    return ClientSession(loop, stream, framer, line, name: name, seat: seat, token: token)
-                case .refused(let refusal, _): throw refusal
-                default: throw Malformed("the host did not begin with a welcome")
-                }
-            }
-            let bytes = try await stream.read(upTo: 2048)
-            guard !bytes.isEmpty else { throw Malformed("the host ended the connection without a word") }
-            framer.append(bytes)
+        let outbox = try Outbox(stream)
+        outbox.send(ClientMessage.hello(version: GameProtocol.version, name: name, code: code))
+        guard let answer = try await stream.readGameMessage() else {
+            throw Malformed("the host ended the connection without a word")
+        }
+        switch try HostMessage(answer) {
+        case .welcome(let seat, let token, let port):
+            let address = try SocketAddress(host: stream.peerAddress!.host, port: port)
+            let line = try ConditionedLine(to: address, conditions, seed: token, on: loop)
+            return ClientSession(loop, stream, outbox, line, name: name, seat: seat, token: token)
+        case .refused(let refusal, _): throw refusal
+        default: throw Malformed("the host did not begin with a welcome")
         }
     }
 
     private var time: Duration { start.duration(to: loop.now) }
 
-    /// Plays until the host ends it.
+    /// Plays until the host ends it, or the player leaves.
     ///
-    /// - Throws: ``Refusal``, which says why; `CancellationError`.
+    /// - Throws: ``Refusal``, which says why; `CancellationError`. The host is told good-bye all the same.
     package func run() async throws {
         defer {
-            stream.close()
+            leave()
             line.close()
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await self.readMessages() }
-            group.addTask { for await bytes in self.outgoing { try await self.stream.write(bytes) } }
             group.addTask { try await self.line.run { self.take($0) } }
-            group.addTask { try await self.watch() }
+            group.addTask { try await self.askForDatagrams() }
             try await group.next()
         }
     }
 
     /// Says good-bye. ``run()`` ends by itself then.
     package func leave() {
-        outbox.yield(ClientMessage.leave.bytes)
+        outbox.send(ClientMessage.leave)
         outbox.finish()
     }
 
     package func say(_ text: String) {
-        outbox.yield(ClientMessage.chat(String(text.prefix(GameProtocol.mostChatLength))).bytes)
+        outbox.send(ClientMessage.chat(String(text.prefix(GameProtocol.mostChatLength))))
     }
-    package func setReady(_ isReady: Bool) { outbox.yield(ClientMessage.ready(isReady).bytes) }
+    package func setReady(_ isReady: Bool) { outbox.send(ClientMessage.ready(isReady)) }
 
     // MARK: - What comes
 
     private func readMessages() async throws {
         do {
-            while true {
-                while let content = try framer.next() { try take(HostMessage(content)) }
-                let bytes = try await stream.read(upTo: 4096)
-                guard !bytes.isEmpty else { throw Refusal.closed }
-                framer.append(bytes)
-            }
-        } catch let error as GuestError where error.code == .socketFailed {
-            // The host's process has ended without a word.
+            while let content = try await stream.readGameMessage() { try take(HostMessage(content)) }
             throw Refusal.closed
+        } catch let error as GuestError {
+            switch error.code {
+            case .peerUnresponsive: throw Refusal.silent
+            // The host's process has ended without a word.
+            case .socketFailed: throw Refusal.closed
+            // The player has left.
+            case .socketClosed: return
+            default: throw error
+            }
         }
     }
 
     private func take(_ message: HostMessage) throws {
-        lastMessage = time
         switch message {
         case .welcome: throw Malformed("a second welcome")
         case .refused(let refusal, _): throw refusal
@@ -201,10 +195,9 @@ package final class ClientSession {
         prediction.confirm(snapshot.ships[seat].ship(seat), step: snapshot.step, carriedOut: head.carriedOut)
     }
 
-    /// Asks for the way of the datagrams while none comes, and ends when the host is silent.
-    private func watch() async throws {
+    /// Asks for the way of the datagrams while none comes.
+    private func askForDatagrams() async throws {
         while true {
-            if time - lastMessage > GameProtocol.silence { throw Refusal.silent }
             if lastDatagram == .zero || time - lastDatagram > .seconds(1) {
                 line.send(ClientDatagram.bind(token: token).bytes)
             }

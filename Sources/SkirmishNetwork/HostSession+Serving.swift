@@ -9,146 +9,112 @@ internal import Tandem
 extension HostSession {
     /// Serves everybody who comes, until its task is cancelled; then tells them that the game has ended.
     package func run() async throws {
-        defer { closeSockets() }
-        do {
-            try await withThrowingDiscardingTaskGroup { group in
-                group.addTask { try await self.takeDatagrams() }
-                group.addTask { try await self.sendDatagrams() }
-                group.addTask { try await self.answerSearches() }
-                for try await stream in listener.connections {
-                    let host = stream.peerAddress?.host ?? ""
-                    guard strangers.enter(host) else {
-                        stream.abort()
-                        continue
-                    }
-                    group.addTask { await self.serve(stream, host) }
+        defer {
+            listener.close()
+            datagrams.close()
+        }
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await self.takeDatagrams() }
+            group.addTask { try await self.answerSearches() }
+            for try await stream in listener.connections {
+                let host = stream.peerAddress?.host ?? ""
+                guard strangers.enter(host) else {
+                    stream.abort()
+                    continue
                 }
+                group.addTask { await self.serve(stream, host) }
             }
-        } catch {
-            for peer in peers.values { peer.letGo(.closed, on: loop) }
-            throw error
         }
     }
 
-    /// Ends the game for everybody, and waits until they were told.
+    /// Ends the game for everybody, and waits until they were told; a second at the most.
     package func close() async {
         let leaving = Array(peers.values)
-        for peer in leaving { peer.letGo(.closed, on: loop) }
-        for _ in 0..<100 where leaving.contains(where: { !$0.stream.socket.isClosed }) {
-            try? await loop.sleep(for: .milliseconds(10))
-        }
+        letAllGo()
+        for peer in leaving { try? await peer.outbox.flush() }
         peers = [:]
     }
 
-    private func closeSockets() {
-        listener.close()
-        datagrams.close()
+    private func letAllGo() {
+        for peer in peers.values { peer.letGo(.closed) }
     }
 
     // MARK: - Connections
 
     private func serve(_ stream: TCPStream, _ host: String) async {
-        defer { stream.close() }
-        let from = stream.peerAddress?.description ?? "?"
-        guard let (peer, framer) = await greet(stream, host, from) else { return }
+        guard let peer = await greet(stream, host) else { return stream.close() }
         do {
-            let reason = try await withThrowingTaskGroup(of: String?.self) { group in
-                defer { group.cancelAll() }
-                group.addTask {
-                    try await peer.write()
-                    return nil
-                }
-                group.addTask {
-                    try await self.listen(to: peer, framer)
-                }
-                let reason = try await group.next()!
-                // Whoever is let go is told why.
-                if reason != nil, peer.hasLeft { _ = try await group.next() }
-                return reason
-            }
-            leave(peer, reason ?? "it was let go")
+            leave(peer, try await obey(peer))
+        } catch let error as Malformed {
+            drop(peer, .malformed, ": \(error)")
         } catch is CancellationError {
+            letAllGo()
             leave(peer, "the host has ended the game")
         } catch {
-            leave(peer, "\(error)")
+            leave(peer, "\(peer.outbox.failure?.description ?? "\(error)")")
         }
+        peer.outbox.finish(within: .seconds(1))
     }
 
     /// The first message, within five seconds. `nil`: refused.
-    private func greet(_ stream: TCPStream, _ host: String, _ from: String) async -> (Peer, MessageFramer)? {
+    private func greet(_ stream: TCPStream, _ host: String) async -> Peer? {
         defer { strangers.leave(host) }
+        let from = stream.peerAddress?.description ?? "?"
         do {
-            guard attempts.admits(host, at: time) else { throw Refusal.tooMany }
-            let (first, framer) = try await withTimeout(.seconds(5), clock: loop.clock) {
-                try await self.firstMessage(stream)
+            // A buffer of the kernel's that grows would hide for minutes that somebody does not read.
+            try stream.set(.sendBufferSize, to: 65_536)
+            let outbox = try Outbox(stream, capacity: 32_768, stallLimit: GameProtocol.silence)
+            do {
+                let peer = try await admit(stream, outbox, host)
+                outbox.send(.welcome(seat: peer.seat, token: peer.token, port: datagrams.port))
+                join(peer)
+                return peer
+            } catch let refusal as Refusal {
+                logger.notice("\(from) is not let in: \(refusal.words)")
+                outbox.send(.refused(refusal, version: GameProtocol.version))
+                try await outbox.flush()
             }
-            let peer = try admit(first, stream)
-            _ = peer.say(.welcome(seat: peer.seat, token: peer.token, port: datagrams.port))
-            join(peer)
-            return (peer, framer)
-        } catch let refusal as Refusal {
-            logger.notice("\(from) is not let in: \(refusal.words)")
-            try? await stream.write(HostMessage.refused(refusal, version: GameProtocol.version).bytes)
         } catch {
             logger.notice("\(from) is not let in: \(error)")
         }
         return nil
     }
 
-    private func firstMessage(_ stream: TCPStream) async throws -> (ClientMessage, MessageFramer) {
-        var framer = MessageFramer()
-        while true {
-            if let content = try framer.next() { return (try ClientMessage(content), framer) }
-            let bytes = try await stream.read(upTo: 2048)
-            guard !bytes.isEmpty else { throw Malformed("it ended before it said who it was") }
-            framer.append(bytes)
+    private func admit(_ stream: TCPStream, _ outbox: Outbox, _ host: String) async throws -> Peer {
+        guard attempts.admits(host, at: time) else { throw Refusal.tooMany }
+        guard let first = try await loop.withTimeout(.seconds(5), { try await stream.readGameMessage() }) else {
+            throw Malformed("it ended before it said who it was")
         }
-    }
-
-    private func admit(_ first: ClientMessage, _ stream: TCPStream) throws -> Peer {
-        guard case .hello(let version, let name, let code) = first else {
+        guard case .hello(let version, let name, let code) = try ClientMessage(first) else {
             throw Malformed("it did not begin with a hello")
         }
         guard version == GameProtocol.version else { throw Refusal.version }
         guard let code = MatchCode(code), options.code.isEmpty || code.matches(options.code) else { throw Refusal.code }
         guard !isTaken(name) else { throw Refusal.name }
         guard let seat = freeSeat() else { throw Refusal.full }
-        return Peer(stream, name: name, seat: seat, at: time)
+        return Peer(stream, outbox, name: name, seat: seat, at: time)
     }
 
-    /// Returns why it has ended.
-    private func listen(to peer: Peer, _ framer: MessageFramer) async throws -> String {
-        do { return try await obey(peer, framer) } catch let error as Malformed {
-            drop(peer, .malformed, ": \(error)")
-            return "it was dropped"
-        }
-    }
-
-    private func obey(_ peer: Peer, _ framer: MessageFramer) async throws -> String {
-        var framer = framer
-        while !peer.hasLeft {
-            while let content = try framer.next() {
-                let message = try ClientMessage(content)
-                peer.lastHeard = time
-                guard peer.messageLimit.admits(at: time) else {
-                    drop(peer, .tooMany)
-                    return "it was dropped"
-                }
-                switch message {
-                case .hello: throw Malformed("a second hello")
-                case .chat(let text): if peer.chatLimit.admits(at: time) { said(text, by: peer.seat) }
-                case .ready(let isReady):
-                    peer.isReady = isReady
-                    sayRoster()
-                    startIfReady()
-                case .leave: return "it said so"
-                }
+    /// Does what a player asks for. Returns why it has ended.
+    private func obey(_ peer: Peer) async throws -> String {
+        while !peer.hasLeft, let content = try await peer.stream.readGameMessage() {
+            let message = try ClientMessage(content)
+            peer.lastHeard = time
+            guard peer.messageLimit.admits(at: time) else {
+                drop(peer, .tooMany)
+                break
             }
-            let bytes = try await peer.stream.read(upTo: 4096)
-            if bytes.isEmpty { return "its connection has ended without a good-bye" }
-            framer.append(bytes)
+            switch message {
+            case .hello: throw Malformed("a second hello")
+            case .chat(let text): if peer.chatLimit.admits(at: time) { said(text, by: peer.seat) }
+            case .ready(let isReady):
+                peer.isReady = isReady
+                sayRoster()
+                startIfReady()
+            case .leave: return "it said so"
+            }
         }
-        return "it was dropped"
+        return peer.hasLeft ? "it was dropped" : "its connection has ended without a good-bye"
     }
 
     // MARK: - Datagrams
@@ -201,17 +167,6 @@ extension HostSession {
         peer.inputs.add(inputs.wishes, first: inputs.first)
     }
 
-    private func sendDatagrams() async throws {
-        for await (bytes, address) in outgoing {
-            // Somebody who cannot be reached is lost by its silence.
-            do { try await datagrams.send(bytes, to: address) } catch let error as GuestError
-                where error.code == .socketFailed
-            {
-                logger.debug("\(error)")
-            }
-        }
-    }
-
     // MARK: - Searches
 
     private func answerSearches() async throws {
@@ -225,8 +180,7 @@ extension HostSession {
         }
         defer { socket.close() }
         var limit = RateLimit(perSecond: 20, burst: 40)
-        while true {
-            let question = try await socket.receive(upTo: Discovery.questionBytes + 1)
+        for try await question in socket.datagrams(upTo: Discovery.questionBytes + 1) {
             guard let sender = question.sender, !options.isLocal || sender.host.hasPrefix("127."),
                 let nonce = try? Discovery.nonce(ofQuestion: question.bytes),
                 limit.admits(at: time)
@@ -234,11 +188,7 @@ extension HostSession {
             let answer = Discovery.Answer(
                 nonce: nonce, version: GameProtocol.version, port: address.port ?? 0, people: people,
                 needsCode: !options.code.isEmpty, name: options.name)
-            do { try await socket.send(answer.bytes, to: sender) } catch let error as GuestError
-                where error.code == .socketFailed
-            {
-                logger.debug("\(error)")
-            }
+            do { try socket.sendNow(answer.bytes, to: sender) } catch { logger.debug("\(error)") }
         }
     }
 }

@@ -21,8 +21,6 @@ package final class HostSession {
     /// Connections that have not said who they are.
     var strangers = Strangers()
     var attempts = AttemptLimits()
-    private(set) var outgoing: AsyncStream<(bytes: [UInt8], to: SocketAddress)>
-    private let outbox: AsyncStream<(bytes: [UInt8], to: SocketAddress)>.Continuation
 
     package private(set) var phase = Phase.lobby
     /// Counted from 1; 0: none has begun.
@@ -49,7 +47,7 @@ package final class HostSession {
         self.options = options
         self.logger = logger
         listener = try TCPListener(on: loop, at: options.address, backlog: 32)
-        let port = listener.localAddress.port!
+        let port = listener.port
         do {
             datagrams = try UDPSocket(on: loop, at: SocketAddress(host: options.address.host, port: port))
         } catch {
@@ -57,8 +55,7 @@ package final class HostSession {
             throw error
         }
         // A burst of eight players' datagrams, and of garbage, has room.
-        try datagrams.socket.set(.receiveBufferSize, to: 1 << 20)
-        (outgoing, outbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(512))
+        try datagrams.set(.receiveBufferSize, to: 1 << 20)
         start = loop.now
     }
 
@@ -132,7 +129,7 @@ package final class HostSession {
         guard !peer.hasLeft else { return }
         logger.notice(
             "\(peer.name) at \(peer.stream.peerAddress?.description ?? "?") is dropped: \(refusal.words)\(detail)")
-        peer.letGo(refusal, on: loop)
+        peer.letGo(refusal)
         leave(peer, refusal.words)
     }
 
@@ -181,7 +178,8 @@ package final class HostSession {
     func send(_ bytes: [UInt8], to address: SocketAddress) {
         traffic.sentDatagrams += 1
         traffic.sentBytes += bytes.count
-        outbox.yield((bytes, address))
+        // Lost if the kernel's buffer is full; somebody who cannot be reached is known by its silence.
+        do { try datagrams.sendNow(bytes, to: address) } catch { logger.debug("\(error)") }
     }
 
     func count(_ body: (inout Traffic) -> Void) { body(&traffic) }

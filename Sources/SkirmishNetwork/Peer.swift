@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peer: one player, as the host knows it.
-// Idea:   what is to be written stands in a line of its own with a limit: a player that reads too slowly is let go, and holds nobody up.
+// Idea:   what is to be written stands in an outbox of its own with a limit: a player that reads too slowly is let go, and holds nobody up.
 
 import Logging
 internal import SkirmishProtocol
@@ -28,36 +28,26 @@ final class Peer {
     var datagramLimit = RateLimit(perSecond: 120, burst: 120)
     private var bindLimit = RateLimit(perSecond: 4, burst: 8)
     private(set) var hasLeft = false
-    let lines: AsyncStream<[UInt8]>
-    private let outbox: AsyncStream<[UInt8]>.Continuation
+    let outbox: Outbox
 
-    init(_ stream: TCPStream, name: String, seat: Int, at time: Duration) {
-        (self.stream, self.name, self.seat) = (stream, name, seat)
+    init(_ stream: TCPStream, _ outbox: Outbox, name: String, seat: Int, at time: Duration) {
+        (self.stream, self.outbox, self.name, self.seat) = (stream, outbox, name, seat)
         token = .random(in: 1 ... .max)
         lastHeard = time
-        (lines, outbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(128))
     }
 
     /// The part of the token that the host's datagrams carry.
     var secret: UInt32 { UInt32(truncatingIfNeeded: token) }
 
-    /// `false`: its line is full.
-    func say(_ message: HostMessage) -> Bool {
-        if case .dropped = outbox.yield(message.bytes) { return false }
-        return true
-    }
+    /// `false`: it reads so slowly that its outbox is full. A connection that has failed ends with its reader.
+    func say(_ message: HostMessage) -> Bool { outbox.send(message) || !outbox.isOpen }
 
     /// The last message; what stands before it is still written, for a second.
-    func letGo(_ refusal: Refusal, on loop: GuestLoop) {
+    func letGo(_ refusal: Refusal) {
         guard !hasLeft else { return }
         hasLeft = true
-        _ = say(.refused(refusal, version: GameProtocol.version))
-        outbox.finish()
-        loop.callLater(.seconds(1)) { [stream] in stream.close() }
-    }
-
-    func write() async throws {
-        for await bytes in lines { try await stream.write(bytes) }
+        outbox.send(.refused(refusal, version: GameProtocol.version))
+        outbox.finish(within: .seconds(1))
     }
 
     /// Somebody with this player's token asks from an address. Returns what to answer, if anything.

@@ -30,12 +30,12 @@ package final class Search {
     package func run() async throws {
         let socket = try UDPSocket(on: loop, at: .any(.ipv4, port: 0))
         defer { socket.close() }
-        try socket.socket.set(.broadcast, to: true)
+        try socket.set(.broadcast, to: true)
         let nonce = UInt32.random(in: 1 ... .max)
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await self.ask(socket, nonce) }
-            while true { take(try await socket.receive(upTo: Discovery.questionBytes), nonce) }
+            for try await answer in socket.datagrams(upTo: Discovery.questionBytes) { take(answer, nonce) }
         }
     }
 
@@ -43,12 +43,8 @@ package final class Search {
         let question = Discovery.question(nonce: nonce)
         while true {
             for host in isLocal ? ["127.255.255.255"] : ["127.255.255.255"] + Interface.all.compactMap(\.broadcast) {
-                do { try await socket.send(question, to: SocketAddress(host: host, port: port)) } catch let error
-                    as GuestError
-                    where error.code == .socketFailed
-                {
-                    // An interface that is down is asked again in a second.
-                }
+                // An interface that is down is asked again in a second.
+                _ = try? socket.sendNow(question, to: SocketAddress(host: host, port: port))
             }
             try await loop.sleep(for: .seconds(1))
             let now = loop.now

@@ -15,7 +15,8 @@ extension SDL {
                 let ann = try await table.join("Ann")
                 // Connects, and never says anything again: no datagram, no message.
                 let mute = try await TCPStream.connect(to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
-                try await mute.write(ClientMessage.hello(version: 1, name: "Mute", code: "").bytes)
+                try await mute.write(
+                    message: ClientMessage.hello(version: 1, name: "Mute", code: "").bytes, prefix: .twoBytes)
                 try await table.wait("Mute") { ann.seats.contains { $0.name == "Mute" } }
                 try await table.wait("the silence") { !ann.seats.contains { $0.name == "Mute" } }
                 #expect(table.lines.contains { $0.contains("Mute") && $0.contains("five seconds") })
@@ -48,10 +49,9 @@ extension SDL {
             try SkirmishTable.open { table in
                 let stream = try await TCPStream.connect(
                     to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
-                try await stream.write(ClientMessage.hello(version: 7, name: "Ann", code: "").bytes)
-                var framer = MessageFramer()
-                framer.append(try await stream.read(upTo: 100))
-                let answer = try HostMessage(try #require(try framer.next()))
+                try await stream.write(
+                    message: ClientMessage.hello(version: 7, name: "Ann", code: "").bytes, prefix: .twoBytes)
+                let answer = try HostMessage(try #require(try await stream.readMessage(prefix: .twoBytes)))
                 #expect(answer == .refused(.version, version: GameProtocol.version))
             }
         }
@@ -74,20 +74,55 @@ extension SDL {
             try SkirmishTable.open { table in
                 let ann = try await table.join("Ann")
                 let bad = try await TCPStream.connect(to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
-                try await bad.write(ClientMessage.hello(version: 1, name: "Bad", code: "").bytes)
+                try await bad.write(
+                    message: ClientMessage.hello(version: 1, name: "Bad", code: "").bytes, prefix: .twoBytes)
                 try await table.wait("Bad") { ann.seats.contains { $0.name == "Bad" } }
                 try await bad.write([0, 1, 200])
                 try await table.wait("its end") { !ann.seats.contains { $0.name == "Bad" } }
                 #expect(table.lines.contains { $0.contains("Bad") && $0.contains("unknown kind 200") })
                 // It was told, before the connection ended.
-                var framer = MessageFramer()
                 var told: [HostMessage] = []
-                while case let bytes = try await bad.read(upTo: 4096), !bytes.isEmpty { framer.append(bytes) }
-                while let content = try framer.next() { told.append(try HostMessage(content)) }
+                for try await content in bad.messages(prefix: .twoBytes) { told.append(try HostMessage(content)) }
                 #expect(told.last == .refused(.malformed, version: GameProtocol.version))
                 #expect(table.ends.isEmpty)
                 ann.say("still here")
                 try await table.wait("the line") { ann.chat.contains { $0.text == "still here" && $0.name == "Ann" } }
+            }
+        }
+
+        @Test func aPlayerThatReadsNothingIsLetGoAndHoldsNobodyUp() throws {
+            try SkirmishTable.open { table in
+                let ann = try await table.join("Ann")
+                let mute = try await TCPStream.connect(to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
+                try mute.set(.receiveBufferSize, to: 4096)
+                let hello = ClientMessage.hello(version: 1, name: "Mute", code: "")
+                try await mute.write(message: hello.bytes, prefix: .twoBytes)
+                try await table.wait("Mute") { ann.seats.contains { $0.name == "Mute" } }
+                @MainActor func isLetGo() -> Bool {
+                    table.lines.contains {
+                        $0.contains("Mute") && ($0.contains("too slow") || $0.contains("has taken no byte"))
+                    }
+                }
+                var rounds = 0
+                var lastWord = table.loop.now
+                while !isLetGo(), rounds < 2000 {
+                    rounds += 1
+                    if lastWord.duration(to: table.loop.now) > .seconds(1) {
+                        // It says that it is there, and reads nothing.
+                        try await mute.write(message: ClientMessage.ready(false).bytes, prefix: .twoBytes)
+                        lastWord = table.loop.now
+                    }
+                    for number in 0..<50 { table.host.setBots(1 + number % 2) }
+                    // Only the last roster of a round has so many: who reads has all of it by then.
+                    let bots = 3 + rounds % 2
+                    table.host.setBots(bots)
+                    try await table.wait("the bots") { ann.seats.count { $0.pilot == 1 } == bots }
+                }
+                #expect(rounds < 2000)
+                #expect(table.ends.isEmpty)
+                try await table.wait("its end") { !ann.seats.contains { $0.name == "Mute" } }
+                ann.say("still here")
+                try await table.wait("the line") { ann.chat.contains { $0.text == "still here" } }
             }
         }
 
@@ -170,17 +205,11 @@ extension SDL {
             init(_ table: SkirmishTable, _ name: String) async throws {
                 let port = table.host.address.port!
                 stream = try await TCPStream.connect(to: "127.0.0.1", port: port, on: table.loop)
-                try await stream.write(
-                    ClientMessage.hello(version: GameProtocol.version, name: name, code: "").bytes)
-                var framer = MessageFramer()
-                var welcome: ArraySlice<UInt8>?
-                while welcome == nil {
-                    framer.append(try await stream.read(upTo: 2048))
-                    welcome = try framer.next()
-                }
-                guard case .welcome(let seat, let token, let datagrams) = try HostMessage(welcome!) else {
-                    throw Malformed("no welcome")
-                }
+                let hello = ClientMessage.hello(version: GameProtocol.version, name: name, code: "")
+                try await stream.write(message: hello.bytes, prefix: .twoBytes)
+                guard let welcome = try await stream.readMessage(prefix: .twoBytes),
+                    case .welcome(let seat, let token, let datagrams) = try HostMessage(welcome)
+                else { throw Malformed("no welcome") }
                 (self.seat, self.token) = (seat, token)
                 target = try SocketAddress(host: "127.0.0.1", port: datagrams)
                 line = try UDPSocket(on: table.loop, at: .loopback(port: 0))
@@ -211,7 +240,7 @@ extension SDL {
             try SkirmishTable.open { table in
                 let cheat = try await Cheat(table, "Cheat")
                 try await cheat.bind()
-                try await cheat.stream.write(ClientMessage.ready(true).bytes)
+                try await cheat.stream.write(message: ClientMessage.ready(true).bytes, prefix: .twoBytes)
                 try await table.wait("the match") { table.host.phase == .playing }
                 let begin = table.host.arena!.world
                 let start = begin.ships[cheat.seat].position
@@ -253,7 +282,7 @@ extension SDL {
             try SkirmishTable.open { table in
                 // It knows its own token, and writes a victim's address upon its datagrams.
                 let cheat = try await Cheat(table, "Cheat")
-                try await cheat.stream.write(ClientMessage.ready(true).bytes)
+                try await cheat.stream.write(message: ClientMessage.ready(true).bytes, prefix: .twoBytes)
                 try await table.wait("the match") { table.host.phase == .playing }
                 let victim = cheat.line
                 var sent = 0

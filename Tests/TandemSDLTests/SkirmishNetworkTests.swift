@@ -89,6 +89,43 @@ extension SDL {
             }
         }
 
+        @Test func aHostWhoseTaskIsCancelledSaysGoodByeAllTheSame() throws {
+            try SkirmishTable.open { table in
+                let stream = try await TCPStream.connect(
+                    to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
+                let hello = ClientMessage.hello(version: GameProtocol.version, name: "Ann", code: "")
+                try await stream.write(message: hello.bytes, prefix: .twoBytes)
+                let welcome = try await stream.readMessage(prefix: .twoBytes)
+                #expect(welcome != nil)
+                table.stopHosting()
+                var told: [HostMessage] = []
+                for try await content in stream.messages(prefix: .twoBytes) { told.append(try HostMessage(content)) }
+                #expect(told.last == .refused(.closed, version: GameProtocol.version))
+            }
+        }
+
+        @Test func theHostKnowsWhyAPlayerHasLeft() throws {
+            try SkirmishTable.open { table in
+                let ann = try await table.join("Ann")
+                ann.leave()
+                try await table.wait("Ann's leave") { table.lines.contains("Ann has left: it said so") }
+                // A task that is cancelled says good-bye, too.
+                let bob = try await ClientSession.join(
+                    "127.0.0.1", port: table.host.address.port!, name: "Bob", code: "", on: table.loop)
+                let run = table.scene.run({ try await bob.run() }) { _ in }
+                run.cancel()
+                try await table.wait("Bob's end") { table.lines.contains("Bob has left: it said so") }
+                let stream = try await TCPStream.connect(
+                    to: "127.0.0.1", port: table.host.address.port!, on: table.loop)
+                let hello = ClientMessage.hello(version: GameProtocol.version, name: "Cem", code: "")
+                try await stream.write(message: hello.bytes, prefix: .twoBytes)
+                try stream.closeWrite()
+                try await table.wait("Cem's end") {
+                    table.lines.contains("Cem has left: its connection has ended without a good-bye")
+                }
+            }
+        }
+
         @Test func aSearchFindsTheGamesOfThisMachine() throws {
             let port = UInt16.random(in: 20_000..<30_000)
             try SkirmishTable.open {

@@ -108,8 +108,7 @@ final class HostParty: Party {
 
     func finish() async {
         session.endMatch()
-        // The scores are on their way before the good-bye.
-        try? await loop.sleep(for: .milliseconds(500))
+        // The scores are told before the good-bye.
         await session.close()
     }
 

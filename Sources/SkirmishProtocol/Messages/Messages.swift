@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages: what goes over the TCP connection: the handshake, the lobby, the chat, a match's beginning and end.
 //
-// A message is two bytes of length, a byte of kind and its content. A connection begins with the player's hello, whose first bytes stay the
+// A message is a byte of kind and its content; on the way two bytes of length stand before it. A connection begins with the player's hello, whose first bytes stay the
 // same in all versions, so that any host can say that it speaks another one.
 
 /// What a player says to the host.
@@ -28,10 +28,10 @@ package enum ClientMessage: Sendable, Hashable {
             writer.put(isReady ? 1 : 0, 8)
         case .leave: writer.put(4, 8)
         }
-        return MessageFramer.framed(writer.finished())
+        return writer.finished()
     }
 
-    package init(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
+    package init(_ bytes: [UInt8]) throws(Malformed) {
         var reader = BitReader(bytes)
         switch try reader.int(8) {
         case 1:
@@ -138,10 +138,10 @@ package enum HostMessage: Sendable, Hashable {
             writer.put(total, 24)
             Self.put(seats, &writer)
         }
-        return MessageFramer.framed(writer.finished())
+        return writer.finished()
     }
 
-    package init(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
+    package init(_ bytes: [UInt8]) throws(Malformed) {
         var reader = BitReader(bytes)
         let seats = 0...(GameProtocol.seats - 1)
         switch try reader.int(8) {
