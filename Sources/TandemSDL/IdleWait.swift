@@ -12,7 +12,7 @@
 //    thread speaks with X, as SDL demands, what arrives after a pump makes the connection readable.
 //  - A pump may call the game's event watches, which may close the guest.
 // Decision: we sleep, on a waker of ours, which the loop's request and a watch on SDL's events (`PushedEventWatch`) ring, and on x11 on the X
-// connection as well; where the turn is here (see `OwnWait`), also on the loop's descriptors and until its deadline. What nothing announces
+// connection as well; while this thread has the turn (see `HostWait`), also on the loop's descriptors and until its deadline. What nothing announces
 // is looked for (`QueueLooks`). SDL waits on wayland, whose reading is a protocol of several steps, and on x11 as long as no window tells
 // the connection. Where something has to be pumped, the sleep ends at that pace.
 //
@@ -51,7 +51,7 @@ extension SDLGuest {
     }
 
     private func waitGameEvent(_ event: inout SDL_Event, _ timeout: Duration?) -> Bool {
-        let end = end(of: timeout)
+        let end = timeout.map { loop.hostNow.advancedClamped(by: $0) }
         ticksAfterWait = true
         while nextEvent(&event, until: end) {
             if !events.offer(event) { return true }
@@ -59,51 +59,65 @@ extension SDLGuest {
         return false
     }
 
-    /// As ``waitEvent(_:timeout:)``, before anybody who waits for events was asked.
-    func nextEvent(_ event: inout SDL_Event, timeout: Duration?) -> Bool {
-        nextEvent(&event, until: end(of: timeout))
+    /// Waits for an event or for the loop's work, gives the event to `deliver`, and ticks.
+    @discardableResult
+    func waitAndTick(_ deliver: (SDL_Event) -> Void) -> TickReport {
+        var event = SDL_Event()
+        if nextEvent(&event, until: nil) { deliver(event) }
+        return loop.tick(then: .wait)
     }
 
-    private func end(of timeout: Duration?) -> ContinuousClock.Instant? {
-        timeout.map { loop.hostNow.advancedClamped(by: $0) }
-    }
-
+    /// Waits for the next event of the game's, before it is offered to tasks that wait for events. `false`: the loop has work,
+    /// or the time is over. If there are both, the event waits until the caller has run the work.
     private func nextEvent(_ event: inout SDL_Event, until end: ContinuousClock.Instant?) -> Bool {
         while true {
             pump.runIfDue()
             if nextGameEvent(&event, pumping: false) { return true }
-            if loop.skipsTime(until: end) { return false }
-            let sleeper = SDLDriver.sleeper(forcesSDL: forcesSDLWait)
-            guard let left = timeToSleep(until: end) else { return false }
-            switch sleeper {
+            var ended: WaitEnd?
+            switch SDLDriver.sleeper(forcesSDL: forcesSDLWait) {
             case .sdl:
-                loop.passKeptTurn()
-                if sleepThroughSDL(&event, left) {
+                var hasEvent = false
+                ended = loop.waitElsewhere(until: end) { hasEvent = sleepThroughSDL(&event, $0) }
+                if hasEvent {
                     if isOwn(event) { return false }
                     record(event)
                     return true
                 }
-            case .waker(let connection): loop.whileWaiting(on: host.waker) { sleep(until: end, connection) }
+                if loop.hasWork { return false }
+            case .waker(let connection):
+                ended = loop.wait(on: host.waker, until: end, also: connection, work: .endsWait) { step in
+                    checkQueue(after: step, until: end)
+                }
             }
-            // The game's events are looked at by whoever calls next, after the work.
-            if loop.hasWork { return false }
+            if ended == .work || ended == .time { return false }
         }
     }
 
-    /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for later: no driver can announce them
-    /// without pumping, and whoever calls this is about to.
-    func runWork(until end: ContinuousClock.Instant, unless isStopped: () -> Bool) {
-        loop.whileWaiting(on: host.waker) {
-            while true {
-                let left = loop.hostNow.duration(to: end)
-                if loop.hasWork, !loop.tick(budget: max(left, .microseconds(1)), then: .wait).isEmpty {
-                    wantsFrame = true
-                }
-                guard left > .zero, !isStopped() else { return }
-                if loop.skipsTime(until: end) { continue }
-                // Looked at after the tick, which may have set a timer.
-                if timeToSleep(until: end) != nil { _ = loop.sleep(on: host.waker, until: end) }
+    /// Looks into SDL's queue during a wait. Nothing is taken out of it.
+    private func checkQueue(after step: WaitStep, until end: ContinuousClock.Instant?) -> WaitCheck {
+        if case .woke(let wake) = step { pump.note(wake) }
+        // The loop's work ends the wait; SDL is asked afterwards.
+        if loop.hasWork { return .goesOn }
+        switch step {
+        case .began: watch.stand()
+        case .woke(let wake):
+            // Only the time that the last check allowed has passed.
+            if wake.isEmpty, end.map({ loop.hostNow < $0 }) ?? true {
+                watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
             }
+            pump.runIfDue()
+        case .ticked, .skippedTime: break
+        }
+        if SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE { return .ends }
+        return .checksAgain(within: min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest))
+    }
+
+    /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for the next frame,
+    /// which is near: no driver announces them without a pump.
+    func runWork(until end: ContinuousClock.Instant, unless isStopped: () -> Bool) {
+        _ = loop.wait(on: host.waker, until: end, work: .runsUntilEnd) { step in
+            if case .ticked(let report) = step, !report.isEmpty { wantsFrame = true }
+            return isStopped() ? .ends : .goesOn
         }
     }
 
@@ -132,40 +146,13 @@ extension SDLGuest {
         return false
     }
 
-    /// How long nothing is expected to happen; `nil` if there is something to do now.
-    private func timeToSleep(until end: ContinuousClock.Instant?) -> Duration? {
-        if loop.hasWork { return nil }
-        let left = end.map { loop.hostNow.duration(to: $0) } ?? Self.century
-        return left > .zero ? left : nil
-    }
-
-    /// True if SDL gave an event.
-    private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration) -> Bool {
-        let milliseconds = (min(left, QueueLooks.longest) / .milliseconds(1)).rounded(.up)
+    /// Sleeps in SDL's own wait, for at most a quarter of a second. `true`: SDL gave an event.
+    private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration?) -> Bool {
+        let milliseconds = (min(left ?? QueueLooks.longest, QueueLooks.longest) / .milliseconds(1)).rounded(.up)
         guard SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0 else { return false }
         watch.saw(event)
         return true
     }
-
-    /// Ends when the loop has work, SDL's queue has an event, or at `end`.
-    private func sleep(until end: ContinuousClock.Instant?, _ connection: Int32) {
-        watch.stand()
-        while SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) == SDL_FALSE, let left = timeToSleep(until: end) {
-            let untilLook = min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest)
-            let look = loop.hostNow.advanced(by: untilLook)
-            let wake = loop.sleep(on: host.waker, until: min(end ?? look, look), watching: connection)
-            pump.note(wake)
-            if wake.isEmpty, left > untilLook, !loop.hasWork {
-                watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
-            }
-            if loop.hasWork { return }
-            pump.runIfDue()
-            // The pump may have called a watch of the game's that has closed the loop.
-            guard loop.isOpen else { return }
-        }
-    }
-
-    private static let century = Duration.seconds(3_155_760_000)
 }
 
 /// What the video driver in use can do.

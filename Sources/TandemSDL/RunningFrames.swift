@@ -128,10 +128,8 @@ final class RunningFrames {
         // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.
         case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8)) { self.isStopped }
         case .onDemand:
-            var event = SDL_Event()
             while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !isStopped {
-                if guest.nextEvent(&event, timeout: nil) { deliver(event) }
-                if !guest.loop.tick(then: .wait).isEmpty { guest.wantsFrame = true }
+                if !guest.waitAndTick(deliver).isEmpty { guest.wantsFrame = true }
             }
             // No more often than the display shows.
             guest.runWork(until: next) { self.isStopped }

@@ -249,9 +249,9 @@ extension SDLGuest {
             if !unaskedFrames.step(), loop.isOpen { loop.callOffFrames() }
             return
         }
-        var event = SDL_Event()
-        if nextEvent(&event, timeout: nil), !events.offer(event) { drop(event) }
-        loop.tick(then: .wait)
+        waitAndTick { event in
+            if !events.offer(event) { drop(event) }
+        }
     }
 
     /// An event that is nobody's. Where tasks await frames without a frame loop, nobody else sees that the player wants to leave.

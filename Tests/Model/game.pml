@@ -109,7 +109,7 @@ NextEvent:                                              /* SDLGuest.nextEvent */
     lookAtHasWork();
     if :: hasWork -> goto Tick :: else fi;
     beginWaiting();
-    /* SDLGuest.sleep */
+    /* GuestLoop.wait, with SDLGuest.checkQueue */
     do
     :: QUEUE > 0 -> break
     :: else ->

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * headless: a host whose thread sleeps by itself: HeadlessHost, which keeps the turn between its ticks.
- * Idea:   it leaves its wait now and then, runs code of the program's, ticks as before a frame, and comes back.
+ * Idea:   GuestLoop.wait: it checks, looks for work, ticks or sleeps, and begins again. The host leaves its wait now and then, runs code of
+ *         the program's, ticks as before a frame, and comes back.
  */
 #ifndef LEAVES
 #define LEAVES 1
@@ -42,7 +43,13 @@ Round:
 #else
     lookAtHasWork();
 #endif
-    if :: hasWork :: else -> sleepOnWaker(false) fi;
+    if
+    :: hasWork
+    :: else ->
+        sleepOnWaker(false);
+        if :: closeNow -> goto Close :: mayClose -> mayClose = false; goto Close :: !closeNow fi;
+        goto Round
+    fi;
     if :: closeNow -> goto Close :: mayClose -> mayClose = false; goto Close :: !closeNow fi;
     next = WAIT;
 Tick:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * uithread: the UI thread: what the user's code does, the tick, the wait of the loop's, the close. A host puts them together.
- * Idea:   Tick, OwnWait, Scheduling, Closing and GuestLoop.hasWork, step by step. Each is there once: a host sets `next` and goes to a label.
+ * Idea:   Tick, HostWait, Scheduling, Closing and GuestLoop.hasWork, step by step. Each is there once: a host sets `next` and goes to a label.
  */
 
 /* AfterTick */

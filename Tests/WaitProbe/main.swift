@@ -196,12 +196,7 @@ final class WakerHost: GuestHost {
 /// Sleeps and ticks for so long, or until `condition` holds.
 @MainActor func work(_ loop: GuestLoop, _ waker: Waker, seconds: Double, until condition: () -> Bool = { false }) {
     let end = loop.now + .seconds(seconds)
-    loop.whileWaiting(on: waker) {
-        while !condition(), loop.now < end {
-            if !loop.hasWork { _ = loop.sleep(on: waker, until: end) }
-            loop.tick(then: .wait)
-        }
-    }
+    _ = loop.wait(on: waker, until: end, work: .runs) { _ in condition() ? .ends : .goesOn }
 }
 
 @MainActor func closedBell() throws {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // HeadlessHost: a host without frames, for dedicated servers and tools: the thread that made it sleeps until the loop has something.
-// Idea:   the whole of hosting on one page: signal when asked, look before sleeping, tick.
-// Owner:  the thread that made it; `requestTick` and `stop` come from any.
+// Idea:   all that a host has to do, on one page: wake the thread when asked for a tick, and call `GuestLoop.wait`,
+//         which checks, ticks and sleeps.
+// Owner:  the thread that made it. `requestTick` and `stop` may be called on any thread.
 
 import Synchronization
 
@@ -16,9 +17,9 @@ import Synchronization
 ///
 /// It is also the shortest example of a host; see ``GuestHost``.
 public final class HeadlessHost: @unchecked Sendable {
-    // Safe to send: the loop checks its thread, and what other threads touch is atomic or a semaphore.
+    // Safe to send: the loop checks its thread; what other threads use is atomic or a `Waker`.
 
-    /// What the loop sees of the host, so that neither owns the other.
+    /// The part of the host that the loop holds, so that the loop and the host do not hold each other.
     private final class Listener: GuestHost {
         let waker: Waker
 
@@ -47,29 +48,23 @@ public final class HeadlessHost: @unchecked Sendable {
 
     /// Sleeps and ticks until ``stop()``, or until the loop closes. Returns at once if either came before.
     public func run() {
-        // The waker is emptied before each look, and rung after the flag is set: one total order, so that one of the two sees the other.
+        // The waker is read before each check, and written after the flag is set. In one total order, one of the two
+        // sees the other.
         _ = run(within: nil) { isStopped.load(ordering: .sequentiallyConsistent) }
         isStopped.store(false, ordering: .sequentiallyConsistent)
     }
 
-    /// Sleeps and ticks until `condition`, which is looked at after each tick, holds; `false` if `limit` passed or the loop closed first.
-    /// Inside a callback or a task it is a modal loop; see ``GuestLoop/runModal(_:)``.
+    /// Sleeps and ticks until `condition` returns true; it is called at the beginning and after each tick and each
+    /// sleep. `false` if `limit` has passed or the loop has closed first. Work that is ready at the limit still runs.
+    /// Inside a callback or a task this is a modal loop; see ``GuestLoop/runModal(_:)``.
     public func run(within limit: Duration?, until condition: () -> Bool) -> Bool {
         loop.runModal { runOutsideTicks(within: limit, until: condition) }
     }
 
     private func runOutsideTicks(within limit: Duration?, until condition: () -> Bool) -> Bool {
+        guard loop.isOpen else { return condition() }
         let end = limit.map { loop.hostNow.advancedClamped(by: $0) }
-        return loop.whileWaiting(on: listener.waker) {
-            while !condition() {
-                guard loop.isOpen else { return false }
-                if let end, loop.hostNow >= end { return false }
-                // The look before the sleep: a request may have been answered by an earlier tick, and its ring heard.
-                if !loop.skipsTime(until: end) { loop.sleep(on: listener.waker, until: end) }
-                loop.tick(then: .wait)
-            }
-            return true
-        }
+        return loop.wait(on: listener.waker, until: end, work: .runs) { _ in condition() ? .ends : .goesOn } == .checked
     }
 
     /// Ends ``run()``. Any thread.

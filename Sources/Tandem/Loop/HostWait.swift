@@ -1,25 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostWait: the sleep of a UI thread that has nothing to draw, on everything at once: the host's waker, the host's descriptor, and, where this
-//           thread has the turn, the epoll set and the nearest deadline.
-// Idea:   with the turn kept, the thread that runs the handlers is the one that the kernel wakes. The tick that follows polls.
-// Order:  `whileWaiting` arms the waker, then `sleep` looks for work, then it sleeps: what comes before the look is found by it, what comes
-//         later wakes the thread. Ticks in between are told `then: .wait`.
+// HostWait: the one wait of every host. A UI thread that has nothing to draw sleeps here on everything at once: the host's
+//           waker, the host's descriptor, and, while this thread has the turn, the epoll set and the nearest deadline.
+// Idea:   the host says until when it waits, what it checks itself, and what happens to the loop's work; the order of the
+//         steps is written here once. While this thread keeps the turn, the kernel wakes the thread that runs the
+//         handlers, and no second one. The tick that follows polls.
+// Order:  the waker is armed, then each round (1) calls the host's check, (2) looks for work and runs it, (3) compares
+//         the time, (4) sleeps. Work that comes before the look is found by it; work that comes later wakes the thread.
 // Owner:  the UI thread.
-// Breaks: the turn kept by a tick without a wait after it would leave descriptors and timers unannounced; see `PollTurn`.
+// Breaks: if a tick kept the turn and no wait followed, nobody would announce descriptors and timers; see `PollTurn`.
 
 import Glibc
 import TandemCLinux
 
-/// What a host's wait has to remember from tick to tick.
+/// What a host has to do in its wait, and what the wait tells it.
+package enum WaitStep {
+    /// The wait has begun, and its waker is armed.
+    case began
+    /// A sleep has ended.
+    case woke(Wake)
+    /// The wait has run the loop's work.
+    case ticked(TickReport)
+    /// The loop's time is virtual and has been moved to the nearest deadline, or to the end of the wait.
+    case skippedTime
+}
+
+/// The answer of a host's check.
+package enum WaitCheck {
+    /// The wait ends.
+    case ends
+    /// The wait goes on, until something ends its sleep.
+    case goesOn
+    /// The wait goes on, and checks again after this time at the latest.
+    case checksAgain(within: Duration)
+}
+
+/// What a wait does when the loop has work.
+package enum WorkInWait {
+    /// It ends; the host ticks.
+    case endsWait
+    /// It ticks, with the configuration's budget, and goes on.
+    case runs
+    /// It ticks, with the time that is left until the end as budget, and goes on.
+    case runsUntilEnd
+}
+
+/// Why a wait has ended.
+package enum WaitEnd {
+    /// The host's check has ended it.
+    case checked
+    /// The loop has work; only with `WorkInWait.endsWait`.
+    case work
+    /// Its end has come.
+    case time
+    /// The loop was closed during the wait. A wait that begins on a closed loop goes on, as a sleep of the host's.
+    case closed
+}
+
+/// What a host's waits have to remember from tick to tick.
 struct HostWait {
-    /// What ends the wait under way.
+    /// The waker of the wait that is under way.
     private(set) var waker: Waker?
     private var spin = AdaptiveSpin()
     private var coalescing = PostCoalescing()
 
     // MARK: The wait under way
 
-    /// A wait begins, perhaps inside of another one (an inner loop in its tick). Returns the outer one's waker.
+    /// A wait begins, perhaps inside another one (a loop in a tick of the outer wait). Returns the outer wait's waker.
     mutating func begin(on new: Waker) -> Waker? {
         let outer = waker
         waker = new
@@ -32,7 +78,8 @@ struct HostWait {
         if outer !== ended { ended.disarm() }
     }
 
-    /// A modal loop begins, which may sleep in a wait that the waker does not end. What is returned goes to ``resume(_:)``.
+    /// A modal loop begins, which may sleep in a wait that this waker does not end. Pass the returned waker to
+    /// ``resume(_:)`` when it ends.
     mutating func pause() -> Waker? {
         defer { waker = nil }
         waker?.disarm()
@@ -57,31 +104,111 @@ struct HostWait {
     mutating func spinEnded(wasAnswered: Bool) { spin.note(wasAnswered: wasAnswered) }
 }
 
+// MARK: - The wait
+
 extension GuestLoop {
-    /// For hosts that sleep by themselves: `body` sleeps, by ``sleep(on:until:watching:)``, and may tick. The turn stays here meanwhile, if it is.
-    package func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
+    /// UI thread, for hosts: waits until `check` says that the wait ends, the loop's clock of hosts (``hostNow``) has come to
+    /// `end` (`nil`: never), the loop has work that the host runs itself, or the loop is closed.
+    ///
+    /// `check` is called first, and again after everything that has happened: a sleep, a tick, a move of virtual time. The
+    /// sleep ends when another thread wakes `waker` or asks for a tick, a descriptor or a timer of the loop is ready,
+    /// `descriptor` can be read (-1: none), or a signal arrives. Work that is ready when the end comes still runs, once,
+    /// and is checked. The end is a point in time: a thread that is woken for nothing sleeps on until the same one, and a
+    /// suspend of the machine does not move it.
+    package func wait(
+        on waker: Waker, until end: ContinuousClock.Instant?, also descriptor: Int32 = -1, work: WorkInWait,
+        checking check: (WaitStep) -> WaitCheck
+    ) -> WaitEnd {
+        // If there is nothing to wait for, neither the waker is armed nor the turn kept, which costs system calls.
+        if work == .endsWait {
+            if hasWork { return .work }
+            if let end, hostNow >= end { return .time }
+        }
+        return whileWaiting(on: waker) { waitRounds(on: waker, until: end, also: descriptor, work, check) }
+    }
+
+    private func waitRounds(
+        on waker: Waker, until end: ContinuousClock.Instant?, also descriptor: Int32, _ work: WorkInWait,
+        _ check: (WaitStep) -> WaitCheck
+    ) -> WaitEnd {
+        let wasOpen = isOpen
+        var isOver = false
+        var step = WaitStep.began
+        while true {
+            var sleepEnd = end
+            switch check(step) {
+            case .ends: return .checked
+            case .goesOn: break
+            case .checksAgain(let pause):
+                let next = hostNow.advanced(by: pause)
+                sleepEnd = min(end ?? next, next)
+            }
+            if wasOpen, !isOpen { return .closed }
+            if isOver { return .time }
+            let left = end.map { hostNow.duration(to: $0) }
+            if let left { isOver = left <= .zero }
+            if hasWork {
+                if work == .endsWait { return .work }
+                let budget = work == .runsUntilEnd ? left.map { max($0, .microseconds(1)) } : nil
+                step = .ticked(tick(budget: budget, then: .wait))
+            } else if isOver {
+                return .time
+            } else if skipsTime(until: end) {
+                step = .skippedTime
+            } else {
+                step = .woke(sleep(on: waker, until: sleepEnd, watching: descriptor))
+            }
+        }
+    }
+
+    /// UI thread, for hosts that sleep in a wait of another library, which only that library's events end, a request for a
+    /// tick among them: does what ``wait(on:until:also:work:checking:)`` does before its sleep, gives the backend the
+    /// turn that an earlier wait has kept, and calls `sleep` with the time that is left (`nil`: no end).
+    ///
+    /// - Returns: `nil` if it has slept, otherwise why it has not.
+    package func waitElsewhere(
+        until end: ContinuousClock.Instant?, sleeping sleep: (Duration?) -> Void
+    ) -> WaitEnd? {
+        if hasWork { return .work }
+        let left = end.map { hostNow.duration(to: $0) }
+        if let left, left <= .zero { return .time }
+        if skipsTime(until: end) { return hasWork ? .work : .time }
+        passKeptTurn()
+        sleep(left)
+        return nil
+    }
+
+    /// Where time is virtual, a wait does not sleep until `end` (`nil`: for ever): the time is moved to the nearest deadline
+    /// or to the end, whichever comes first. `false` where the time is the machine's, and where there is work, or neither
+    /// a deadline nor an end.
+    private func skipsTime(until end: ContinuousClock.Instant?) -> Bool {
+        guard let source = configuration.timeSource, source.isVirtual, !hasWork else { return false }
+        guard let target = [end, nextDeadline].compactMap({ $0 }).min() else { return false }
+        source.advance(to: target)
+        return true
+    }
+
+    /// Calls `body`, which sleeps by ``sleep(on:until:watching:)`` and may tick, with the waker armed. If this thread has the
+    /// turn, it keeps it until `body` returns.
+    func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
         let outer = hostWait.begin(on: waker)
-        // Here sleeps end within a nanosecond of their time instead of 50 microseconds. The program's own sleeps stay as they were.
+        // The kernel ends a sleep of this thread up to 50 microseconds late, to save wake-ups. In here it is a
+        // nanosecond. Afterwards the program's own sleeps have the program's value again.
         let slack = tandem_thread_set_timer_slack(1)
         defer {
             if slack != 1 { tandem_thread_set_timer_slack(slack) }
             hostWait.end(waker, outer: outer)
         }
-        // Inside a tick the turn is the tick's.
+        // Inside a tick the tick has the turn.
         guard !tickState.isTicking, admission.state == .open, shared.turn.beginWait() else { return body() }
         defer { shared.turn.endWait() }
         return body()
     }
 
-    /// The one sleep of all waits of ours: until there is work, the waker wakes, `descriptor` can be read, a signal arrives, or the host's time
-    /// (``hostNow``) has come to `end` (`nil`: never). Inside of ``whileWaiting(on:_:)``. Looks for work before it sleeps.
-    ///
-    /// The end is a point in time: whoever is woken for nothing sleeps on to the same one, and a suspend of the machine does not move it.
+    /// The one system call in which a host sleeps. Called inside ``whileWaiting(on:_:)``, directly after a look at
+    /// ``hasWork`` that has found none.
     @discardableResult
-    package func sleep(
-        on waker: Waker, until end: ContinuousClock.Instant?, watching descriptor: Int32 = -1
-    ) -> Wake {
-        if hasWork { return [] }
+    func sleep(on waker: Waker, until end: ContinuousClock.Instant?, watching descriptor: Int32 = -1) -> Wake {
         let deadline = machineDeadline(of: end)
         if hostWait.wantsToSpin(), spin(on: waker, until: deadline) { return .waker }
         let polls = shared.turn.beginSleep()
@@ -95,37 +222,40 @@ extension GuestLoop {
         return wake
     }
 
-    /// When a sleep until `end` has to end, by the machine's clock.
+    /// The time of the machine's clock at which a sleep until `end` has to end.
     private func machineDeadline(of end: ContinuousClock.Instant?) -> Nanoseconds {
         var deadline = end.map(time.nanoseconds(at:)) ?? .never
         if timers.count > 0 {
-            // Without the turn here, the backend asks for a tick when a timer is due. A sleep of the same length would wake this thread twice
-            // for each timer; the reserve is for a backend that has died.
+            // If the backend has the turn, it asks for a tick when a timer is due. A sleep until the same time would wake
+            // this thread twice for each timer, so it lasts 100 ms longer, in case the backend has died.
             let reserve: Nanoseconds = shared.turn.isKeptByWait && !time.isVirtual ? 0 : 100_000_000
             deadline = min(deadline, timers.nearest.addingClamped(reserve))
         }
-        // A deadline in virtual time means nothing to the kernel, but for how far away it is.
+        // The kernel does not know virtual time: only the distance from now counts.
         guard time.isVirtual, deadline != .never else { return deadline }
         return LoopClock.machine.addingClamped(deadline.subtractingClamped(time.live))
     }
 
-    /// Looks for work all the time, so that nobody has to wake this thread. Whether there is any.
+    /// Looks for requests again and again, for up to 100 µs, so that no other thread has to wake this one. Returns whether
+    /// there is one.
     private func spin(on waker: Waker, until deadline: Nanoseconds) -> Bool {
         waker.suppress()
         let end = min(deadline, LoopClock.machine.addingClamped(AdaptiveSpin.longest))
         while shared.pending.isEmpty, LoopClock.machine < end { tandem_pause(100) }
         hostWait.spinEnded(wasAnswered: !shared.pending.isEmpty)
         waker.unsuppress()
-        // Who came before this has not woken anybody; who comes later does.
+        // A request before this point has woken nobody, so it is looked for once more; a later one wakes this thread.
         return !shared.pending.isEmpty
     }
 
-    /// For hosts that are about to sleep elsewhere: gives the backend the turn that an earlier wait has kept.
-    package func passKeptTurn() {
+    /// This thread is about to sleep where only a request for a tick wakes it: gives the backend the turn that an earlier
+    /// wait has kept.
+    func passKeptTurn() {
         if !tickState.isTicking { shared.turn.passIfKept() }
     }
 
-    /// A tick's end: lets other threads' posts gather, if they have come all the time and the thread would sleep anyway. Whether it has.
+    /// Called when a tick has run everything: if other threads have posted all the time, and the thread would sleep next,
+    /// pauses for 50 µs, so that the tick takes in many posts at once. Returns whether it has paused.
     func pauseForPosts(_ tick: inout TickBudget) -> Bool {
         guard tick.isAfterFirstPass, !instruments.isTaped, tick.hasTimeToPause(at: tickClock.mark),
             timers.nearest > tickClock.mark.addingClamped(PostCoalescing.pause), hostWait.wantsPause()
@@ -134,7 +264,7 @@ extension GuestLoop {
         usleep(UInt32(PostCoalescing.pause / 1000))
         if slack != 1 { tandem_thread_set_timer_slack(slack) }
         tick.notePause()
-        // It is no callback's time.
+        // The pause must not count as the run time of a callback.
         tickClock.read()
         return true
     }

@@ -25,13 +25,4 @@ extension TimeSource {
 extension GuestLoop {
     /// The source of time that the loop was made with; for code that drives the loop.
     package var configurationTimeSource: (any TimeSource)? { configuration.timeSource }
-
-    /// UI thread: where time is virtual, a wait until `end` (`nil`: for ever) is a jump to the nearest deadline or to the end, whichever comes
-    /// first. `false` where time is the machine's, or where there is work or nothing to jump to.
-    package func skipsTime(until end: ContinuousClock.Instant?) -> Bool {
-        guard let source = configuration.timeSource, source.isVirtual, !hasWork else { return false }
-        guard let target = [end, nextDeadline].compactMap({ $0 }).min() else { return false }
-        source.advance(to: target)
-        return true
-    }
 }
