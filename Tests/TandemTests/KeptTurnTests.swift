@@ -100,17 +100,22 @@ extension Core.KeptTurnTests {
         }
     }
 
+    /// A thread that loses its core for as long as the lease, before it sets the timer, has to wake the backend: then it is tried again.
     @Test func whoSleepsElsewhereAfterwardsIsToldOfTimers() throws {
-        try withKeptTurn { host, loop, _, _ in
-            var fired = false
-            loop.callLater(.milliseconds(20)) { fired = true }
-            while !fired {
-                #expect(host.sleepElsewhere())
-                loop.tick()
+        var writes = 1
+        for _ in 0..<50 where writes > 0 {
+            try withKeptTurn { host, loop, _, _ in
+                var fired = false
+                loop.callLater(.milliseconds(20)) { fired = true }
+                while !fired {
+                    #expect(host.sleepElsewhere())
+                    loop.tick()
+                }
+                writes = loop.statistics.wakePipeWrites
             }
-            // The backend took the turn long before the deadline, and needed no wake: it read the deadline afterwards.
-            #expect(loop.statistics.wakePipeWrites == 0)
         }
+        // The backend took the turn long before the deadline, and needed no wake: it read the deadline afterwards.
+        #expect(writes == 0)
     }
 
     @Test func anEarlierDeadlineWakesTheBackendThatTookTheTurn() throws {
