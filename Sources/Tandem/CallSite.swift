@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// CallSite: where a callback was scheduled, in 8 bytes, so that carrying it costs next to nothing.
+// CallSite: the place in the source where a callback was scheduled, in 8 bytes, so that storing it costs next to
+//           nothing.
 
 /// A place in the source: the file and line of the call that scheduled something.
 public struct CallSite: Sendable, Hashable, CustomStringConvertible {
-    /// The address of the file's name, whose end is a zero: 48 bits, as many as user space has on Linux. Halves, since eight bytes in one would
-    /// be aligned to eight, and cost what carries the site four.
+    /// The address of the file's name, a zero-terminated string: 48 bits, which is what addresses have in user space on
+    /// Linux. It is stored in parts, since one field of eight bytes would have to be aligned to eight, and would make
+    /// the structs that contain a site four bytes larger.
     private let startLow: UInt32
     private let startHigh: UInt16
     private let shortLine: UInt16
 
-    /// The line, counted from 1; in a file of more than 65,535, the last of these.
+    /// The line, counted from 1; at most 65,535.
     public var line: UInt32 { UInt32(shortLine) }
 
     /// Made by default arguments: `fileID` and `line` are the caller's.
     @inline(__always) public init(fileID: StaticString = #fileID, line: UInt = #line) {
-        // A literal that is a single scalar has no pointer; a file's name never is one.
+        // A literal of a single scalar has no pointer, but a file's name is never that short.
         var start: UInt64 = fileID.hasPointerRepresentation ? UInt64(UInt(bitPattern: fileID.utf8Start)) : 0
         if start >> 48 != 0 { start = 0 }
         startLow = UInt32(truncatingIfNeeded: start)
@@ -28,7 +30,8 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
         shortLine = 0
     }
 
-    /// Nobody has told it: a call by generic code of the standard library's, or a property, which cannot ask its caller.
+    /// The place is not known: the caller is generic code of the standard library, or a property, which is not told its
+    /// caller's place.
     package static var unknown: CallSite { CallSite(unknownAt: 0) }
 
     /// The place, unless it is unknown.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration: what a loop can be told when it is made.
+// Configuration: the settings of a loop, given when it is made.
 
 public import Logging
 
-/// What a loop is made with. The defaults suit a game at 60 frames a second.
+/// The settings of a loop. The defaults suit a game at 60 frames a second.
 public struct Configuration: Sendable {
-    /// Gets what callbacks throw, and tasks (runs, a scene's) whose outcome nobody else is told, on the UI thread, with the place where the
-    /// callback was scheduled or the task started.
-    /// What the handler itself throws is logged; the loop goes on.
+    /// Receives, on the UI thread, the errors that callbacks throw, and those of tasks (runs, tasks of a scene) whose
+    /// outcome nobody else receives, with the place where the callback was scheduled or the task started. If the
+    /// handler itself throws, that is logged, and the loop goes on.
     public typealias ErrorHandler = @Sendable (_ error: any Error, _ site: CallSite) throws -> Void
 
     /// How long a tick may run user code when ``GuestLoop/tick(budget:)`` is called without a budget: 4 ms, a quarter
@@ -15,9 +15,9 @@ public struct Configuration: Sendable {
     public var budget: Duration
     /// Where errors of callbacks and tasks go that have no other owner; `nil`: to ``logger``, at error level.
     public var errorHandler: ErrorHandler?
-    /// Where the loop reports what has no other owner.
+    /// Where the loop logs what nobody else is told.
     public var logger: Logger
-    /// The clock that deadlines are measured by; `nil`: the machine's.
+    /// The clock by which deadlines are measured; `nil`: the machine's.
     public var timeSource: (any TimeSource)?
     /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up.
     public var closeGrace: Duration
@@ -26,16 +26,17 @@ public struct Configuration: Sendable {
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
-    /// How long the backend leaves alone a turn that the UI thread has leased, in nanoseconds; see `PollTurn`. More than the distance of the
-    /// kernel's own ticks, which makes its timer cheap to set, and less than anybody notices who has gone to sleep elsewhere.
+    /// How long the lease of the turn lasts, in nanoseconds; see `PollTurn`. It is longer than the period of the
+    /// kernel's own tick (4 ms with HZ=250), which makes the timer cheap to set, and too short to be noticed when the
+    /// UI thread sleeps elsewhere.
     package var turnLease: Int64 = 5_000_000
-    /// Whether main-actor jobs that other threads bring run on this loop; see `GuestLoop.admitsOthers`. For tests of runs that must be the same
-    /// each time, beside which a test runner uses the main actor, too.
+    /// Whether main-actor jobs from other threads run on this loop; see `GuestLoop.admitsOthers`. For tests of runs
+    /// that must be the same each time: beside them, a test runner uses the main actor, too.
     package var admitsOthers = true
-    /// Told of each step of the two threads, on the thread that takes it. For tests of the order of steps.
+    /// Called at each step of the two threads, on the thread that makes the step. For tests of the order of steps.
     package var trace: (@Sendable (TraceStep) -> Void)?
 
-    /// The defaults but for what is named.
+    /// Makes a configuration with the defaults, except for the arguments given.
     public init(
         budget: Duration = .milliseconds(4), errorHandler: ErrorHandler? = nil,
         logger: Logger = Logger(label: "tandem"), timeSource: (any TimeSource)? = nil,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestError: what went wrong, what the kernel said, and what to do about it.
+// GuestError: what was wrong, the kernel's error, and what to do about it.
 
 public import SystemPackage
 
-/// An error of the loop: a code to switch over, the kernel's number where there is one, and a sentence for people.
+/// An error of the loop: a code for programs, the kernel's error number if a system call failed, and a sentence for
+/// people.
 public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of errors; more may come, so a `switch` needs a `default`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
@@ -48,7 +49,7 @@ public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// What kind of error this is.
     public let code: Code
-    /// What the kernel said, where a system call failed.
+    /// The kernel's error, if a system call failed.
     public let errno: Errno?
     /// What was wrong, what was expected, what to do.
     public let context: String
@@ -60,7 +61,7 @@ public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         self.context = context
     }
 
-    /// The code, the sentence and the kernel's words.
+    /// The code, the sentence, and the kernel's error in words.
     public var description: String {
         guard let errno else { return "\(code): \(context)" }
         return "\(code): \(context) (\(errno), errno \(errno.rawValue))"

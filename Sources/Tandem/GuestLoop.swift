@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestLoop: an event loop that runs inside somebody else's.
+// GuestLoop: an event loop that runs inside another loop.
 //
 //         UI thread (the game's)                         backend thread ("tandem-backend")
 //   ┌───────────────────────────────┐                ┌──────────────────────────────────┐
@@ -13,7 +13,8 @@
 //   └───────────────────────────────┘                        ▲ wake pipe: an earlier deadline, or closing
 //           ▲ post(): any thread
 //
-// Owner:  the UI thread. What other threads may touch is in `SharedState`; the design is told in the article *How a tick works*.
+// Owner:  the UI thread. What other threads may use is in `SharedState`. The article *How a tick works* explains the
+//         design.
 
 import Logging
 import Synchronization
@@ -30,20 +31,21 @@ import TandemCLinux
 /// loop.tick()
 /// ```
 ///
-/// All calls belong to the thread that made the loop (the UI thread) unless they say otherwise; from another thread they trap
-/// with a message that names both. ``post(fileID:line:_:)`` is the way in from other threads.
+/// All calls belong to the thread that made the loop (the UI thread) unless they say otherwise. On another thread they
+/// trap, with a message that names both threads. Other threads use ``post(fileID:line:_:)``, or ``proxy``.
 ///
 /// The design is that of Trio's guest mode and Electron's integration of Node's loop: two threads that alternate.
 public final class GuestLoop: @unchecked Sendable {
-    // Safe to send: the parts below belong to the UI thread, which each call checks, but for those that say otherwise.
+    // Safe to send: the parts below are used on the UI thread only, which each call checks, except for those that say
+    // otherwise.
 
     let configuration: Configuration
     let time: LoopClock
-    /// Who may call, and whether the loop is open.
+    /// Which calls are allowed, and whether the loop is open.
     let admission: Admission
-    /// All that the backend thread and the posts of other threads touch.
+    /// Everything that the backend thread and the posts of other threads use.
     let shared: SharedState
-    /// The records of what is scheduled.
+    /// The records of callbacks, timers and sleeps.
     let callbacks: CallbackTable
     /// Scenes, runs and waiting tasks.
     let members = LoopMembers()
@@ -51,7 +53,8 @@ public final class GuestLoop: @unchecked Sendable {
     let io: IOSource
     private var backend: BackendThread?
 
-    // Parts that are values. Exclusivity is not checked: none of their methods runs user code, so that no access begins within another one.
+    // Parts that are structs. Exclusivity is not checked at run time: none of their methods runs user code, so that no
+    // access begins inside another one.
     @exclusivity(unchecked) var tickState = TickState()
     @exclusivity(unchecked) var tickClock = TickClock()
     @exclusivity(unchecked) var timers: TimerQueue
@@ -59,7 +62,7 @@ public final class GuestLoop: @unchecked Sendable {
     @exclusivity(unchecked) var hostWait = HostWait()
     @exclusivity(unchecked) var executors = ExecutorState()
     @exclusivity(unchecked) var hooks = HostHooks()
-    // The last, as it is large.
+    // The last one, because it is large.
     @exclusivity(unchecked) var instruments: Instruments
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
@@ -95,13 +98,14 @@ public final class GuestLoop: @unchecked Sendable {
 
     deinit {
         guard admission.state != .closed else { return }
-        // The parent's loop: only let go of.
+        // A forked child has a copy of its parent's loop: it is only released.
         if thread.isForkedChild { return finishClosing() }
         logger.warning("the loop made at \(site) was let go without close(); it is closed now")
         if thread.isCurrent { performClose() } else { closeFromElsewhere() }
     }
 
-    /// The time that deadlines are measured by: the machine's continuous clock, or the configured source's.
+    /// The present time, by the clock that deadlines are measured by: the machine's continuous clock, or the configured
+    /// source. Any thread.
     public var now: ContinuousClock.Instant { time.instant(at: time.now) }
 
     /// When the nearest timer is due; `nil` without one. O(1).
@@ -111,15 +115,16 @@ public final class GuestLoop: @unchecked Sendable {
         return deadline == .never ? nil : time.instant(at: deadline)
     }
 
-    /// Would a tick do something now? Look here before the host goes to sleep. An atomic load and a few comparisons.
+    /// Whether a tick would do something now. Check it before the host goes to sleep. It costs an atomic load and a few
+    /// comparisons.
     public var hasWork: Bool {
         thread.check("GuestLoop.hasWork")
         guard admission.state == .open else { return false }
         if let known = activeTape?.hasTick { return known }
         if !shared.pending.isEmpty || hasReadyWork || shared.turn.hasReadiness { return true }
         guard timers.count > 0, timers.nearest <= time.live else { return false }
-        // The backend will find it out, too, and a moment later. The tick that follows must not wait for that: it would find nothing to do, and
-        // the host would look again.
+        // The backend will find out, too, but a moment later. The tick that follows must not depend on that: it would
+        // find nothing to do, and the host would check again, and again.
         shared.note(.ready)
         return true
     }
@@ -134,7 +139,7 @@ public final class GuestLoop: @unchecked Sendable {
         return statistics
     }
 
-    /// Stops the backend thread, waits for it, closes what the kernel lent, and lets the thread have another loop.
+    /// Stops the backend thread and waits for it, closes all descriptors, and allows the thread to make another loop.
     func finishClosing() {
         admission.close()
         tickState.lookFurther()
@@ -153,26 +158,28 @@ extension GuestLoop {
     var thread: UIThread { admission.thread }
     /// Where the loop was made.
     var site: CallSite { admission.site }
-    /// Where what has no other owner is reported.
+    /// Where the loop logs what nobody else is told.
     package var logger: Logger { configuration.logger }
-    /// What else lives on the loop and ends with it, on the UI thread.
+    /// Actions that other parts have registered for the end of the loop. They are called on the UI thread.
     package var closingActions: ClosingActions { members.closingActions }
     /// The time source, if it records or replays; see `RunTape`.
     package var tape: (any RunTape)? { instruments.tape }
 
-    /// Whether the loop takes work: it has neither closed nor begun to, nor will it at the end of the tick under way.
+    /// Whether the loop accepts work: it is not closed and not closing, and no close waits for the end of the present
+    /// tick.
     package var isOpen: Bool { admission.state == .open && !tickState.closesAfterTick }
-    /// For hosts, whose own loops cannot run inside a tick.
+    /// Whether a tick runs. For hosts, whose own loops cannot run inside a tick.
     package var isInTick: Bool { tickState.isTicking }
-    /// Whether a tick stands aside for a modal loop.
+    /// Whether a tick is paused for a modal loop.
     package var isInModalLoop: Bool { tickState.pausedTicks > 0 }
-    /// Work is left in the lines of the UI thread.
+    /// Whether there is work in the queues of the UI thread.
     var hasReadyWork: Bool { !queues.isEmpty || timers.dueCount > 0 || io.count > 0 || shared.inbox.hasLeftovers }
 
-    /// For hosts: traps unless this is the loop's thread, with the name of the host's call.
+    /// For hosts: traps unless this is the loop's thread. The message names the host's call.
     package func requireUIThread(_ call: StaticString) { thread.check(call) }
 
-    /// Whether main-actor jobs of other threads come here, too. A simulation keeps them out, since in a test runner they are other tests. Any thread.
+    /// Whether main-actor jobs of other threads run on this loop, too. A simulation refuses them, since in a test
+    /// runner they belong to other tests. Any thread.
     package var admitsOthers: Bool {
         get { shared.admitsOthers }
         set { shared.admitsOthers = newValue }

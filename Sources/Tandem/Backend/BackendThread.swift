@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// BackendThread: the thread that sleeps so that the game does not have to.
-// Idea:   take the turn, sleep in epoll until something is ready or due, give the turn back, ask for a tick. No code of the user's ever runs
-//         here.
-// Owner:  this file is the backend thread, but for `start` and `stop`.
-// Breaks: polling again before the UI thread has passed the turn would overwrite results that nobody has handled.
+// BackendThread: the thread that sleeps in the kernel, so that the game's thread does not have to.
+// Idea:   it takes the turn, sleeps in epoll until a descriptor is ready or a timer is due, gives the turn back, and
+//         asks for a tick. No user code ever runs on it.
+// Owner:  the backend thread. `init` and `stop` are called on the UI thread.
+// Breaks: if it polled again before the UI thread has passed the turn, it would overwrite results that were not
+//         handled.
 
 import Glibc
 import SystemPackage
@@ -13,7 +14,7 @@ struct BackendThread: ~Copyable {
     private let thread: pthread_t
     private let shared: SharedState
 
-    /// UI thread: starts the backend, which holds the turn from the beginning.
+    /// UI thread: starts the backend thread, which has the turn first.
     init(shared: SharedState) throws(GuestError) {
         self.shared = shared
         var thread = pthread_t()
@@ -35,21 +36,21 @@ struct BackendThread: ~Copyable {
         shared.turn.start()
     }
 
-    /// UI thread: ends the backend and waits for it.
+    /// UI thread: tells the backend thread to end, and waits until it has.
     consuming func stop() {
         shared.stopBackend()
         pthread_join(thread, nil)
     }
 
     private static func main(_ shared: SharedState) {
-        // The default slack of 50 us would be half of a timer's lateness.
+        // By default the kernel may end a sleep 50 us late, which would be half of a timer's lateness.
         tandem_thread_set_timer_slack(1)
         shared.trace?(.backendStarted)
         while true {
             do throws(Errno) {
                 try shared.turn.take(unless: { shared.closes })
             } catch {
-                // The turn stays where it is, and nobody passes it any more.
+                // The turn stays where it is, since nobody passes it any more.
                 shared.backendFails(error, holdsTurn: false)
                 break
             }
@@ -57,7 +58,8 @@ struct BackendThread: ~Copyable {
             do throws(Errno) {
                 try sleep(shared)
             } catch {
-                // Nothing to retry: whatever took our descriptor will not give it back. The UI thread tells the owners.
+                // A retry would fail, too: whatever closed our descriptor will not give it back. The UI thread tells
+                // everybody who waits.
                 shared.backendFails(error, holdsTurn: true)
                 break
             }
@@ -69,7 +71,8 @@ struct BackendThread: ~Copyable {
         shared.trace?(.backendEnded)
     }
 
-    /// Sleeps until a descriptor is ready, the deadline has come or the loop closes. A wake alone only derives the timeout anew.
+    /// Sleeps until a descriptor is ready, the deadline has come or the loop closes. After a mere wake it computes the
+    /// timeout anew and sleeps on.
     private static func sleep(_ shared: SharedState) throws(Errno) {
         shared.trace?(.poll)
         while !shared.closes {

@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeadlineTimer: ends a wait at its deadline, also if the machine was suspended meanwhile.
+// DeadlineTimer: ends a wait at its deadline even if the machine was suspended meanwhile.
 //
 // Facts that this code rests on:
-//  - Deadlines are CLOCK_BOOTTIME's, as Swift's ContinuousClock on Linux: it goes on while the machine is suspended.
-//  - The timeouts of epoll_pwait2, ppoll and semaphores are CLOCK_MONOTONIC's, which stands still meanwhile. A wait of an hour that
-//    is suspended for an hour ends an hour late.
+//  - Deadlines are times of CLOCK_BOOTTIME, as those of Swift's ContinuousClock on Linux. That clock goes on while the
+//    machine is suspended.
+//  - The timeouts of epoll_pwait2, ppoll and semaphores are measured by CLOCK_MONOTONIC, which stands still meanwhile.
+//    A wait of an hour during which the machine is suspended for an hour ends an hour late.
 //  - A timerfd on CLOCK_BOOTTIME whose time has passed during a suspend can be read at once after waking up. A timer of that clock
 //    does not wake the machine; CLOCK_BOOTTIME_ALARM would, and needs a privilege.
 //  - Setting one costs a system call; a timerfd that is set and that nobody waits for costs nothing.
-// Decision: a wait for a deadline that is further away than `far` is ended by such a timer; its own timeout comes later and is for a
-// timer that somebody else has closed. For a nearer deadline the timeout does, which a suspend makes late by less than `far`. A wait that
-// goes on to the same deadline sets nothing anew.
+// Decision: a wait for a deadline that is further away than `far` is ended by such a timer. The wait's own timeout is a
+// little later, in case other code has closed the timer. A wait for a nearer deadline is ended by its timeout, which a
+// suspend makes late by less than `far`. If the next wait has the same deadline, the timer is not set again.
 //
-// Owner:  the thread that waits by it: the backend's belongs to the holder of the turn, a host's to its UI thread.
-// Breaks: a timer that is not cleared after it has been read from would end each later wait at once.
+// Owner:  the thread that waits. The backend's timer belongs to the thread that has the turn, a host's timer to the UI
+//         thread.
+// Breaks: if the timer were not cleared after it was found readable, each later wait would end at once.
 
 import Glibc
 import TandemCLinux
 
 final class DeadlineTimer: Sendable {
-    /// So late may a nearer deadline be after a suspend.
+    /// A suspend may make a nearer deadline late by this much, in nanoseconds.
     static let far: Nanoseconds = 50_000_000
-    /// So long after the deadline the wait's own timeout comes.
+    /// The wait's own timeout is this long after the deadline, in nanoseconds.
     static let reserve: Nanoseconds = 100_000_000
 
-    // Safe, both: touched by the owner only, and in `close`, which comes after all waits.
+    // Safe, both: used by the owner only, and in `close`, which comes after all waits.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
-    /// What the timer is set to; `never` if it is not.
+    /// The time to which the timer is set; `never` if it is not set.
     @exclusivity(unchecked) private nonisolated(unsafe) var deadline = Nanoseconds.never
 
     init() throws(GuestError) {
@@ -38,13 +40,14 @@ final class DeadlineTimer: Sendable {
 
     func close() { descriptor = nil }
 
-    /// Somebody else has closed it: waits have their timeouts from here on.
+    /// Other code has closed the timer: from now on waits use their timeouts.
     func forget() {
         descriptor.take()?.forget()
         deadline = .never
     }
 
-    /// Whether the timer is to end a wait for `deadline`; it is set then. Otherwise the wait's own timeout has to.
+    /// Returns whether the timer ends a wait for `deadline`, and sets it if so. Otherwise the wait's own timeout has to
+    /// end it.
     func isSet(to deadline: Nanoseconds, now: Nanoseconds) -> Bool {
         guard deadline != .never, deadline > now.addingClamped(Self.far) else { return false }
         if self.deadline == deadline { return true }
@@ -53,7 +56,7 @@ final class DeadlineTimer: Sendable {
         return isSet
     }
 
-    /// The timer was found readable: it is not from here on.
+    /// The timer was found readable. Clears it.
     func clear() {
         var count: UInt64 = 0
         read(rawValue, &count, 8)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptor: the one owner of a kernel descriptor; closing it is what happens when the owner goes.
+// Descriptor: the only owner of a file descriptor, which is closed when the owner is destroyed.
 
 import Glibc
 import SystemPackage
@@ -7,7 +7,7 @@ import SystemPackage
 struct Descriptor: ~Copyable, Sendable {
     let rawValue: Int32
 
-    /// Takes over what a system call returned, or throws what it said.
+    /// Takes over the descriptor that a system call has returned, or throws the call's error.
     init(taking result: Int32, from call: String) throws(GuestError) {
         guard result >= 0 else {
             throw GuestError(
@@ -21,6 +21,6 @@ struct Descriptor: ~Copyable, Sendable {
         close(rawValue)
     }
 
-    /// Somebody else has closed it: the number is no longer ours, nor ours to close.
+    /// Other code has closed the descriptor: the number does not belong to us any more, and must not be closed.
     consuming func forget() { discard self }
 }

@@ -4,10 +4,10 @@
 enum PollTimeout: Equatable, Sendable {
     /// Nothing is scheduled: sleep until a descriptor or the wake pipe.
     case forever
-    /// Sleep so many nanoseconds; zero only looks.
+    /// Sleep at most so many nanoseconds; with zero the poll does not sleep.
     case nanoseconds(Int64)
 
-    /// From the published deadline and the present.
+    /// The timeout until the published deadline.
     init(deadline: Nanoseconds, now: Nanoseconds) {
         if deadline == .never {
             self = .forever
@@ -17,7 +17,7 @@ enum PollTimeout: Equatable, Sendable {
         }
     }
 
-    /// In the milliseconds of `epoll_wait`, rounded up so that no timer is early; -1 is for ever.
+    /// In milliseconds, as `epoll_wait` counts, rounded up so that no timer is early; -1 is for ever.
     var milliseconds: Int32 {
         switch self {
         case .forever: -1

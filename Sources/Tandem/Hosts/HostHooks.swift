@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostHooks: what a host, or a simulation in its place, has told the loop to call.
+// HostHooks: closures that a host, or a simulation in its place, gives the loop to call.
 // Owner:  the UI thread.
 
 package struct HostHooks {
-    /// One frame of the host's, or one wait and tick, for the program's main executor. UI thread, outside of ticks. `false`: the host has gone.
+    /// Runs one frame of the host, or one wait and one tick, for the program's main executor. UI thread, outside ticks.
+    /// `false`: the host no longer exists.
     private(set) var drive: (() -> Bool)?
     /// Whether the main executor runs this loop's host at the moment.
     private(set) var isDriven = false
-    /// Does a task wait for an event of the host's? Then a simulation gives the host frames to take events in.
+    /// Whether a task waits for an event of the host. Then a simulation runs frames of the host, in which it takes its
+    /// events.
     private(set) var awaitsEvents: (() -> Bool)?
-    /// Told before a tick or a phase begins to run user code, and after it has: a simulation shows that code its own time meanwhile.
+    /// Called before a tick or a phase begins to run user code, and after it. A simulation lets that code see the
+    /// simulation's time meanwhile.
     private(set) var onWork: ((_ begins: Bool) -> Void)?
-    /// Calls its argument while the thread sees the machine's clocks again: for grace periods and the waits that they bound, which are the
-    /// machine's also in a simulation.
+    /// Calls its argument while the thread sees the machine's clocks again. For grace periods, which are measured by
+    /// the machine's clock also in a simulation.
     private(set) var byMachineTime: ((() -> Void) -> Void)?
 
     mutating func attachHost(drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool) {
@@ -32,7 +35,7 @@ package struct HostHooks {
         byMachineTime = nil
     }
 
-    /// The main executor has begun to run the host.
+    /// The program's main executor has begun to run the host.
     mutating func beginDriving() { isDriven = true }
 }
 
@@ -48,8 +51,9 @@ extension GuestLoop {
     /// For hosts with events: does a task wait for one?
     package var awaitsHostEvents: Bool { hooks.awaitsEvents?() ?? false }
 
-    /// For simulations: what its ticks start stays on this thread, sleeps included, and main-actor jobs of other threads, which in a test runner
-    /// are other tests, go where they would go without a loop. Works once the loop has adopted the main actor by way of the executor.
+    /// For simulations: jobs that its ticks start stay on this thread, sleeps included. Main-actor jobs of other
+    /// threads, which in a test runner belong to other tests, go where they would go without a loop. It has an effect
+    /// once the loop has adopted the main actor by way of the executor.
     package func beginSimulation(
         onWork: @escaping (_ begins: Bool) -> Void, byMachineTime: @escaping (() -> Void) -> Void
     ) {

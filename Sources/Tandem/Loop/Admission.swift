@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission: may this call begin? One answer for every public call and every wait: the loop's state, the calling thread, a backend that has died,
-//            and a child of `fork`.
+// Admission: whether a call may begin. It answers for every public call and every wait, from the state of the loop, the
+//            calling thread, a backend that has ended with an error, and `fork`.
 //
 //   the loop …             a call that throws     a call that schedules       a wait
 //   has closed             `.closed`              logged, nothing happens     `.closed`
 //   is closing             `.closed`              callbacks yes, timers no    `.closed`
 //   has lost its backend   `.backendFailed`       goes on                     `.backendFailed`
 //
-// Another thread than the loop's traps, with the name of the call and of both threads, unless the loop has closed: a task that outlived its loop
-// may be anywhere. A forked child traps; `post`, which any thread may call, throws `.forked` there.
+// A call on another thread traps, with the name of the call and of both threads, unless the loop has closed: a task
+// that outlives its loop may run on any thread. In a forked child a call traps; `post`, which any thread may call,
+// throws `.forked` there.
 //
-// Owner:  `isClosed` may be read on any thread; the rest is the UI thread's.
+// Owner:  `isClosed` may be read on any thread. The rest belongs to the UI thread.
 
 import Logging
 import Synchronization
 
 final class Admission: @unchecked Sendable {
-    // Safe to send: the variables are the UI thread's, but for the flag, which is atomic.
+    // Safe to send: the variables are used on the UI thread only, except for the flag, which is atomic.
 
     enum State { case open, closing, closed }
 
@@ -26,7 +27,7 @@ final class Admission: @unchecked Sendable {
     private let logger: Logger
     private let hasClosed = Atomic<Bool>(false)
     @exclusivity(unchecked) private(set) var state = State.open
-    /// What broke the backend, once something has.
+    /// The error that ended the backend, if there was one.
     private(set) var failure: GuestError?
 
     init(site: CallSite, logger: Logger) {
@@ -40,20 +41,21 @@ final class Admission: @unchecked Sendable {
 
     // MARK: Questions
 
-    /// UI thread, once the loop has closed any thread: the first line of what throws.
+    /// UI thread (any thread once the loop has closed): called first by calls that can throw.
     func admit(_ call: StaticString) throws(GuestError) {
         if isClosed { throw .closed }
         thread.check(call)
         try admitWait()
     }
 
-    /// UI thread: the same for a wait whose thread is known.
+    /// UI thread: the same for a wait whose thread was checked before.
     func admitWait() throws(GuestError) {
         if state != .open { throw .closed }
         if let failure { throw failure }
     }
 
-    /// UI thread, once the loop has closed any thread: the first line of what schedules a callback. `false`: the log says so.
+    /// UI thread (any thread once the loop has closed): called first by calls that schedule a callback. `false`: the
+    /// loop has closed, and a warning was logged.
     func admitsCallback(_ call: StaticString, _ site: CallSite) -> Bool {
         if isClosed {
             logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
@@ -63,7 +65,7 @@ final class Admission: @unchecked Sendable {
         return true
     }
 
-    /// The same for a timer: a closing loop takes callbacks, which still run, and no timers, which would not.
+    /// The same for a timer. A closing loop accepts callbacks, which still run, but no timers, which would not.
     func admitsTimer(_ call: StaticString, _ site: CallSite) -> Bool {
         guard admitsCallback(call, site) else { return false }
         if state == .open { return true }
@@ -71,7 +73,7 @@ final class Admission: @unchecked Sendable {
         return false
     }
 
-    /// Any thread, for what goes by way of the inbox, which knows by itself whether it is too late.
+    /// Any thread, for calls that use the inbox, which itself decides whether it is too late.
     @inline(__always) func admitFromAnyThread() throws(GuestError) {
         if thread.isForkedChild {
             throw GuestError(
@@ -82,15 +84,15 @@ final class Admission: @unchecked Sendable {
 
     // MARK: What has happened
 
-    /// UI thread: the loop begins to close. It closes once.
+    /// UI thread: the loop begins to close. Called once.
     func beginClosing() { state = .closing }
 
-    /// UI thread, or whichever lets go of the loop.
+    /// UI thread, or the thread that releases the last reference to the loop.
     func close() {
         state = .closed
         hasClosed.store(true, ordering: .releasing)
     }
 
-    /// UI thread: the backend has died.
+    /// UI thread: the backend has ended with an error.
     func fail(_ error: GuestError) { failure = error }
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// AfterTick: what a host does after a tick. The host knows, so that the loop does not have to guess.
+// AfterTick: what a host does after a tick. The host passes it, so that the loop does not have to guess.
 
-/// What follows a tick decides who polls next, and what the tick may wait for.
+/// What the host does after a tick. It decides which thread polls next, and what the tick may wait for.
 package enum AfterTick {
-    /// A frame is drawn, and should not be late: the tick waits for nothing, polls only as often as that is cheap, and passes the turn, so that
-    /// the backend polls on another core meanwhile.
+    /// It draws a frame, which should not be late. The tick waits for nothing, and passes the turn, so that the backend
+    /// polls on another core while this thread draws.
     case frame
-    /// The host sleeps in a wait of ours (``GuestLoop/sleep(on:until:watching:)``), or looks whether it should. The turn stays here: the thread that
-    /// runs the handlers is then the one that the kernel wakes. What comes within microseconds is waited for in the tick, since falling
-    /// asleep and being woken takes longer.
+    /// It waits in ``GuestLoop/wait(on:until:also:work:checking:)``, or is about to. The turn stays with this thread,
+    /// so that the kernel wakes the thread that runs the handlers. The tick may pause for posts of other threads that
+    /// come within microseconds, since to fall asleep and be woken takes longer.
     case wait
-    /// The host has a loop of its own: the public `tick()`. It may sleep where only a request for a tick wakes it, so that the turn passes, as
-    /// before a frame.
+    /// The host has a loop of its own and calls the public `tick()`. It may sleep where only a request for a tick wakes
+    /// it, so the turn is passed, as before a frame.
     case unknown
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Closing: the end loses nothing and leaks nothing.
+// Closing: how a loop ends, without losing accepted work and without leaking anything.
 //
-//   1. The inbox takes no more posts; later ones are told so.
-//   2. Scenes end, runs are cancelled, other waiting tasks resumed with `.closed`, timers and watches dropped.
-//   3. What was accepted runs, and so do the jobs of the tasks that are ending, those that come from other threads within
-//      the grace period included.
-//   4. Runs that are still not done are given up, and their `onDone` is told.
-//   5. The backend is joined, and every descriptor closed with its owner.
+//   1. The inbox accepts no more posts; later posts throw `.closed`.
+//   2. Scenes end, runs are cancelled, other waiting tasks are resumed with `.closed`, timers and watches are removed.
+//   3. Everything that was accepted runs, and so do the jobs of the tasks that are ending, also those that come from
+//      other threads within the grace period.
+//   4. Runs that have not ended by then are given up, and their `onDone` is called with `.abandoned`.
+//   5. The backend thread is joined, and every descriptor is closed.
 //
 // Owner:  the UI thread.
 
@@ -15,7 +15,8 @@ import Logging
 extension GuestLoop {
     /// Ends the loop: cancels runs and waits, runs what was accepted, stops the backend thread and waits for it. Idempotent.
     ///
-    /// Called from inside a tick, or from a modal loop in one, it takes effect when that tick ends. In a forked child it only lets go of the parent's loop.
+    /// Called inside a tick, or in a modal loop inside one, it takes effect when that tick ends. In a forked child it
+    /// only releases what the child has of its parent's loop.
     public func close() {
         if admission.isClosed { return }
         if thread.isForkedChild { return finishClosing() }
@@ -39,14 +40,14 @@ extension GuestLoop {
         for scene in members.scenes { scene.end() }
         for run in members.runs.values { run.cancel() }
         for action in members.closingActions.takeAll() { action() }
-        // Whose task was cancelled, the runs' among them, has its `CancellationError` already.
+        // Tasks that were cancelled above, among them those of runs, have received `CancellationError` already.
         resumeWaiters(throwing: GuestError.closed)
         endKeptSleeps()
         dropTimers()
         let graceEnd = tickClock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
         drain(until: graceEnd)
         giveUpRuns()
-        // What the last `onDone` scheduled was accepted, too.
+        // What the last `onDone` has scheduled was accepted, too, and runs.
         repeat {
             runClosingPass()
             readGraceClock()
@@ -56,27 +57,27 @@ extension GuestLoop {
         tickState.end()
     }
 
-    /// The grace period is the machine's, also where what runs in it is shown a simulation's time.
+    /// The grace period is measured by the machine's clock, also in a simulation whose code sees the simulation's time.
     private func readGraceClock() { countingByMachine { tickClock.read() } }
 
     private func countingByMachine(_ body: () -> Void) {
         if let byMachineTime = hooks.byMachineTime { byMachineTime(body) } else { body() }
     }
 
-    /// Timers that will not fire let go of what they captured.
+    /// Removes the timers, which will not fire, and releases what they captured.
     private func dropTimers() {
         let released = timers.removeAll()
         withExtendedLifetime(released) {}
     }
 
-    /// Runs what was accepted until there is none, and waits for cancelled runs that are busy elsewhere, within the grace period.
+    /// Runs what was accepted, and waits within the grace period for cancelled runs that are busy on other threads.
     private func drain(until graceEnd: Nanoseconds) {
         while true {
             runClosingPass()
             readGraceClock()
             if tickClock.mark >= graceEnd || (members.runs.isEmpty && !hasReadyWork && shared.inbox.isEmpty) { return }
             guard !hasReadyWork else { continue }
-            // libdispatch's main queue does not signal the inbox: look at it again soon.
+            // libdispatch's main queue does not signal the inbox, so it is looked at every millisecond.
             let longest = !executors.adoption.drainsMainQueue ? graceEnd - tickClock.mark : 1_000_000
             countingByMachine {
                 _ = shared.inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - tickClock.mark)))
@@ -96,9 +97,10 @@ extension GuestLoop {
         }
     }
 
-    /// What came after the grace period, or never ended: jobs have a place to go; callbacks that go on scheduling callbacks have not.
+    /// Disposes of what came after the grace period, or never ended. Jobs still run elsewhere; callbacks that go on
+    /// scheduling callbacks are dropped.
     private func disposeOfLeftovers() {
-        // A timer that something within the loop has armed since.
+        // Timers that callbacks of the last passes have set.
         dropTimers()
         _ = queues.takeIn(shared.inbox)
         var dropped = 0
@@ -128,7 +130,7 @@ extension GuestLoop {
         withExtendedLifetime(released) {}
     }
 
-    /// The fate of a job that the loop has taken and will not run.
+    /// Runs a job that the loop has accepted, and will not run itself, elsewhere.
     func runLate(_ job: UnownedJob, _ identity: ExecutorIdentity) {
         switch identity {
         case .run(let executor): executor.runLate(job)

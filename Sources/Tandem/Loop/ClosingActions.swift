@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// ClosingActions: what else lives on a loop, and ends with it.
+// ClosingActions: actions that other parts have registered for the end of a loop.
 // Owner:  the UI thread.
-// Breaks: whoever ends before the loop has to take his entry out; entries of what has ended would pile up.
+// Breaks: a part that ends before the loop has to remove its entry. Otherwise entries of parts that no longer exist
+//         pile up.
 
-/// What is to be done when a loop closes, in the order in which it was added.
+/// The actions to be called when a loop closes, in the order in which they were added.
 package final class ClosingActions {
-    /// An action's number; no other action of the loop's has it.
+    /// The number of an action. Numbers are not reused within a loop.
     package struct Entry: Sendable { fileprivate let number: UInt64 }
 
     private var actions: [UInt64: () -> Void] = [:]
@@ -20,7 +21,7 @@ package final class ClosingActions {
         return Entry(number: next)
     }
 
-    /// Harmless when repeated, or after the loop's end. O(1).
+    /// O(1). Does nothing if the entry was removed, or the loop has ended.
     package func remove(_ entry: Entry) { actions[entry.number] = nil }
 
     /// O(n log n).

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collecting: a pass's first step: what has become ready moves into its line.
+// Collecting: the first step of a pass, which moves everything that has become ready into the queues.
 // Owner:  the UI thread.
 
 import SystemPackage
 
 extension GuestLoop {
-    /// So much of the inbox is taken in at once: a flood must not keep a tick beyond its budget.
+    /// The most entries of the inbox that one pass takes, so that very many posts do not keep a tick beyond its budget.
     private static let batchLimit = 1024
 
-    /// Moves what has become ready into the lines.
+    /// Moves what has become ready into the queues: events of descriptors, due timers, and work from other threads.
     func collect(_ tick: inout TickBudget) {
         let wasSpent = tick.isSpent
         if tick.isAfterFirstPass {
@@ -31,11 +31,11 @@ extension GuestLoop {
     private func poll(_ tick: inout TickBudget) {
         do throws(Errno) {
             let count = try io.poll()
-            // The poll is no callback's time.
+            // The time of the poll must not count as the run time of a callback.
             tickClock.read()
             tick.countEvents(io.takeIn(count, foundAt: tickClock.mark, now: tickClock.mark))
         } catch {
-            // It will show again in the backend's own poll, which reports it.
+            // The backend's own poll will fail, too, and report it.
             tick.notePollFailed()
         }
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Failing: every error has an owner: what a callback throws goes to the handler, what breaks the backend to the runs.
+// Failing: who receives an error. What a callback throws goes to the error handler; what ends the backend goes to the
+//          runs and waits.
 // Owner:  the UI thread.
 
 import Logging
 import SystemPackage
 
-/// What threw an error that nobody else takes.
+/// The origin of an error that nobody else receives.
 enum ErrorSource: String {
     case callback = "the callback scheduled at"
     case task = "the task started at"
@@ -25,7 +26,7 @@ extension Configuration {
 }
 
 extension GuestLoop {
-    /// Calls user code, and keeps what it throws from the loop.
+    /// Calls user code. An error that it throws is reported and goes no further.
     func call(_ body: () throws -> Void, _ site: CallSite) {
         shared.trace?(.callback)
         do { try body() } catch { report(error, .callback, site) }
@@ -36,7 +37,8 @@ extension GuestLoop {
         configuration.tell(error, source, site)
     }
 
-    /// The backend is gone: whoever waits is told, and the queues go on as long as the host ticks.
+    /// The backend has ended with an error. Tasks that wait receive the error; queues and timers go on as long as the
+    /// host ticks.
     func backendFailed() {
         guard admission.failure == nil else { return }
         let error = GuestError(

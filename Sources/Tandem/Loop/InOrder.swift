@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// InOrder: a set of objects that is visited in the order in which they came.
-// Idea:   a dictionary by identity for taking out, and a number for the order, since a dictionary's own order differs from process to
-//         process, and with it the order in which a loop's end resumes its tasks.
+// InOrder: a set of objects that can be visited in the order in which they were added.
+// Idea:   a dictionary by identity, so that removing is fast, with a number in each entry for the order. A dictionary's
+//         own order differs from process to process, and with it the order in which tasks are resumed at the loop's end
+//         would differ.
 // Owner:  the UI thread.
 
 struct InOrder<Element> {
@@ -10,7 +11,7 @@ struct InOrder<Element> {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    /// The elements, first come first. O(n log n).
+    /// The elements, in the order in which they were added. O(n log n).
     var values: [Element] { entries.values.sorted { $0.number < $1.number }.map(\.element) }
 
     subscript(_ identity: ObjectIdentifier) -> Element? {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// LateWork: what a loop still owed when it was let go on another thread.
-// Idea:   posts, callbacks and outcomes belong to the UI thread, which is elsewhere at that moment. They run there all the same: on the
-//         main thread in the main queue; on any other one when it makes its next loop, or ends. Once it has ended, nobody can be in the way.
-// Owner:  left on any thread, run on the UI thread.
+// LateWork: work that a loop had accepted and not run when its last reference was released on another thread.
+// Idea:   posts, callbacks and outcomes have to run on the UI thread, and `deinit` runs on another one. They are run on
+//         the UI thread later: on the main thread by its main queue, on another thread when it makes its next loop or
+//         ends. If the thread has ended already, they run elsewhere, since no code of it can run at the same time.
+// Owner:  any thread puts work in; it runs on the UI thread.
 
 import Dispatch
 
 final class LateWork: Sendable {
     private let lock = Lock()
-    // Safe, both: touched with `lock` held. The closures are called on the UI thread, or after its end.
+    // Safe, both: read and written only while `lock` is held. The closures are called on the UI thread, or after its
+    // end.
     private nonisolated(unsafe) var pieces: [() -> Void] = []
     private nonisolated(unsafe) var hasEnded = false
 
-    /// Another thread, which has let go of the loop. `false`: the UI thread has ended, and nothing was taken.
+    /// Another thread, in the loop's `deinit`: adds work. `false`: the UI thread has ended, and nothing was added.
     func leave(_ new: [() -> Void]) -> Bool {
         lock.lock()
         defer { lock.unlock() }
@@ -21,7 +23,7 @@ final class LateWork: Sendable {
         return true
     }
 
-    /// UI thread: it makes another loop, or ends.
+    /// UI thread: called when it makes another loop, or ends.
     func end() {
         lock.lock()
         hasEnded = true
@@ -33,9 +35,10 @@ final class LateWork: Sendable {
 }
 
 extension GuestLoop {
-    /// Another thread, in the loop's `deinit`: what was accepted finds its way to the UI thread; the rest is closed here.
+    /// Another thread, in the loop's `deinit`: gives what was accepted to the UI thread, and closes the rest here.
     ///
-    /// Nothing but runs can be under way: a task that waits on the loop, or prefers it, an actor on it and a scene keep it alive.
+    /// Apart from runs nothing can be under way: a task that waits on the loop or prefers it, an actor on it, and a
+    /// scene keep it alive.
     func closeFromElsewhere() {
         shared.inbox.close()
         var late = members.closingActions.takeAll()
@@ -56,7 +59,7 @@ extension GuestLoop {
             "the loop made at \(site) was let go on another thread before the run ended; call close() on the loop's own thread"
         )
         for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
-        // A watch and the table of watches refer to each other.
+        // A watch and the table of watches refer to each other. Removing all watches breaks that cycle.
         _ = io.registrations.removeAll()
         handOver(late)
         finishClosing()
@@ -82,7 +85,7 @@ extension GuestLoop {
         configuration.logger.warning(
             "\(late.count) pieces of work of the loop made at \(site) were left when it was let go on another thread; they run on its own thread when that comes to it"
         )
-        // Safe: called on one thread, the loop's own, or after that has ended.
+        // Safe: called on one thread only, the loop's own, or after that thread has ended.
         nonisolated(unsafe) let late = late
         if thread.isMain || executors.adoption.path != nil {
             DispatchQueue.main.async { for piece in late { piece() } }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LoopMembers: what lives on a loop and ends with it: scenes, waiting tasks, lines of frames, and what others have registered for its end.
+// LoopMembers: what ends with a loop: scenes, runs, waiting tasks, tasks that wait for frames, and actions that others
+//              have registered.
 // Owner:  the UI thread.
 
 final class LoopMembers {
@@ -8,14 +9,14 @@ final class LoopMembers {
     let runs = RunList()
     private var liveScenes = InOrder<Scene>()
     private var waiting = InOrder<Waiter>()
-    /// The tasks that wait for frames; made by the first of them.
+    /// The tasks that wait for frames. Made by the first wait.
     private(set) var frameLine: FrameLine?
-    /// Sequences of frames have ended, those that begin later, too. See `GuestLoop.endFrames`.
+    /// Sequences of frames have ended, and new ones end at once. See `GuestLoop.endFrames`.
     private(set) var framesHaveEnded = false
 
     // MARK: Scenes
 
-    /// Those that have not ended, the oldest first.
+    /// The scenes that have not ended, the oldest first.
     var scenes: [Scene] { liveScenes.values }
     func add(_ scene: Scene) { liveScenes[ObjectIdentifier(scene)] = scene }
     func remove(_ scene: Scene) { liveScenes[ObjectIdentifier(scene)] = nil }
@@ -41,9 +42,10 @@ final class LoopMembers {
     func beginFrames() { framesHaveEnded = false }
 }
 
-/// The runs of a loop that have not ended. An object of its own: a run ends in its loop's `deinit`, too.
+/// The runs of a loop that have not ended. A separate object, because a run may end while its loop is being
+/// deinitialised.
 final class RunList: @unchecked Sendable {
-    // Safe to send: UI thread only, or when the loop has gone from there.
+    // Safe to send: used on the UI thread only, or in the loop's `deinit`, when no other code can use it.
     private var runs = InOrder<any AnyGuestRun>()
 
     var isEmpty: Bool { runs.isEmpty }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Misuse: what is said of a UI thread that the loop does not get, or does not get back.
-// Idea:   neither is an error of the loop's, and both look like one: nothing happens any more. So the log names the cause, once.
+// Misuse: warnings about a program that blocks the UI thread, or never ticks the loop.
+// Idea:   neither is an error of the loop, but both look like one, since nothing happens any more. So the log names the
+//         cause, once.
 // Owner:  the UI thread.
 
 import Logging
 
 extension GuestLoop {
-    /// One piece of work that takes so long has blocked the thread: no frame was drawn meanwhile.
+    /// A callback or job that takes this long has blocked the thread: no frame was drawn meanwhile. In nanoseconds.
     static let blockingTime: Nanoseconds = 1_000_000_000
 
-    /// One callback, or one job of a task, has kept the thread for so long.
+    /// One callback, or one job of a task, has taken `time`.
     @inline(never) func reportBlockedThread(_ time: Nanoseconds) {
         guard instruments.noteBlockedThread() else { return }
         configuration.logger.warning(
@@ -17,7 +18,7 @@ extension GuestLoop {
         )
     }
 
-    /// The loop ends, and its host has never ticked it, though there was something to do.
+    /// Called when the loop closes: warns if its host has never ticked it although there was work.
     func reportForgottenTicks() {
         guard instruments.statistics.ticks == 0,
             hasReadyWork || !shared.inbox.isEmpty || timers.count > 0 || !members.runs.isEmpty

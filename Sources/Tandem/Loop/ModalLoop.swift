@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// ModalLoop: a loop inside of the loop: a pause menu, a dialog, a debugger's prompt, shown from wherever the code is.
-// Idea:   a tick (or a frame's phase) that calls such a loop is paused: it publishes its deadline, passes the turn and stands aside, as if it had
-//         ended. Then the modal loop is an ordinary loop, outside of any tick. When it returns, the tick goes on with what is left of its queues.
+// ModalLoop: a loop inside the loop, such as a pause menu, a dialog or a debugger's prompt, called from any code.
+// Idea:   the tick (or the frame's phase) in which a modal loop begins is paused: it publishes its deadline and passes
+//         the turn, as if it had ended. Then the modal loop is an ordinary loop outside any tick. When it returns, the
+//         tick goes on with what is left in its queues.
 // Owner:  the UI thread.
-// Breaks: whatever a tick has while it runs user code (the turn, the host's wait, the executor of the present job) has to be in `PausedTick`;
-//         what is forgotten there belongs to two ticks at once.
+// Breaks: everything that a tick has while it runs user code (the turn, the host's wait, the executor of the present
+//         job) has to be saved in `PausedTick`. What is forgotten there would be used by two ticks at once.
 
 extension GuestLoop {
     /// Runs `body` outside of any tick, wherever it is called from, and returns what it returns.
     ///
-    /// A frame calls its own loop as it likes. A callback or a task is inside a tick, where no other tick can run; in `body` it can:
+    /// Code of a frame may run a loop of its own directly. A callback or a task is inside a tick, in which no other
+    /// tick can run; in `body` it can:
     ///
     /// ```swift
     /// let choice = loop.runModal {
@@ -18,14 +20,17 @@ extension GuestLoop {
     /// }
     /// ```
     ///
-    /// The tick under way is paused meanwhile, and goes on afterwards; so does its caller, which waits for `body` as for any call. Timers, descriptors,
-    /// posts and the other tasks run in the ticks of `body`. Modal loops may be nested; they end from the inside out. A ``close()``
-    /// in `body` takes effect when the tick that was paused ends. Once the loop closes, `body` runs as it is, and its ticks do nothing.
+    /// The tick that runs is paused meanwhile, and goes on afterwards; its caller waits for `body` as for any call.
+    /// Timers, descriptors, posts and the other tasks run in the ticks of `body`. Modal loops may be nested; the inner
+    /// one ends first. A ``close()`` in `body` takes effect when the paused tick ends. Once the loop closes, `body`
+    /// still runs, and its ticks do nothing.
     ///
-    /// Swift takes what runs inside of a task's call for the task's: callbacks in `body` see the task-local values of a task that called it.
-    /// A block of `DispatchQueue.main` that calls it keeps the blocks behind it waiting, since that queue runs one at a time; tasks do not.
+    /// For Swift, everything that runs inside a task's call belongs to that task: callbacks in `body` see the
+    /// task-local values of the task that called this. If a block of `DispatchQueue.main` calls this, the blocks behind
+    /// it wait, since that queue runs one at a time; tasks do not wait.
     ///
-    /// UI thread. Costs about as much as a tick. Traps in the condition of ``waitUntil(in:fileID:line:_:)``.
+    /// UI thread. It costs about as much as a tick. Traps when called in the condition of
+    /// ``waitUntil(in:fileID:line:_:)``.
     public func runModal<Value>(_ body: () throws -> Value) rethrows -> Value {
         thread.check("GuestLoop.runModal")
         guard tickState.isTicking, isOpen else { return try body() }
@@ -44,17 +49,18 @@ extension GuestLoop {
         let wasInWait: Bool
         let waker: Waker?
         let preferredExecutor: UnownedTaskExecutor?
-        /// How long it had been paused before.
+        /// How long the tick had been paused before, in nanoseconds.
         let pausedTime: Nanoseconds
         let began: Nanoseconds
     }
 
     private func pauseTick() -> PausedTick {
         let isPhase = queues.isInPhase
-        // What stands behind the present job in a phase would have to wait for a phase that may not come.
+        // Jobs that wait behind the present one in a phase would have to wait for the next frame, so they go into the
+        // tick's queue.
         queues.endPhase()
         publishDeadline()
-        // A phase does not have the turn in its hands; it may be leased meanwhile.
+        // A phase does not take the turn, which may be on a lease meanwhile.
         if shared.turn.isHere, !isPhase { shared.turn.pass() }
         if hasReadyWork { shared.requestTick(for: .ready) }
         hooks.onWork?(false)
@@ -70,7 +76,7 @@ extension GuestLoop {
         shared.turn.resumeWait(tick.wasInWait)
         hostWait.resume(tick.waker)
         if !tick.isPhase { shared.turn.reclaim() }
-        // Other handlers have run since the poll.
+        // Other handlers have run since the last poll.
         io.expectChanges()
         hooks.onWork?(true)
         tickClock.read()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenLoops: which threads have an open loop; one has at most one.
+// OpenLoops: which threads have an open loop. A thread has one at most.
 // Owner:  any thread, under the lock.
 
 enum OpenLoops {
     private struct Entry {
         let thread: UIThread
         let site: CallSite
-        /// That of the loop's `CallbackTable`.
+        /// The number of the loop's `CallbackTable`.
         let number: UInt32
     }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReadyQueues: callbacks, posts and Swift jobs that are ready to run, in the order in which they became so. What a frame's phase has resumed
-//              stands in a queue of its own, and runs in that phase.
-// Owner:  the UI thread. Other threads leave their work in the `Inbox`.
+// ReadyQueues: callbacks, posts and Swift jobs that are ready to run, in the order in which they became ready. Jobs
+//              that a frame's phase has resumed are in a queue of their own, and run in that phase.
+// Owner:  the UI thread. Other threads put their work into the `Inbox`.
 
 struct ReadyQueues {
     private let work = TaskQueue<ReadyWork>()
     private let phase = TaskQueue<ReadyWork>()
-    /// A frame's phase is under way.
+    /// Whether a frame's phase runs.
     private(set) var isInPhase = false
 
     @inline(__always) var count: Int { work.count }
@@ -24,18 +24,18 @@ struct ReadyQueues {
     @inline(__always) func next() -> ReadyWork? { work.popFirst() }
     @inline(__always) func nextOfPhase() -> ReadyWork? { phase.popFirst() }
 
-    /// Takes in what other threads have left, at most `limit` of it. Returns how much it was.
+    /// Moves work from the inbox into the queue, at most `limit` entries. Returns how many.
     func takeIn(_ inbox: Inbox, limit: Int = .max) -> Int { inbox.empty(into: work, limit: limit) }
 
     mutating func beginPhase() { isInPhase = true }
 
-    /// The phase has ended, or stands aside for a modal loop: what is left of it belongs to the next tick.
+    /// The phase has ended, or is paused for a modal loop: what is left of it goes to the next tick.
     mutating func endPhase() {
         isInPhase = false
         while let entry = phase.popFirst() { work.append(entry) }
     }
 
-    /// The phase that stood aside goes on.
+    /// The paused phase goes on.
     mutating func resumePhase(_ wasInPhase: Bool) { isInPhase = wasInPhase }
 
     /// For reports.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running: a pass's second step: what stands in the lines runs, one piece after the other, until the budget is spent.
-// Owner:  the UI thread. Each piece is user code: it may call whatever the loop has, but for `tick`.
+// Running: the second step of a pass, which runs what is in the queues, one piece after the other, until the budget is
+//          used up.
+// Owner:  the UI thread. Each piece is user code, which may call everything of the loop except `tick`.
 
 import TandemCLinux
 
@@ -29,7 +30,7 @@ extension GuestLoop {
         }
     }
 
-    /// What the phase of a frame has to run, in passes; see `FrameLine`.
+    /// Runs what a frame's phase has resumed, in passes; see `FrameLine`.
     func runPhaseWork(budget: Nanoseconds) {
         var tick = TickBudget(
             budget: budget, began: tickClock.mark, endOfLast: tickClock.mark, isVirtual: time.isVirtual)
@@ -58,8 +59,8 @@ extension GuestLoop {
         account(&tick)
     }
 
-    /// Runs up to `count` pieces of work; only one once the budget is spent, so that every source gets its share. The clock is looked at
-    /// when so much time may have passed that it matters: after each piece that took 10 us, else once in that time.
+    /// Runs up to `count` pieces of work, but only one if the budget is used up, so that every queue gets its share.
+    /// The clock is read at most once in 10 µs: after a piece if the cycle counter says that so much time has passed.
     @inline(__always) private func runUpTo(
         _ count: Int, _ tick: inout TickBudget, _ runNext: (inout TickBudget) -> Bool
     ) {
@@ -72,7 +73,7 @@ extension GuestLoop {
         }
     }
 
-    /// Looks at the clock after some work.
+    /// Reads the clock after some work, and notes the time that has passed.
     func noteTime(_ tick: inout TickBudget) {
         let before = tickClock.mark
         tickClock.read()
@@ -82,7 +83,8 @@ extension GuestLoop {
     }
 
     func noteEnd(_ tick: inout TickBudget, wasSpent: Bool, isLook: Bool) {
-        // What is no part of the run has used up the budget before the pass, as far as the run can tell.
+        // If the last piece was not part of the recorded run, the recorded run sees the end of the budget as if it had
+        // been found before the pass.
         let isLook = tick.takeUnrecorded() || isLook
         if instruments.budgetEnds(isSpent: tick.isSpent, wasSpent: wasSpent, isLook: isLook) { tick.end() }
     }
@@ -96,7 +98,7 @@ extension GuestLoop {
         instruments.tickEnds(tick.report)
     }
 
-    /// Runs a callback, unless it was called off meanwhile.
+    /// Runs a callback, unless it was cancelled in the meantime.
     private func runRecord(_ slot: UInt32, since readyAt: Nanoseconds, isTimer: Bool, _ tick: inout TickBudget) {
         let action = callbacks.take(slot)
         let site = callbacks.record(slot).pointee.site
@@ -128,7 +130,8 @@ extension GuestLoop {
             tick.countJob()
             execute(job, identity)
         case .continuation(let task):
-            // Its job is counted when it runs. Where the main queue runs it, this is the only beginning that is seen.
+            // The task's job is counted when it runs. If libdispatch's main queue runs the job, this is the only place
+            // that sees it begin.
             executors.budget.renew()
             resuming(task.isolation) { task.resume() }
         }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scheduling: the ways in: callbacks, timers, descriptors and posts.
-// Owner:  the UI thread, but for `post`.
+// Scheduling: the calls that give the loop work: callbacks, timers, descriptors and posts.
+// Owner:  the UI thread; `post` may be called on any thread.
 
 public import SystemPackage
 import TandemCLinux
 
 extension GuestLoop {
-    /// Runs `body` soon: in this tick if its budget allows and one is under way, else in the next. First come, first served.
+    /// Runs `body` soon: in the tick that runs now if its budget allows, otherwise in the next tick. Callbacks run in
+    /// the order of the calls.
     ///
-    /// On a closed loop nothing is scheduled: the handle is done from the start, and the log says so. O(1).
+    /// O(1). On a closed loop nothing is scheduled: the handle is done from the start, and a warning is logged.
     @discardableResult
     public func callSoon(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping () throws -> Void
@@ -20,9 +21,11 @@ extension GuestLoop {
         return handle
     }
 
-    /// Runs `body` once `delay` has passed, never earlier. Zero and negative delays mean soon, not now. O(log n).
+    /// Runs `body` once `delay` has passed, never earlier. With a zero or negative delay it runs soon, but not within
+    /// this call. O(log n).
     ///
-    /// On a loop that has closed, or is closing, nothing is armed: the handle is done from the start, and the log says so.
+    /// On a loop that is closing or has closed no timer is set: the handle is done from the start, and a warning is
+    /// logged.
     @discardableResult
     public func callLater(
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line,
@@ -47,8 +50,8 @@ extension GuestLoop {
 
     /// Runs `body` each time `fd` can be read, has hung up or failed, until the handle is cancelled.
     ///
-    /// Level-triggered: what is left unread is reported again. Cancel the handle before closing the descriptor.
-    /// One system call.
+    /// Level-triggered: as long as bytes are unread, `body` runs again. Cancel the handle before you close the
+    /// descriptor. One system call.
     ///
     /// - Throws: `.badDescriptor` (negative, closed, or a regular file), `.alreadyRegistered`, `.closed`.
     public func whenReadable(
@@ -65,10 +68,11 @@ extension GuestLoop {
         try watch(fd, .writable, .call(body), CallSite(fileID: fileID, line: line))
     }
 
-    /// Any thread: runs `body` on the UI thread, in the next tick. The posts of one thread run in its order. O(1), a lock.
+    /// Any thread: runs `body` on the UI thread, in the next tick. The posts of one thread run in the order of its
+    /// calls. O(1), a lock.
     ///
-    /// - Throws: `.closed` when it is too late, `.forked` in a forked child. A post that was accepted runs, also if the loop
-    ///   closes meanwhile.
+    /// - Throws: `.closed` if the loop is closing or has closed, `.forked` in a forked child. An accepted post runs,
+    ///   even if the loop closes before the next tick.
     public func post(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
@@ -81,20 +85,20 @@ extension GuestLoop {
 // MARK: - Within the package
 
 extension GuestLoop {
-    /// A post of the loop's own, which is not counted and does not complain.
+    /// A post of the library's own: it is not counted, and throws nothing. `false`: the loop has closed.
     @discardableResult
     func postInternally(_ body: @escaping @Sendable () -> Void) -> Bool {
         shared.deliver(.posted(body, CallSite()))
     }
 
-    /// For hosts: a watch of their own, of which a recorded run does not hear.
+    /// For hosts: a watch of the host's own, which is not part of a recorded run.
     package func serve(
         _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () -> Void
     ) throws(GuestError) -> IOHandle {
         try watch(fd, .readable, .call(body), CallSite(fileID: fileID, line: line), isOurs: true)
     }
 
-    /// A Swift job: in the phase of a frame it belongs to that.
+    /// Enqueues a Swift job. In a frame's phase it goes into the phase's queue.
     func appendJob(_ work: consuming Work) {
         if queues.isInPhase {
             queues.appendToPhase(work, readyAt: tickClock.mark)
@@ -103,11 +107,12 @@ extension GuestLoop {
         }
     }
 
-    /// Puts work into the line, and asks for a tick if none is under way. Within a tick its last reading of the clock is near enough.
+    /// Puts work into the queue, and asks for a tick if none runs. Inside a tick the last reading of the clock is used
+    /// as the time at which it became ready.
     func appendReady(_ work: consuming Work) {
         if tickState.isTicking { return queues.append(work, readyAt: tickClock.mark) }
         queues.append(work, readyAt: tickClock.schedulingTime())
-        // As `requestTick` would find out, which costs two locked instructions.
+        // `requestTick` would find the same, with two locked instructions.
         if shared.pending.isSuperset(of: [.ready, .underWay]) {
             instruments.countSparedRequest()
         } else {
@@ -115,7 +120,7 @@ extension GuestLoop {
         }
     }
 
-    /// Adds a timer, and tells the backend if it would sleep past it.
+    /// Sets a timer, and wakes the backend if it would sleep past it.
     func arm(_ action: consuming CallbackTable.Action, _ deadline: Nanoseconds, _ site: CallSite) -> CallbackHandle {
         shared.trace?(.timerArmed)
         let isNearest = deadline < timers.nearest
@@ -132,22 +137,23 @@ extension GuestLoop {
             timers.noteCancelled(handle.slot)
             if timers.nearest != nearest { nearestDeadlineChanged() }
         }
-        // What the callback captured goes here, when nothing of the loop is being changed.
+        // What the callback has captured is released here, while nothing of the loop is being changed: a `deinit` may
+        // call anything.
         withExtendedLifetime(cancelled.action) {}
     }
 
-    /// Publishes the nearest deadline outside of ticks; a tick does so once, at its end.
+    /// Publishes the nearest deadline, outside ticks. A tick publishes it once, at its end.
     private func nearestDeadlineChanged() {
         guard !tickState.isTicking, admission.state == .open else { return }
         publishDeadline()
     }
 
     func publishDeadline() {
-        // Deadlines in virtual time mean nothing to the kernel.
+        // The kernel does not know virtual time.
         guard !time.isVirtual else { return }
         let deadline = timers.nearest
-        // One that has come needs no other thread to find it out, and is not published: what is published is what the backend was
-        // woken for, or will wake for.
+        // A deadline that has come already is not published: no other thread need find it out, and the published one is
+        // always one for which the backend was woken, or will wake.
         if deadline < shared.publishedDeadline, deadline <= (tickState.isTicking ? tickClock.mark : time.now) {
             return shared.requestTick(for: .ready)
         }

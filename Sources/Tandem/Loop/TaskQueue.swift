@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// TaskQueue: what is ready to run, in the order in which it became so.
-// Idea:   a ring: callbacks and Swift jobs stand in one line, and are moved out of it.
-// Owner:  the UI thread; no lock. Other threads leave their work in the `Inbox`.
+// TaskQueue: a first-in, first-out queue of work that is ready to run.
+// Idea:   a ring buffer of noncopyable entries. Callbacks and Swift jobs are in the same queue, and are moved out of
+//         it.
+// Owner:  the UI thread; no lock. Other threads put their work into the `Inbox`.
 
 /// One piece of work. It is moved, never copied: what it holds is released once, after it has run.
 enum Work: ~Copyable {
-    /// A record of the loop's table.
+    /// The number of a record in the loop's `CallbackTable`.
     case callback(UInt32)
     case posted(() throws -> Void, CallSite)
     case job(UnownedJob, ExecutorIdentity)
-    /// A task that has gone to the end of the line, and where it goes on; see `CooperativeBudget`.
+    /// A task that has gone to the end of the queue; see `CooperativeBudget`.
     case continuation(DeferredTask)
 
     var isJob: Bool {
@@ -20,10 +21,11 @@ enum Work: ~Copyable {
     }
 }
 
-/// A task that waits for its turn in the queue. An object, which is rare, so that every other piece of work stays plain to move and to release.
+/// A task that waits in the queue. It is a rare case, and an object, so that the other kinds of work stay cheap to move
+/// and to release.
 final class DeferredTask {
     private let continuation: UnsafeContinuation<Void, Never>
-    /// Where the task goes on.
+    /// The actor on which the task goes on.
     let isolation: (any Actor)?
 
     init(_ continuation: UnsafeContinuation<Void, Never>, _ isolation: (any Actor)?) {
@@ -31,25 +33,26 @@ final class DeferredTask {
         self.isolation = isolation
     }
 
-    /// Called once, by whoever takes it out of the queue.
+    /// Resumes the task. Called once, by the code that removes this from the queue.
     func resume() { continuation.resume() }
 }
 
-/// On whose behalf a job runs. The runtime compares this at each step that the job makes, and queues it anew where it differs.
+/// The executor that a job is run with. The runtime compares it with the one that the task needs at each step, and
+/// enqueues the job anew if they differ.
 enum ExecutorIdentity {
-    /// An actor that lives on the loop, with the executor that the job's task prefers, as far as is known.
+    /// An actor whose executor is the loop, and the executor that the job's task prefers, if it is known.
     case actor(UnownedTaskExecutor?)
-    /// The main actor; likewise.
+    /// The main actor, and the executor that the job's task prefers, if it is known.
     case mainActor(UnownedTaskExecutor?)
     /// No actor: a task that prefers the loop.
     case task
     /// No actor: a task of a run.
     case run(RunExecutor)
-    /// Of nobody's: a job of the program's pool, kept by a loop that simulates.
+    /// No executor of the loop's: a job of the program's pool, kept by a loop that simulates.
     case pool
 }
 
-/// Work, and since when it has been ready.
+/// A piece of work, and the time at which it became ready.
 struct ReadyWork: ~Copyable {
     let work: Work
     let readyAt: Nanoseconds
@@ -64,15 +67,15 @@ struct DueTimer {
 /// A descriptor that was found ready.
 struct ReadyDescriptor {
     let number: Int32
-    /// Its registration's. Whether that still has a watch is looked up when its turn comes.
+    /// The generation of its registration. Whether a watch is still there is checked when the report's turn comes.
     let generation: UInt32
     let direction: IOHandle.Direction
-    /// A wait that has ended with its report, instead of a watch.
+    /// The wait that this report ends, if it is a wait and not a watch.
     let wait: IOHandle?
     let readyAt: Nanoseconds
 }
 
-/// A class, so that a callback can add to the queue that it was taken from.
+/// A class, so that a callback can add to the queue from which it was taken.
 final class TaskQueue<Element: ~Copyable> {
     // Safe: allocated by this object; `count` elements from `head` on, around the end, are initialised; freed in deinit.
     @exclusivity(unchecked) private var elements: UnsafeMutablePointer<Element>
@@ -91,7 +94,7 @@ final class TaskQueue<Element: ~Copyable> {
     }
 
     var isEmpty: Bool { count == 0 }
-    /// Visits what stands in the queue, in order. O(n); for reports.
+    /// Visits the entries, in order. O(n); for reports.
     func visit(_ body: (borrowing Element) -> Void) {
         for offset in 0..<count { body(elements[index(offset)]) }
     }

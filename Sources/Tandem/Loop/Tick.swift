@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tick: runs what is ready. It reads as the article *How a tick works*.
+// Tick: runs what is ready. The article *How a tick works* tells the same in words.
 //
 // A tick is a sequence of passes. One pass
-//   1. collects what has become ready: events of descriptors, due timers, what other threads have left (`Collecting`);
-//   2. runs what stood in each line when the pass began: descriptors, timers, then callbacks, posts and jobs (`Running`).
-// It goes on while there is work and budget. Whatever the budget, each line gets one piece of work per tick, so that no source starves another.
-// At its end the tick publishes the nearest deadline and gives the turn to the backend, or keeps it for a wait of ours (`PollTurn`).
+//   1. collects what has become ready: events of descriptors, due timers, work from other threads (`Collecting`);
+//   2. runs what was in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs (`Running`).
+// Passes follow each other while there is work and budget. Even if the budget is used up, each queue runs one piece of
+// work per tick, so that no source of work keeps another from running. At its end the tick publishes the nearest
+// deadline and passes the turn to the backend, or keeps it for a wait of the host (`PollTurn`).
 //
 // Owner:  the UI thread.
-// Breaks: a path out of `runTick` around `endTick` keeps the turn for ever; user errors are caught where they are thrown.
+// Breaks: if `runTick` were left without `endTick`, the backend would never get the turn again. So errors of user code
+//         are caught where they are thrown.
 
 extension GuestLoop {
-    /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget is spent.
+    /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget
+    /// is used up.
     ///
-    /// Call it once per frame, and whenever the host was asked for a tick. An idle one costs one atomic load and allocates nothing:
-    /// the backend announces due timers, some microseconds after their time.
+    /// Call it once per frame, and whenever the host was asked for a tick. If there is nothing to do, it costs one
+    /// atomic load and allocates nothing: the backend announces due timers, some microseconds after their time.
     ///
-    /// - Parameter budget: How long user code may run; what does not fit is carried over, in order, and a tick is asked for.
-    ///   `nil`: the configuration's. `.zero`: one pass over all that is ready now, however long that takes.
-    /// - Returns: What was done. A call from inside a tick runs nothing and says so.
+    /// - Parameter budget: How long user code may run. What does not fit is carried over to the next tick, in order, and
+    ///   that tick is requested. `nil`: the configuration's budget. `.zero`: one pass over everything that is ready now,
+    ///   however long it takes.
+    /// - Returns: What was done. A call from inside a tick runs nothing, and says so in the report.
     @discardableResult
     public func tick(budget: Duration? = nil) -> TickReport { tick(budget: budget, then: .unknown) }
 
-    /// For hosts, which know what they do afterwards.
+    /// For hosts, which say what they do after the tick.
     @discardableResult @inline(__always)
     package func tick(budget: Duration? = nil, then next: AfterTick) -> TickReport {
         thread.check("GuestLoop.tick")
@@ -31,7 +35,7 @@ extension GuestLoop {
         return TickReport()
     }
 
-    /// Nothing is announced, and somebody else would announce it.
+    /// No thread has announced work, and if there were any, the backend would announce it.
     private var isUnannounced: Bool { shared.pending.isEmpty && shared.turn.isQuiet }
 
     @inline(never) private func tickAfterLook(_ budget: Duration?, _ next: AfterTick) -> TickReport {
@@ -53,7 +57,7 @@ extension GuestLoop {
     }
 
     private func beginTick(_ limit: Nanoseconds, _ next: AfterTick) -> TickBudget {
-        // Cleared before the lines are read: what comes later asks again.
+        // Cleared before the queues are read. Work that comes later asks for a tick again.
         _ = shared.take([.underWay, .ready])
         tickState.begin()
         shared.turn.beginTick()
@@ -66,7 +70,7 @@ extension GuestLoop {
             budget: limit, began: tickClock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next)
     }
 
-    /// Runs what stands in the lines now. `false`: nothing did.
+    /// Runs what is in the queues now. `false`: they were empty.
     private func runPass(_ tick: inout TickBudget) -> Bool {
         let (events, due, work) = (io.count, timers.dueCount, queues.count)
         if events + due + work == 0 { return false }
@@ -88,9 +92,9 @@ extension GuestLoop {
         hooks.onWork?(false)
     }
 
-    /// A tick inside of one that does not stand aside.
+    /// Called inside a tick that is not paused for a modal loop.
     private func refuseNestedTick() -> TickReport {
-        // An inner loop would say so in each of its frames.
+        // Logged once, since an inner loop would otherwise log it in each of its frames.
         if instruments.countNestedTick() {
             logger.warning(
                 "tick() was called from inside a tick, by a callback or a task, and ran nothing; put an inner loop into runModal { }, which steps out of the tick. This is said once; Statistics.nestedTicks counts."

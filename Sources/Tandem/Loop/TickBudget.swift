@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickBudget: how long a tick may go on, how often it may poll, and its figures so far.
-// Owner:  the UI thread, for as long as the tick runs.
+// TickBudget: how long one tick may run, how often it may poll, and what it has done so far.
+// Owner:  the UI thread, while the tick runs.
 
 import TandemCLinux
 
 struct TickBudget {
-    /// Polls of a tick that keeps the turn: more would let descriptors that are always ready hold a tick to the end of its budget.
+    /// The most polls of one tick. With more, descriptors that are always ready would keep a tick until its budget is
+    /// used up.
     private static let hotPolls = 64
-    /// In virtual time no budget passes; this many passes end an endless chain of callbacks.
+    /// In virtual time no time passes during a tick. After this many passes a tick ends, so that callbacks that go on
+    /// scheduling callbacks do not keep it for ever.
     private static let virtualPasses = 10_000
 
     /// When the tick before this one ended.
     let endOfLast: Nanoseconds
-    /// What the host does afterwards.
+    /// What the host does after the tick.
     let next: AfterTick
     let cyclesUntilLook = tandem_cycles_in_10us()
     private let began: Nanoseconds
@@ -20,13 +22,13 @@ struct TickBudget {
     private let isVirtual: Bool
     private var pollsLeft = hotPolls
     private(set) var report = TickReport()
-    /// The budget is used up, the pass under way ends early.
+    /// The budget is used up. The present pass ends early.
     private(set) var isSpent = false
     /// The kernel refused a poll.
     private(set) var pollFailed = false
-    /// What has just run is no part of a recorded run.
+    /// The piece of work that has just run is not part of a recorded run.
     private var ranUnrecorded = false
-    /// The next look follows a pause for posts.
+    /// The next look into the inbox comes after a pause for posts.
     private var hasPaused = false
 
     init(
@@ -41,22 +43,22 @@ struct TickBudget {
 
     // MARK: The budget
 
-    /// One pass, whatever it takes.
+    /// The tick is one pass, however long it takes.
     private var isOnePass: Bool { budget == 0 }
 
     var isAfterFirstPass: Bool { report.passes > 0 }
 
     mutating func beginPass() { report.passes += 1 }
 
-    /// After a pass: is there to be no other?
+    /// Asked after a pass: whether the tick ends.
     var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }
 
-    /// Is the budget spent by now?
+    /// Notes the time; the budget may be used up by now.
     mutating func notes(_ now: Nanoseconds) {
         if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
     }
 
-    /// Ends it, as the recorded one ended here.
+    /// Ends the budget, because the recorded tick ended here.
     mutating func end() { isSpent = true }
 
     mutating func noteUnrecorded() { ranUnrecorded = true }
@@ -69,7 +71,8 @@ struct TickBudget {
 
     // MARK: Polls
 
-    /// May the tick, which has the turn, poll? At its very start, if the turn was kept; afterwards with work in the queue only now and then.
+    /// Whether the tick, which has the turn, may poll: at its start, and after that as long as polls are left. If there
+    /// is work in the queue, only in every eighth pass.
     mutating func mayPoll(queueIsEmpty: Bool, descriptors: Int) -> Bool {
         guard pollsLeft > 0 else { return false }
         if report.passes > 0 {
@@ -83,14 +86,14 @@ struct TickBudget {
 
     // MARK: The pause for posts
 
-    /// A frame is not kept waiting by a pause for posts.
+    /// Whether there is time for a pause for posts. A tick before a frame does not pause.
     func hasTimeToPause(at now: Nanoseconds) -> Bool {
         next == .wait && !isOnePass && !isVirtual && now - began + 2 * PostCoalescing.pause < budget
     }
 
     mutating func notePause() { hasPaused = true }
 
-    /// The look into the inbox is over. Whether it followed a pause.
+    /// The tick has looked into the inbox. Returns whether that came after a pause.
     mutating func takePause() -> Bool {
         defer { hasPaused = false }
         return hasPaused
@@ -103,7 +106,7 @@ struct TickBudget {
     @inline(__always) mutating func countJob() { report.jobs += 1 }
     @inline(__always) mutating func countTimer() { report.timersFired += 1 }
 
-    /// What is known when the tick ends.
+    /// Fills in the figures that are known at the tick's end.
     mutating func finish(carriedOver: Int, now: Nanoseconds, paused: Nanoseconds) {
         report.carriedOver = carriedOver
         report.elapsedNanoseconds = now - began - paused

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickClock: the machine's time, read as rarely as figures that are right to ten microseconds allow.
-// Idea:   a reading costs some 20 ns, the processor's cycle counter 7. Within a tick the last reading serves until the counter says that ten
-//         microseconds have passed; the same goes for what is scheduled outside of ticks.
+// TickClock: the machine's time, read at most once in ten microseconds, which is precise enough for the statistics.
+// Idea:   reading the clock costs about 20 ns, reading the processor's cycle counter 7. So inside a tick the last
+//         reading is used until the cycle counter says that ten microseconds have passed. The same is done for work
+//         that is scheduled outside ticks.
 // Owner:  the UI thread.
 
 import TandemCLinux
 
 struct TickClock {
-    /// The last reading of this tick, or of the last one.
+    /// The last reading, of this tick or of the one before.
     private(set) var mark: Nanoseconds = 0
     private var cyclesAtMark: UInt64 = 0
     private var scheduledAt: Nanoseconds = 0
@@ -19,10 +20,10 @@ struct TickClock {
         cyclesAtMark = tandem_cycles()
     }
 
-    /// So many cycles or more have passed since the last reading.
+    /// Whether more than `cycles` have passed since the last reading.
     @inline(__always) func isOlder(than cycles: UInt64) -> Bool { tandem_cycles() &- cyclesAtMark > cycles }
 
-    /// For what is scheduled outside of a tick: a reading of the last ten microseconds.
+    /// The time for work that is scheduled outside a tick: a reading that is at most ten microseconds old.
     @inline(__always) mutating func schedulingTime() -> Nanoseconds {
         let cycles = tandem_cycles()
         if cycles &- cyclesAtScheduling > tandem_cycles_in_10us() {

@@ -16,12 +16,12 @@ public struct TickReport: Sendable, Hashable {
     public internal(set) var ioEvents = 0
     /// Pieces of work that were ready and did not fit; the next tick begins with them.
     public internal(set) var carriedOver = 0
-    /// How far past its budget the tick went; zero if it kept it.
+    /// How far past its budget the tick went; zero if it did not.
     public var overrun: Duration { Duration(exactly: overrunNanoseconds) }
     /// How long the tick took.
     public var elapsed: Duration { Duration(exactly: elapsedNanoseconds) }
 
-    // Not durations: `Duration.zero` is a call, and an idle tick would make two of them.
+    // Integers and not durations: `Duration.zero` is a function call, and an idle tick would make two.
     var overrunNanoseconds: Nanoseconds = 0
     var elapsedNanoseconds: Nanoseconds = 0
 

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickState: whether user code is being run at the moment, and what waits for its end.
+// TickState: whether the loop runs user code at the moment, and what has to wait until it ends.
 // Owner:  the UI thread.
 
 struct TickState {
-    /// A tick or a frame's phase runs user code, or the loop's end does.
+    /// Whether a tick or a frame's phase runs, or the loop's end does.
     private(set) var isTicking = false
-    /// ``GuestLoop/close()`` was called meanwhile.
+    /// ``GuestLoop/close()`` was called during the tick, and takes effect at its end.
     private(set) var closesAfterTick = false
-    /// How many ticks stand aside for modal loops; see `ModalLoop`.
+    /// How many ticks are paused for modal loops; see `ModalLoop`.
     private(set) var pausedTicks = 0
-    /// How long the tick under way stood aside.
+    /// How long the present tick was paused, in nanoseconds.
     private var pausedTime: Nanoseconds = 0
 
-    /// Nothing but a request for a tick gives this loop something to do. Never again once time is virtual, a run is recorded or given back, the
-    /// backend has died, or the loop has begun to close.
+    /// True as long as every piece of work comes with a request for a tick. False for good once time is virtual, a run
+    /// is recorded or replayed, the backend has ended with an error, or the loop closes.
     private var dependsOnRequests = true
 
-    /// What an idle tick looks at, beside the requests and the turn.
+    /// What an idle tick checks, besides the requests and the turn.
     @inline(__always) var isAtRest: Bool { !isTicking && dependsOnRequests }
 
-    /// A close that was asked for waits for the outermost tick.
+    /// Whether a requested close can be done now: no tick is paused any more.
     var closesNow: Bool { closesAfterTick && pausedTicks == 0 }
-    /// Somebody is inside a tick, which may stand aside.
+    /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
     mutating func lookFurther() { dependsOnRequests = false }
@@ -29,13 +29,13 @@ struct TickState {
     mutating func end() { isTicking = false }
     mutating func closeAfterTick() { closesAfterTick = true }
 
-    /// The loop's end runs what is left, as a tick does: what is scheduled from here on asks nobody for one.
+    /// The loop's end runs what is left, as a tick does, so work that is scheduled from here on asks for no tick.
     mutating func beginClosing() {
         isTicking = true
         closesAfterTick = false
     }
 
-    /// A modal loop begins. Returns for how long the tick had been paused before.
+    /// A modal loop begins. Returns how long the tick had been paused before.
     mutating func pause() -> Nanoseconds {
         pausedTicks += 1
         isTicking = false
@@ -51,7 +51,7 @@ struct TickState {
 
     mutating func addPausedTime(_ nanoseconds: Nanoseconds) { pausedTime += nanoseconds }
 
-    /// For how long the tick stood aside; nothing the next time.
+    /// Returns how long the tick was paused, and resets that to zero.
     mutating func takePausedTime() -> Nanoseconds {
         defer { pausedTime = 0 }
         return pausedTime

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// UIThread: whose thread the loop is, and what is said to those who call from another.
+// UIThread: the thread to which a loop belongs, and the traps for calls on another thread.
 
 import Glibc
 import TandemCLinux
 
-/// The thread that a loop was made on. Comparing with it costs no system call.
+/// The thread on which a loop was made. Comparing the calling thread with it needs no system call.
 struct UIThread: Sendable {
     private let thread: pthread_t
     let ownKey: UInt
@@ -26,7 +26,8 @@ struct UIThread: Sendable {
 
     var isCurrent: Bool { tandem_thread_key() == ownKey }
 
-    /// True in a child of `fork`: the memory is here, the backend thread is not, and the kernel's objects are the parent's too.
+    /// True in a child of `fork`. The loop's memory exists there, but not its backend thread, and the kernel objects
+    /// are shared with the parent.
     var isForkedChild: Bool { tandem_fork_depth() != forkDepth }
 
     /// Traps unless this is the loop's thread, in the process that made it.

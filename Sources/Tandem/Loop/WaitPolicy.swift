@@ -1,32 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// WaitPolicy: when a tick waits for a moment instead of ending, and when a thread stays awake instead of sleeping. Pure: what was measured goes
-//             in, a decision comes out. What each of these brings stands in the article *Heuristics and what they bring*.
+// WaitPolicy: decides when a tick pauses instead of ending, and when a thread stays awake instead of sleeping. Pure:
+//             measurements go in, a decision comes out. What each decision brings is in the article *Heuristics and
+//             what they bring*.
 // Owner:  the UI thread.
 
 enum WaitPolicy {
-    /// About what it takes to fall asleep and to be woken, in nanoseconds.
+    /// About how long it takes a thread to fall asleep and be woken, in nanoseconds.
     static let wakeLatency: Nanoseconds = 20_000
 }
 
-/// Whether a tick pauses at its end, so that the posts of other threads gather; a network card does so with its interrupts.
+/// Decides whether a tick pauses at its end, so that posts of other threads collect. Network cards do the same with
+/// interrupts (interrupt coalescing).
 ///
-/// A thread that posts one thing after the other finds the UI thread, which is quicker, asleep each time. Waking it costs both threads a thousand
-/// times what the post costs. So a tick whose posts began to come moments after the end of the tick before it pauses before it ends,
-/// for as long as pauses bring much.
+/// If another thread posts one piece of work after the other, the UI thread is quicker and falls asleep after each.
+/// Waking it costs both threads a thousand times what a post costs. So if a tick finds posts that began to arrive less
+/// than 20 µs after the tick before it, it pauses for 50 µs before it ends, as long as such pauses bring eight posts or
+/// more.
 struct PostCoalescing {
     static let pause: Nanoseconds = 50_000
-    /// Two threads that answer each other bring one piece of work in a pause, and lose time by it.
+    /// In a pause of two threads that answer each other, one piece of work arrives; they would only lose time.
     private static let worthwhileBatch = 8
 
     private var isFollowed = false
     private var backOff = BackOff(longest: 256)
 
-    /// A tick's first look into the inbox found so many posts, which began to come `delay` after the end of the last tick.
+    /// A tick's first look into the inbox has found `count` posts, of which the first arrived `delay` after the end of
+    /// the tick before.
     mutating func tickFound(_ count: Int, after delay: Nanoseconds) {
         isFollowed = count > 0 && delay < WaitPolicy.wakeLatency
     }
 
-    /// The tick has run all that there was: shall it pause, and look again?
+    /// The tick has run everything. Returns whether it should pause and look again.
     mutating func wantsPause() -> Bool { isFollowed && backOff.isWorthATry() }
 
     mutating func pauseBrought(_ count: Int) {
@@ -35,32 +39,33 @@ struct PostCoalescing {
     }
 }
 
-/// Whether a thread looks for work for up to 100 µs before it sleeps. It does while the last such looks found some.
+/// Decides whether a thread looks for work for up to 100 µs before it sleeps. It does so as long as such looks find
+/// some.
 ///
-/// Two threads that answer each other, as a task does that goes to and fro between the pool and the main actor, would each sleep and be woken for
-/// every answer, which takes longer than most answers.
+/// If two threads answer each other (a task that alternates between the pool and the main actor), each would sleep and
+/// be woken for every answer, which takes longer than most answers.
 struct AdaptiveSpin {
-    /// A few wake-ups of a thread whose core has gone to sleep.
+    /// About as long as a few wake-ups of a thread whose core has gone to sleep.
     static let longest: Nanoseconds = 100_000
 
     private var isAnswered = false
     private var backOff = BackOff(longest: 64)
 
-    /// A tick's first look into the inbox found something that began to come `delay` after the end of the last tick.
+    /// A tick's first look into the inbox has found work that arrived `delay` after the end of the tick before.
     mutating func noteArrival(after delay: Nanoseconds) { isAnswered = delay < Self.longest }
 
-    /// Shall the thread stay awake before it sleeps?
+    /// Whether the thread should look for work before it sleeps.
     mutating func isWorthIt() -> Bool { isAnswered && backOff.isWorthATry() }
 
     mutating func note(wasAnswered: Bool) { backOff.note(wasRight: wasAnswered) }
 }
 
-/// Something that is tried less often the longer it has been in vain: after 4, 8, 16 … occasions, up to a limit.
+/// An attempt that is made less often the more often it has failed: after 4, 8, 16 … occasions, up to a limit.
 struct BackOff {
     private static let shortest = 4
 
     private let longest: Int
-    /// Occasions to let pass, and how many of them the next try in vain adds.
+    /// How many occasions to skip, and how many the next failure adds.
     private var left = 0
     private var penalty = shortest
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestLoopProxy: what other threads may do with a loop, and nothing else, as winit's proxy and Trio's token.
-// Idea:   a loop itself can be sent to another thread, since actors may live on it, but nearly all of its calls trap there. A proxy has only those
-//         that are right on every thread, so that wrong ones do not compile.
-// Owner:  any thread. It refers to what the threads share and not to the loop, so that it does not keep the loop alive.
+// GuestLoopProxy: the calls of a loop that other threads may make. winit's event loop proxy and Trio's token are the
+//                 same idea.
+// Idea:   a loop can be sent to another thread, since actors may run on it, but nearly all of its calls trap there. A
+//         proxy has only the calls that are right on every thread, so that a wrong call does not compile.
+// Owner:  any thread. It holds the state that the threads share, and not the loop, so that it does not keep the loop
+//         alive.
 
-/// A loop as other threads see it: hand one to a worker, an audio thread or a detached task instead of the loop.
+/// What other threads may do with a loop. Give it to a worker, an audio thread or a detached task instead of the loop.
 ///
 /// ```swift
 /// let proxy = loop.proxy
@@ -26,7 +28,7 @@ public struct GuestLoopProxy: Sendable {
 
     /// Runs `body` on the loop's thread, in the next tick; see ``GuestLoop/post(fileID:line:_:)``. Any thread. O(1), a lock.
     ///
-    /// - Throws: `.closed` when it is too late, `.forked` in a forked child.
+    /// - Throws: `.closed` if the loop is closing or has closed, `.forked` in a forked child.
     public func post(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
@@ -35,8 +37,8 @@ public struct GuestLoopProxy: Sendable {
         guard shared.deliver(work, isPost: true) else { throw .closed }
     }
 
-    /// Runs main-actor code in the next tick of a loop whose thread is the main actor's: one that was made on the main thread, or has adopted the
-    /// main actor. Any thread. In the tick of another loop it traps.
+    /// Runs main-actor code in the next tick. For loops whose thread is the main actor's: loops that were made on the
+    /// main thread, or have adopted the main actor. On another loop the tick traps. Any thread.
     ///
     /// - Throws: as ``post(fileID:line:_:)``.
     public func postToMainActor(
@@ -45,7 +47,8 @@ public struct GuestLoopProxy: Sendable {
         try post(fileID: fileID, line: line) { try MainActor.assumeIsolated { try body() } }
     }
 
-    /// Asks the host for a tick, though there is nothing to run: it ends an idle wait. Any thread; harmless when the loop has closed.
+    /// Asks the host for a tick although there is no work, which ends an idle wait. Any thread. Does nothing once the
+    /// loop has closed.
     public func wake() { shared.requestTick(for: []) }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Locks: the two that the loop uses. The thread sanitizer sees both; see the facts about `Mutex` under contention.
+// Locks: the two kinds of lock that Tandem uses. The thread sanitizer understands both; it does not understand the
+//        standard library's `Mutex` when two threads compete for it.
 
 import Glibc
 import Synchronization
@@ -24,8 +25,9 @@ package final class Lock: Sendable {
     package func unlock() { pthread_mutex_unlock(raw) }
 }
 
-/// A lock for what takes some nanoseconds, at half the price of the other: giving it back is a plain store, which tells nobody. So whoever
-/// finds it taken looks again, and takes naps once it seems that the holder has lost its core.
+/// A lock for operations of a few nanoseconds, at half the price of the other: unlocking is a plain store, which wakes
+/// no other thread. So a thread that finds the lock taken looks again and again. After 100 looks, when the holder has
+/// probably lost its core, it sleeps for 50 µs between two looks.
 struct BriefLock: ~Copyable, Sendable {
     private let isTaken = Atomic<Bool>(false)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PollTurn: whose turn it is to poll, and to touch what the poll found. The one place that knows.
+// PollTurn: which thread may poll, and read what the poll found. Only this file knows.
 //
 // The turn is in one of four states:
 //
@@ -8,13 +8,14 @@
 //                                                  finish(.wait) ▼ │ reclaim()
 //                                                               leased ──(5 ms later)──▶ backend
 //
-// Idea:   the backend thread waits here until it gets the turn. The UI thread never waits: the request for a tick tells it that the turn is
-//         coming back (`TickRequest.turn`). A UI thread that is about to sleep in a wait of ours keeps the turn and polls by itself, so that the
-//         kernel wakes one thread instead of two. Between that tick and that wait it runs code that we do not know, which may sleep elsewhere.
-//         So it leases the turn out to itself: if it has not come back after the lease, the backend takes the turn.
-// Owner:  the backend thread calls `take` and `giveBack`, the UI thread everything else. `place` is the truth, and is atomic. The UI thread's own
-//         variables only save it an atomic instruction.
-// Breaks: a tick that has the turn and does not call `finish` stops the guest for ever.
+// Idea:   the backend thread waits here until it gets the turn. The UI thread never waits for it: the request for a
+//         tick tells it that the turn has come back (`TickRequest.turn`). A UI thread that is about to sleep in a
+//         host's wait keeps the turn and polls itself, so that the kernel wakes one thread instead of two. But between
+//         the tick and that wait it runs code of the program, which may sleep elsewhere. So it takes the turn on a
+//         lease: if it has not come back when the lease ends, the backend takes the turn.
+// Owner:  the backend thread calls `take` and `giveBack`, the UI thread calls everything else. `place`, which is
+//         atomic, decides. The UI thread's own variables only save it an atomic instruction.
+// Breaks: if a tick has the turn and does not call `finish`, the guest stops for ever.
 
 import Glibc
 import Synchronization
@@ -24,9 +25,9 @@ import TandemCLinux
 final class PollTurn: Sendable {
     private enum Place: UInt8, AtomicRepresentable {
         case backend, loop
-        /// The UI thread's, which runs code of its host's for a moment.
+        /// The UI thread has it on a lease, while it runs code of the program.
         case leased
-        /// The backend has given it back; the UI thread has not yet read the request that says so.
+        /// The backend has given it back, and the UI thread has not yet read the request that says so.
         case returning
     }
 
@@ -34,19 +35,19 @@ final class PollTurn: Sendable {
     private let place = Atomic<Place>(.loop)
     /// When the present lease began.
     private let leasedAt = Atomic<Nanoseconds>(0)
-    /// The lease's timer is set. Written by both threads.
+    /// Whether the lease's timer is set. Written by both threads.
     private let isTimed = Atomic<Bool>(false)
     // Safe, both: written in `init` and in `close`, which comes after the backend was joined.
     @exclusivity(unchecked) private nonisolated(unsafe) var passing: Descriptor?
     @exclusivity(unchecked) private nonisolated(unsafe) var timer: Descriptor?
     private let trace: (@Sendable (TraceStep) -> Void)?
 
-    // Safe, these four: the UI thread's alone.
-    /// Whether the UI thread has the turn, or has leased it and not asked since.
+    // Safe, these four: used on the UI thread only.
+    /// Whether the UI thread has the turn, or had it on a lease when it last looked.
     @exclusivity(unchecked) private nonisolated(unsafe) var isOurs = false
-    /// The host sleeps in a wait of ours, or looks whether it should: the turn stays, without a lease.
+    /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
     @exclusivity(unchecked) private nonisolated(unsafe) var isInWait = false
-    /// A sleep of this thread's ended because the epoll set has something, and no poll has come since.
+    /// A sleep of this thread ended because the epoll set has something, and there was no poll since.
     @exclusivity(unchecked) private nonisolated(unsafe) var sawReadiness = false
     @exclusivity(unchecked) private nonisolated(unsafe) var passes = 0
 
@@ -65,9 +66,11 @@ final class PollTurn: Sendable {
 
     // MARK: Backend thread
 
-    /// Waits until the turn was passed, a lease has run out, or nobody will pass it any more: `isOver`, and then ``wakeBackend()``.
+    /// Waits until the turn is passed, a lease has ended, or `isOver` returns true; whoever makes it true has to call
+    /// ``wakeBackend()`` then.
     ///
-    /// Throws if something has closed its descriptors: nobody could wake this thread any more, and each wait would end at once.
+    /// Throws if other code has closed its descriptors. Then no other thread could wake this one, and each wait would
+    /// end at once.
     func take(unless isOver: () -> Bool) throws(Errno) {
         while place.load(ordering: .acquiring) != .backend, !isOver() {
             let ready = tandem_wait_readable(passing?.rawValue ?? -1, timer?.rawValue ?? -1, -1, -1, -1)
@@ -81,7 +84,7 @@ final class PollTurn: Sendable {
     private func leaseEnds() {
         isTimed.store(false, ordering: .sequentiallyConsistent)
         guard place.load(ordering: .sequentiallyConsistent) == .leased else { return }
-        // The UI thread came back and leased it again since the timer was set.
+        // The UI thread has come back, and has taken a new lease since the timer was set.
         let left = leasedAt.load(ordering: .relaxed) + lease - LoopClock.machine
         if left > 0 {
             setTimer(left)
@@ -90,42 +93,43 @@ final class PollTurn: Sendable {
         }
     }
 
-    /// The poll has found something. The request for a tick that follows tells the UI thread.
+    /// The poll has found something. The request for a tick, which follows, tells the UI thread.
     func giveBack() { place.store(.returning, ordering: .releasing) }
 
     // MARK: Both threads
 
-    /// Whether the backend may be polling, or may begin to: then an earlier deadline has to wake it. Read after the deadline was stored: whoever
-    /// polls later reads the new one.
+    /// Whether the backend polls or may begin to: then an earlier deadline has to wake it. Read this after the deadline
+    /// was stored: if the backend begins to poll later, it reads the new deadline.
     var backendHasIt: Bool { place.load(ordering: .sequentiallyConsistent) == .backend }
 
     // MARK: UI thread
 
-    /// As far as this thread knows, the backend has the turn, and announces what it finds. One load, for the idle tick.
+    /// As far as this thread knows, the backend has the turn and announces what it finds. One load; an idle tick reads
+    /// it.
     var isQuiet: Bool { !isOurs }
 
-    /// This thread may poll. Only after ``reclaim()`` or ``received()``, in the same tick or wait.
+    /// Whether this thread may poll. Valid only after ``reclaim()`` or ``received()`` in the same tick or wait.
     var isHere: Bool { isOurs }
 
-    /// A sleep has seen that a descriptor is ready, which the next tick's poll will find.
+    /// A sleep has seen that a descriptor is ready. The next tick's poll will find it.
     var hasReadiness: Bool { sawReadiness }
 
     /// How often the turn went to the backend.
     var timesPassed: Int { passes }
 
-    /// The backend has been started, and begins with the turn.
+    /// The backend has been started. It has the turn first.
     func start() {
         place.store(.backend, ordering: .releasing)
         wakeBackend()
     }
 
-    /// A tick begins, whose poll will find what a sleep has seen to be ready.
+    /// A tick begins. Its poll will find what a sleep has seen to be ready.
     func beginTick() {
         sawReadiness = false
         reclaim()
     }
 
-    /// The UI thread is back in the loop: ends the lease, unless the backend was faster.
+    /// The UI thread is back in the loop: ends the lease, unless the backend has taken the turn.
     @inline(__always) func reclaim() {
         if isOurs { endLease() }
     }
@@ -136,20 +140,20 @@ final class PollTurn: Sendable {
         if !wasLeased, found != .loop { isGone() }
     }
 
-    /// The request has said that the backend gave the turn back.
+    /// Called when the request for a tick says that the backend has given the turn back.
     func received() {
         isOurs = true
         place.store(.loop, ordering: .releasing)
     }
 
-    /// The tick ends: the backend gets the turn, unless the host sleeps in a wait of ours next, and polling works.
+    /// The tick ends. The backend gets the turn, unless the host waits next and a poll of this thread can work.
     func finish(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {
         guard isOurs else { return }
         guard next == .wait, canPoll else { return pass() }
         if !isInWait { beginLease(at: now) }
     }
 
-    /// Hands the poll results' memory and the right to poll to the backend.
+    /// Gives the backend the right to poll, and the memory for what it finds.
     func pass() {
         isGone()
         trace?(.turnPassed)
@@ -157,14 +161,15 @@ final class PollTurn: Sendable {
         wakeBackend()
     }
 
-    /// The thread is about to sleep where only a request for a tick wakes it: the backend gets the turn that an earlier wait has kept.
+    /// The thread is about to sleep where only a request for a tick wakes it: passes the turn that an earlier wait has
+    /// kept.
     func passIfKept() {
         guard !isInWait else { return }
         reclaim()
         if isOurs { pass() }
     }
 
-    /// The host is going to sleep in a wait of ours, and may tick in it. `false`: it is in one already.
+    /// A host's wait begins, which may tick. `false`: it is inside another wait.
     func beginWait() -> Bool {
         guard !isInWait else { return false }
         reclaim()
@@ -177,20 +182,22 @@ final class PollTurn: Sendable {
         if isOurs { beginLease(at: LoopClock.machine) }
     }
 
-    /// The turn stays with this thread while its host waits.
+    /// Whether this thread has the turn and keeps it while its host waits.
     var isKeptByWait: Bool { isInWait && isOurs }
 
-    /// Before a sleep in such a wait. `true`: this thread has to watch the epoll set and the nearest deadline, since the backend does not.
+    /// Called before a sleep in such a wait. `true`: this thread has to watch the epoll set and the nearest deadline,
+    /// since the backend does not.
     func beginSleep() -> Bool {
         guard isKeptByWait else { return false }
         stopTimer()
         return true
     }
 
-    /// The sleep ended since the epoll set has something.
+    /// The sleep ended because the epoll set has something.
     func sleepSawReadiness() { sawReadiness = true }
 
-    /// A modal loop stops the tick under way, and with it the wait that this is in, if any. Returned to ``resumeWait(_:)``.
+    /// A modal loop pauses the tick that runs, and the wait in which that tick runs, if there is one. Pass the result
+    /// to ``resumeWait(_:)`` afterwards.
     func pauseWait() -> Bool {
         defer { isInWait = false }
         return isInWait
@@ -198,14 +205,17 @@ final class PollTurn: Sendable {
 
     func resumeWait(_ wasInWait: Bool) { isInWait = wasInWait }
 
-    /// Makes the backend look again. Leaves the turn where it is: at the loop's end the backend may be about to give it back.
+    /// Makes the backend look again. The state does not change: when the loop ends, the backend may be about to give
+    /// the turn back.
     func wakeBackend() {
         if eventfd_write(passing?.rawValue ?? -1, 1) == 0 { return }
-        // Something has closed it while the backend slept, whose wait knows nothing of that. Awake, it finds out.
+        // Other code has closed the eventfd while the backend slept, which does not end the backend's sleep. The timer
+        // wakes the backend, which then finds out.
         tandem_timer_set(timer?.rawValue ?? -1, 1)
     }
 
-    /// From here on the backend polls, and announces what a sleep of this thread's has seen to be ready: only who has the turn can look.
+    /// From now on the backend polls, and announces what a sleep of this thread has seen to be ready: only the thread
+    /// that has the turn can look.
     private func isGone() {
         isOurs = false
         sawReadiness = false
@@ -218,11 +228,12 @@ final class PollTurn: Sendable {
         setTimer(lease)
     }
 
-    /// This thread is going to sleep with the turn: the backend need not wake for the lease.
+    /// This thread is about to sleep with the turn, so the backend need not wake when the lease ends.
     private func stopTimer() {
         guard isTimed.load(ordering: .sequentiallyConsistent) else { return }
         tandem_timer_set(timer?.rawValue ?? -1, 0)
-        // In this order: a timer that runs for nothing is stopped later; one that is only thought to run would end no lease.
+        // The order matters. If the timer still runs although the flag is clear, it is only stopped later. If the flag
+        // were set although the timer does not run, no lease would ever end.
         isTimed.store(false, ordering: .sequentiallyConsistent)
     }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Semaphore: the kernel's counting semaphore at an address that does not move.
-// Owner:  shared; any thread. `sem_t` is seen by the thread sanitizer.
+// Semaphore: the C library's counting semaphore, at an address that does not change.
+// Owner:  any thread. The thread sanitizer understands `sem_t`.
 
 import Glibc
 import TandemCLinux
 
-/// A counting semaphore that can wait until a time.
+/// A counting semaphore with a timed wait.
 package final class Semaphore: Sendable {
-    // Safe: allocated once, freed in deinit; `sem_t` is made for several threads.
+    // Safe: allocated once, freed in deinit; several threads may use a `sem_t`.
     private nonisolated(unsafe) let raw: UnsafeMutablePointer<sem_t>
 
     package init(value: UInt32 = 0) {
@@ -20,19 +20,19 @@ package final class Semaphore: Sendable {
         raw.deallocate()
     }
 
-    /// Adds one and wakes a waiter. Safe in a signal handler.
+    /// Adds one, and wakes a thread that waits. May be called in a signal handler.
     package func signal() {
         sem_post(raw)
     }
 
-    /// Takes one; waits for it as long as it takes.
+    /// Subtracts one; waits until it can.
     package func wait() {
         while sem_wait(raw) != 0 {
             precondition(errno == EINTR, "sem_wait failed: errno \(errno)")
         }
     }
 
-    /// Takes one without waiting.
+    /// Subtracts one if it can without waiting.
     package func tryWait() -> Bool {
         while sem_trywait(raw) != 0 {
             if errno != EINTR { return false }
@@ -40,12 +40,12 @@ package final class Semaphore: Sendable {
         return true
     }
 
-    /// Takes one within `duration`; `false` if there was none.
+    /// Subtracts one; waits for at most `duration`. `false` if the time has passed.
     package func wait(for duration: Duration) -> Bool {
         var until = timespec()
         clock_gettime(CLOCK_MONOTONIC, &until)
         let (total, overflow) = duration.nanosecondsRoundedUp.addingReportingOverflow(Int64(until.tv_nsec))
-        // A wait of centuries is cut to one that `time_t` can add up.
+        // A wait of centuries is shortened to one that fits into `time_t`.
         let nanoseconds = overflow ? Int64.max / 2 : max(total, 0)
         until.tv_sec += Int(nanoseconds / 1_000_000_000)
         until.tv_nsec = Int(nanoseconds % 1_000_000_000)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SharedState: the only state that both threads touch. The backend thread has a reference to this and to nothing else of the loop's, so that it
 //              cannot keep the loop alive.
-// Owner:  each field says whose it is; other files change them by the operations below.
+// Owner:  each field says which thread uses it. Other files change the fields by the operations below only.
 
 import Synchronization
 import SystemPackage
@@ -14,7 +14,8 @@ final class SharedState: Sendable {
     let trace: (@Sendable (TraceStep) -> Void)?
 
     private let hostLock = Lock()
-    // Safe: touched with `hostLock` held. Kept from the loop's making to its closing: a host often owns its loop.
+    // Safe: read and written only while `hostLock` is held. A strong reference until the loop closes: often the host
+    // owns the loop, and is owned by nobody else.
     private nonisolated(unsafe) var host: (any GuestHost)?
     /// `TickRequest` bits: set on any thread, cleared on the UI thread.
     private let requests = Atomic<UInt32>(0)
@@ -22,7 +23,7 @@ final class SharedState: Sendable {
     private let deadline = Atomic<Nanoseconds>(.never)
     /// Written on the UI thread, read by the backend.
     private let isClosing = Atomic<Bool>(false)
-    /// The error number of what broke the backend. The backend writes it before it announces `.failure`.
+    /// The error that ended the backend. The backend writes it before it announces `.failure`.
     private let failureNumber = Atomic<Int32>(0)
     /// Main-actor jobs of other threads are refused. Any thread.
     private let refusesOthers = Atomic<Bool>(false)
@@ -46,10 +47,10 @@ final class SharedState: Sendable {
         set { refusesOthers.store(!newValue, ordering: .relaxed) }
     }
 
-    /// Any thread: another thread's task waits on the loop.
+    /// Any thread: counts a wait of a task that runs on another thread.
     func countHandedOverWait() { waitsHandedOver.add(1, ordering: .relaxed) }
 
-    /// UI thread: adds what was counted here, and by the parts of this.
+    /// UI thread: adds the counts of this object and of its parts.
     func count(into statistics: inout Statistics) {
         let arrivals = inbox.counts
         statistics.posts = arrivals.posts
@@ -65,7 +66,8 @@ final class SharedState: Sendable {
 // MARK: - Requests for a tick
 
 extension SharedState {
-    /// Any thread: says what there is to do, then asks the host for a tick unless such a request is under way.
+    /// Any thread: notes what there is to do, then asks the host for a tick, unless such a request is under way
+    /// already.
     func requestTick(for reason: TickRequest) {
         let before = requests.bitwiseOr(reason.union(.underWay).rawValue, ordering: .sequentiallyConsistent).oldValue
         guard before & TickRequest.underWay.rawValue == 0 else {
@@ -79,19 +81,21 @@ extension SharedState {
         if host?.requestTick() ?? false {
             requestsTaken.add(1, ordering: .relaxed)
         } else {
-            // Cleared, so that the next piece of work asks again; the work itself stands in its queue.
+            // The flag is cleared, so that the next piece of work asks again. The work itself is in its queue.
             requests.bitwiseAnd(~TickRequest.underWay.rawValue, ordering: .sequentiallyConsistent)
             requestsDropped.add(1, ordering: .relaxed)
         }
     }
 
-    /// UI thread: says so to itself, which asks nobody for a tick.
+    /// UI thread: notes a reason without asking the host for a tick.
     func note(_ reason: TickRequest) { requests.bitwiseOr(reason.rawValue, ordering: .relaxed) }
 
-    /// Any thread: leaves work in the inbox, and asks for a tick unless the UI thread is going to look there anyway. `false`: too late.
+    /// Any thread: puts work into the inbox, and asks for a tick unless the UI thread is going to look there anyway.
+    /// `false`: the inbox is closed.
     func deliver(_ work: consuming Work, isPost: Bool = false) -> Bool {
         let isKnown = TickRequest([.underWay, .inbox]).rawValue
-        // Read under the inbox's lock: who takes these bits looks into the inbox afterwards, under the same lock.
+        // Read under the inbox's lock: the UI thread clears these bits first, and takes the same lock afterwards to
+        // look into the inbox.
         switch inbox.append(
             work, isPost: isPost, isSignalled: { requests.load(ordering: .relaxed) & isKnown == isKnown })
         {
@@ -102,14 +106,15 @@ extension SharedState {
         return true
     }
 
-    /// UI thread: why it should tick; empty if for nothing. One load.
+    /// UI thread: the reasons to tick; empty if there are none. One load.
     ///
-    /// It often follows a store of the same thread by which the others learn that nobody will look any more ("I listen", "I am not suppressed any
-    /// more"). An acquire load may pass such a store on processors that have a weaker one (aarch64 with rcpc); then both sides would see the
-    /// old state, and a wake would be slept over. In one total order one of the two sees the other. On x86 it is the same instruction.
+    /// Often the UI thread has just stored something by which other threads learn that they need not, or need, wake it
+    /// ("I listen", "I am not suppressed any more"). On processors with a weak acquire load (aarch64 with rcpc), an
+    /// acquire load may be done before that store; then both sides would see the old state, and this thread would sleep
+    /// although there is work. In one total order one of the two sees the other. On x86 it is the same instruction.
     var pending: TickRequest { TickRequest(rawValue: requests.load(ordering: .sequentiallyConsistent)) }
 
-    /// UI thread: reads the reasons and clears them, before what they announce is looked at.
+    /// UI thread: reads the reasons and clears them. The caller looks at what they announce afterwards.
     func take(_ wanted: TickRequest) -> TickRequest {
         let before = requests.bitwiseAnd(~wanted.rawValue, ordering: .sequentiallyConsistent).oldValue
         return TickRequest(rawValue: before).intersection(wanted)
@@ -119,7 +124,8 @@ extension SharedState {
 // MARK: - Deadline
 
 extension SharedState {
-    /// UI thread: stores the nearest deadline, then wakes the backend if it may be sleeping past it. The order matters; see `WakePipe`.
+    /// UI thread: stores the nearest deadline, then wakes the backend if it may be sleeping until a later one. For the
+    /// order see `WakePipe`.
     func publish(_ new: Nanoseconds) {
         let old = deadline.exchange(new, ordering: .sequentiallyConsistent)
         if old != new { trace?(.deadlinePublished) }
@@ -139,24 +145,24 @@ extension SharedState {
 // MARK: - The end
 
 extension SharedState {
-    /// Backend: it can wait no longer, and ends. `holdsTurn`: the UI thread gets the turn back by this.
+    /// Backend: it cannot wait any more, and ends. `holdsTurn`: it has the turn, and gives it back by this call.
     func backendFails(_ error: Errno, holdsTurn: Bool) {
         failureNumber.store(error.rawValue, ordering: .releasing)
         if holdsTurn { turn.giveBack() }
         requestTick(for: holdsTurn ? [.failure, .turn] : .failure)
     }
 
-    /// What broke the backend.
+    /// The error that ended the backend.
     var failure: Errno? {
         let number = failureNumber.load(ordering: .acquiring)
         return number == 0 ? nil : Errno(rawValue: number)
     }
 
-    /// The backend looks here after it has emptied the wake pipe and cleared its flag, and `stopBackend` finds the flag set or writes: for the
-    /// order see `pending`.
+    /// The backend reads this after it has emptied the wake pipe and cleared the pipe's flag; `stopBackend` sets it
+    /// first and then wakes the backend. For why the order must be total see `pending`.
     var closes: Bool { isClosing.load(ordering: .sequentiallyConsistent) }
 
-    /// UI thread: tells the backend to end. It may be asleep, or wait for the turn.
+    /// UI thread: tells the backend to end, whether it sleeps in a poll or waits for the turn.
     func stopBackend() {
         isClosing.store(true, ordering: .sequentiallyConsistent)
         poller.wakePipe.wake()

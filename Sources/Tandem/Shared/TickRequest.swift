@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickRequest: one word in which every thread tells the UI thread why it should tick.
-// Idea:   an idle tick reads this word and is done. A reason is written here before the host is asked for a tick, so that a request which the
-//         host drops, or which a game takes out of the queue, costs time and never work.
+// TickRequest: one atomic word in which every thread tells the UI thread why it should tick.
+// Idea:   an idle tick reads this word and returns. A reason is stored here before the host is asked for a tick. So if
+//         the host drops the request, or the game takes the event out of SDL's queue, the work is late but not lost.
 // Owner:  bits are set on any thread and cleared on the UI thread; see `SharedState`.
 
 struct TickRequest: OptionSet, Sendable {
@@ -9,12 +9,12 @@ struct TickRequest: OptionSet, Sendable {
 
     /// The host has been asked for a tick, and has not ticked since. At most one such request is under way.
     static let underWay = TickRequest(rawValue: 1)
-    /// The inbox has something.
+    /// There is work in the inbox.
     static let inbox = TickRequest(rawValue: 2)
-    /// The backend gave the turn back: the event buffer is the UI thread's.
+    /// The backend has given the turn back: the UI thread may read the event buffer.
     static let turn = TickRequest(rawValue: 4)
-    /// The backend died; `SharedState.failure` says of what.
+    /// The backend has ended with an error, `SharedState.failure`.
     static let failure = TickRequest(rawValue: 8)
-    /// The UI thread's own queues have something, put there outside of a tick or left over by one.
+    /// There is work in the UI thread's own queues that was put there outside a tick, or that a tick has left.
     static let ready = TickRequest(rawValue: 16)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// WakePipe: how the UI thread ends the backend's sleep: an eventfd in the epoll set.
-// Idea:   the flag keeps several wakes before the backend looks down to one write.
-// Order:  the UI thread stores the deadline, then wakes; the backend empties the pipe, clears the flag, then reads the deadline.
-//         The other way round a wake could be swallowed whose deadline was not yet seen.
-// Owner:  written on the UI thread, emptied by whoever holds the turn.
+// WakePipe: an eventfd in the epoll set, by which the UI thread ends the backend's sleep.
+// Idea:   a flag ensures that several wakes cause one write, until the backend has read it.
+// Order: the UI thread stores the deadline, then wakes. The backend empties the pipe, clears the flag, then reads the
+// deadline. In the other order the backend could empty the pipe of a wake whose deadline it has not read.
+// Owner:  written on the UI thread, emptied by the thread that has the turn.
 
 import Glibc
 import Synchronization
@@ -24,18 +24,18 @@ final class WakePipe: Sendable {
     /// UI thread, after the backend was joined.
     func close() { descriptor = nil }
 
-    /// How often the pipe was really written.
+    /// How often the eventfd was written.
     var writes: Int { writeCount.load(ordering: .relaxed) }
 
-    /// Ends the backend's sleep, once however often it is called before the backend looks.
+    /// Ends the backend's sleep. Several calls before the backend looks cause one write.
     func wake() {
         guard !isWritten.exchange(true, ordering: .sequentiallyConsistent) else { return }
         writeCount.add(1, ordering: .relaxed)
-        // The count cannot overflow: the flag lets one write through per emptying.
+        // The counter of the eventfd cannot overflow: the flag allows one write until it is emptied.
         eventfd_write(rawValue, 1)
     }
 
-    /// Makes the pipe unreadable again.
+    /// Reads the eventfd, so that it is not readable any more, and clears the flag.
     func empty() {
         var count: eventfd_t = 0
         eventfd_read(rawValue, &count)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waker: what ends the sleep of a host's thread, where that sleeps by itself: an eventfd.
-// Order:  the UI thread says that it listens, then looks at the loop; a request announces its work, then looks whether somebody
-//         listens. One of the two sees the other.
-// Owner:  `isArmed` and `wake` may be called on any thread; the rest is the UI thread's.
+// Waker: an eventfd that ends the sleep of a host's thread in `GuestLoop.wait`.
+// Order: the UI thread first sets `isListening`, then looks for work. Another thread first stores its work, then reads
+// `isListening`. So one of the two sees the other.
+// Owner:  `isArmed`, `wake` and `wakeForLoop` may be called on any thread, the rest on the UI thread.
 
 import Glibc
 import Synchronization
@@ -10,15 +10,15 @@ import SystemPackage
 import TandemCLinux
 
 package final class Waker: Sendable {
-    // Safe: the UI thread's, which alone replaces it; other threads read `number`.
+    // Safe: used and replaced on the UI thread only; other threads read `number`.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
     /// The descriptor's number, for other threads.
     private let number: Atomic<Int32>
     private let timer: DeadlineTimer
     private let isListening = Atomic<Bool>(false)
-    /// Signalled, and not drained since: one write for any number of wakes.
+    /// Whether the eventfd was written and not read since: one write for any number of wakes.
     private let isSignalled = Atomic<Bool>(false)
-    /// The UI thread looks at the loop again and again, and need not be told of it. Set and cleared there.
+    /// The UI thread looks for requests again and again, so nobody need wake it. Set and cleared on the UI thread.
     private let isSuppressed = Atomic<Bool>(false)
 
     package init() throws(GuestError) {
@@ -28,7 +28,7 @@ package final class Waker: Sendable {
         timer = try DeadlineTimer()
     }
 
-    /// Any thread: does ``wake()`` reach the UI thread? It sleeps, or will look at the loop before it does.
+    /// Any thread: whether ``wake()`` has an effect: the UI thread sleeps, or will look for work before it does.
     package var isArmed: Bool { isListening.load(ordering: .sequentiallyConsistent) }
 
     /// Any thread: ends the sleep of the UI thread.
@@ -37,21 +37,22 @@ package final class Waker: Sendable {
         eventfd_write(number.load(ordering: .sequentiallyConsistent), 1)
     }
 
-    /// Any thread: as ``wake()``, for the loop's requests: not while the UI thread looks there anyway.
+    /// Any thread: as ``wake()``, for requests of the loop. Does nothing while the UI thread looks for requests again
+    /// and again.
     package func wakeForLoop() {
         if !isSuppressed.load(ordering: .sequentiallyConsistent) { wake() }
     }
 
     func arm() {
         isListening.store(true, ordering: .sequentiallyConsistent)
-        // Wakes of an earlier wait have been answered.
+        // Wakes that belong to an earlier wait have no meaning any more.
         if isSignalled.load(ordering: .relaxed) { drain() }
     }
 
     func disarm() { isListening.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Sleeps until somebody wakes the thread, the epoll set has something, the host's descriptor can be read (-1: none), or `deadline` of the
-    /// machine's clock has come.
+    /// Sleeps until another thread wakes this one, the epoll set has something, the host's descriptor can be read (-1:
+    /// none), or the machine's clock has come to `deadline`.
     func sleep(until deadline: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
         if self.descriptor == nil { replace() }
         let now = LoopClock.machine
@@ -74,12 +75,13 @@ package final class Waker: Sendable {
 
     private static let timerBit: Int32 = 8
     private static let notOpen = Int32(tandem_not_open)
-    /// How often a thread without a waker looks for itself.
+    /// A thread whose waker could not be made anew sleeps for 10 ms at most.
     private static let pauseWithoutWaker: Nanoseconds = 10_000_000
 
-    /// Somebody else has closed what the thread waits for, and each further wait for it would end at once.
+    /// Other code has closed a descriptor that the thread waits for. Each further wait for it would end at once.
     private func noteClosed(_ closed: Int32, _ wake: inout Wake) {
-        // The loop's poll fails, which is reported there; the host's descriptor is the host's.
+        // If it was the epoll set, the loop's poll fails, which is reported there. The host's descriptor is the host's
+        // business.
         wake.formUnion(Wake(rawValue: closed).intersection([.readiness, .descriptor]))
         if closed & Wake.waker.rawValue != 0 {
             replace()
@@ -88,8 +90,8 @@ package final class Waker: Sendable {
         if closed & Self.timerBit != 0 { timer.forget() }
     }
 
-    /// Wakes are lost until then; what they announced is found by the look that follows each sleep. If the kernel has no descriptor to give, the
-    /// next sleep tries again.
+    /// Makes a new eventfd. Wakes before that are lost, but the look for work that follows each sleep finds what they
+    /// announced. If the kernel has no descriptor to give, the next sleep tries again.
     private func replace() {
         descriptor.take()?.forget()
         descriptor = try? Self.makeDescriptor()
@@ -101,12 +103,12 @@ package final class Waker: Sendable {
         try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
     }
 
-    /// The UI thread looks at the loop all the time. After `unmute` it looks once more before it sleeps.
+    /// The UI thread looks for requests again and again. After `unsuppress` it looks once more before it sleeps.
     func suppress() { isSuppressed.store(true, ordering: .sequentiallyConsistent) }
     func unsuppress() { isSuppressed.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Empties the eventfd, then lets it be written again; what was announced in between is found by the look that follows. The other way round a
-    /// wake in between would be emptied, and its flag kept everybody from waking the thread again.
+    /// Reads the eventfd, then clears the flag. What was announced in between is found by the look that follows. In the
+    /// other order, a wake in between would be read away while its flag is set, and no further wake would write.
     private func drain() {
         var count: eventfd_t = 0
         eventfd_read(number.load(ordering: .relaxed), &count)
@@ -114,7 +116,7 @@ package final class Waker: Sendable {
     }
 }
 
-/// What has ended a sleep; empty: the time.
+/// What has ended a sleep. Empty: the time.
 package struct Wake: OptionSet, Sendable {
     package let rawValue: Int32
 
@@ -122,10 +124,10 @@ package struct Wake: OptionSet, Sendable {
 
     static let waker = Wake(rawValue: 1)
     static let readiness = Wake(rawValue: 2)
-    /// The host's.
+    /// The host's descriptor can be read.
     package static let descriptor = Wake(rawValue: 4)
-    /// Whoever sleeps looks and goes on.
+    /// A signal has arrived. The thread looks for work and sleeps on.
     static let signal = Wake(rawValue: 1 << 8)
-    /// Somebody else has closed the waker's descriptor; it has another one.
+    /// Other code has closed the waker's descriptor; a new one was made.
     static let wakerWasClosed = Wake(rawValue: 1 << 9)
 }

@@ -286,7 +286,7 @@ public final class Outbox: @unchecked Sendable {
     /// references. ``flush(fileID:line:)`` waits for the last byte. If the loop closes meanwhile, what the kernel takes
     /// at once is sent.
     ///
-    /// - limit: How long all of this may take. Then the stream is closed, even if something is left.
+    /// - Parameter limit: How long all of this may take. Then the stream is closed, even if something is left.
     public func finish(within limit: Duration = .seconds(2)) {
         onThread("Outbox.finish", else: ()) {
             // An outbox that has failed may have left its stream open, for bytes that the peer had sent before.
