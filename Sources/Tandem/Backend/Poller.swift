@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Poller: the epoll set and the buffer for what it finds.
-// Owner:  `wait` and the buffer belong to whoever holds the turn; adding, changing and removing descriptors to the UI thread
-//         at any time, since the kernel lets another thread change a set that is being waited on.
+// Owner:  `wait` and the buffer belong to the thread that has the turn. Descriptors are added, changed and removed on
+//         the UI thread, at any time, since the kernel allows that while another thread waits.
 //
 // Facts about epoll that this code rests on:
 //  - A descriptor added while another thread waits is taken into that wait: registering needs no wake.
@@ -22,33 +22,34 @@ import SystemPackage
 import TandemCLinux
 
 final class Poller: Sendable {
-    /// One entry of the buffer.
+    /// One event of the buffer.
     struct Event {
         let data: UInt64
         let events: UInt32
     }
 
     static let capacity = 512
-    /// The wake pipe's data; no registration's, since generations are at most 32 bits of ones minus one.
+    /// The data of the wake pipe. No registration has it, since generations are less than 32 bits of ones.
     static let wakeData = UInt64.max
-    /// The deadline timer's; no registration's for the same reason.
+    /// The data of the deadline timer. No registration has it, for the same reason.
     static let timerData = UInt64.max - 1
 
     // Safe: written in `init` and in `close`, which comes after the backend was joined.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
-    // Safe: read and written only by the holder of the turn; freed after the backend was joined.
+    // Safe: read and written only by the thread that has the turn; freed after the backend was joined.
     private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
     private let countsMilliseconds: Atomic<Bool>
-    // Safe, both: the holder of the turn's; giving it back or receiving it orders what the two threads do here.
-    /// How many entries of the buffer the backend's poll has filled, and when. Nobody has taken them yet.
+    // Safe, both: used by the thread that has the turn; passing the turn orders the accesses of the two threads.
+    /// How many events the backend's poll has put into the buffer, and when. Nobody has taken them yet.
     @exclusivity(unchecked) private nonisolated(unsafe) var found = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var foundAt: Nanoseconds = 0
     let wakePipe: WakePipe
-    /// Belongs to the holder of the turn.
+    /// Used by the thread that has the turn.
     private let deadlineTimer: DeadlineTimer
     // Safe: UI thread only, as `control` is.
-    /// For tests: what `control` fails with, instead of asking the kernel, by operation and descriptor. A library that is loaded before the C
-    /// library, or a filter of system calls, would hit the whole process, its other tests included, and could not be told apart from the kernel.
+    /// For tests: the error with which `control` fails instead of calling the kernel, by operation and descriptor. A
+    /// library that is loaded before the C library, or a filter of system calls, would affect the whole process, other
+    /// tests included.
     @exclusivity(unchecked) nonisolated(unsafe) var controlFault: ((Int32, Int32) -> Errno?)?
 
     init(forcesMilliseconds: Bool) throws(GuestError) {
@@ -68,31 +69,34 @@ final class Poller: Sendable {
         buffer.deallocate()
     }
 
-    /// The epoll descriptor; -1 after `close`, which the kernel refuses politely.
+    /// The epoll descriptor; -1 after `close`, for which every system call returns an error.
     var rawValue: Int32 { descriptor?.rawValue ?? -1 }
 
-    /// UI thread, after the backend was joined: closes its descriptors, also if somebody still refers to the loop.
+    /// UI thread, after the backend was joined: closes its descriptors, even if other code still has a reference to the
+    /// loop.
     func close() {
         descriptor = nil
         wakePipe.close()
         deadlineTimer.close()
     }
 
-    /// Adds, changes or removes an entry; `nil` if the kernel did it.
+    /// Adds, changes or removes an entry. `nil` if the kernel has done it.
     @inline(__always) func control(_ operation: Int32, _ fd: Int32, events: UInt32, data: UInt64) -> Errno? {
         if let failure = controlFault?(operation, fd) { return failure }
         let failure = tandem_epoll_control(rawValue, operation, fd, events, data)
         return failure == 0 ? nil : Errno(rawValue: failure)
     }
 
-    /// Holder of the turn: waits until something is ready or `deadline` has come, and returns how many entries of the buffer were filled.
+    /// Thread that has the turn: waits until something is ready or `deadline` has come. Returns how many events are in
+    /// the buffer.
     func wait(until deadline: Nanoseconds) throws(Errno) -> Int {
         let now = LoopClock.machine
         let reserve = deadlineTimer.isSet(to: deadline, now: now) ? DeadlineTimer.reserve : 0
         return try wait(PollTimeout(deadline: deadline.addingClamped(reserve), now: now))
     }
 
-    /// Holder of the turn: whether an entry is the poller's own: a wake, or a deadline that has come. It is emptied then.
+    /// Thread that has the turn: whether an event is the poller's own: a wake, or a deadline that has come. Its
+    /// descriptor is read then.
     func isOwn(_ event: Event) -> Bool {
         switch event.data {
         case Self.wakeData: wakePipe.empty()
@@ -111,8 +115,8 @@ final class Poller: Sendable {
         return nil
     }
 
-    /// UI thread, as the holder of the turn: puts a new epoll set in the place of the present one, under the same number, once `fill` has put
-    /// into it what is to stay. The old one stays if anything fails.
+    /// UI thread, which has the turn: replaces the epoll set by a new one with the same number, after `fill` has added
+    /// what is to stay. If anything fails, the old set stays.
     func renew(_ fill: (Int32) -> Errno?) -> Errno? {
         let set = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard set >= 0 else { return Errno(rawValue: errno) }
@@ -121,8 +125,8 @@ final class Poller: Sendable {
         return tandem_take_over(set, rawValue) >= 0 ? nil : Errno(rawValue: errno)
     }
 
-    /// Holder of the turn: waits, and returns how many entries of the buffer were filled.
-    /// A signal ends the wait like a timeout that came early; the caller looks at the clock again.
+    /// Thread that has the turn: waits, and returns how many events are in the buffer. A signal ends the wait like a
+    /// timeout that came early; the caller reads the clock again.
     func wait(_ timeout: PollTimeout) throws(Errno) -> Int {
         if !countsMilliseconds.load(ordering: .relaxed) {
             let count: Int32
@@ -137,7 +141,7 @@ final class Poller: Sendable {
             if count >= 0 { return Int(count) }
             switch errno {
             case EINTR: return 0
-            // EPERM is what some sandboxes answer for calls that they do not know.
+            // Some sandboxes return EPERM for system calls that they do not know.
             case ENOSYS, EPERM: countsMilliseconds.store(true, ordering: .relaxed)
             default: throw Errno(rawValue: errno)
             }
@@ -154,19 +158,19 @@ final class Poller: Sendable {
         return poll(&set, 1, 0) != 0
     }
 
-    /// Backend, as the holder of the turn: leaves what it found to the UI thread.
+    /// Backend, which has the turn: stores how many events it has found, for the UI thread.
     func noteFound(_ count: Int, at time: Nanoseconds) {
         found = count
         foundAt = time
     }
 
-    /// UI thread, as the holder of the turn: what the backend left, once.
+    /// UI thread, which has the turn: returns what the backend has found, once.
     func takeFound() -> (count: Int, at: Nanoseconds) {
         defer { found = 0 }
         return (found, foundAt)
     }
 
-    /// Holder of the turn: an entry that the last wait filled.
+    /// Thread that has the turn: an event that the last wait has found.
     subscript(index: Int) -> Event {
         precondition(index < Self.capacity)
         return Event(

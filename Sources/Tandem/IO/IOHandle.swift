@@ -11,7 +11,7 @@ public final class IOHandle {
 
     enum Action {
         case none
-        /// Stays, and runs at each report.
+        /// Stays, and runs at each event.
         case call(() throws -> Void)
         /// Resumes one waiting task, once.
         case resume(Waiter)
@@ -19,9 +19,9 @@ public final class IOHandle {
 
     @exclusivity(unchecked) private(set) var action: Action
     let direction: Direction
-    /// Reports in a row, to find handlers that do nothing; see `UnattendedReadiness`.
+    /// Counts events in a row, to find handlers that do nothing; see `UnattendedReadiness`.
     @exclusivity(unchecked) var streak = Streak()
-    /// The loop's or its host's: what it brings is told to a recorded run by itself, if at all.
+    /// It belongs to the library or the host. A recorded run does not record its events.
     let isOurs: Bool
     let fd: Int32
     let site: CallSite
@@ -51,17 +51,18 @@ public final class IOHandle {
         if case .none = action { true } else { false }
     }
 
-    /// Ends the watch. UI thread. Its handler does not run again, also if its descriptor was found ready in the present
-    /// batch already. Harmless when repeated, or when the loop is gone. One system call.
+    /// Ends the watch. UI thread. Its handler does not run again, even if its descriptor is among those that the
+    /// present tick has found ready. Does nothing if it is called again, or the loop no longer exists. One system call.
     public func cancel() {
         table.thread.check("IOHandle.cancel")
         let released = end()
         table.remove(self)
-        // What the handler captured goes here, when nothing of the loop is being changed.
+        // What the handler has captured is released here, while nothing of the loop is being changed: a `deinit` may
+        // call anything.
         withExtendedLifetime(released) {}
     }
 
-    /// Takes the action out.
+    /// Removes the action and returns it.
     func end() -> Action {
         var taken = Action.none
         swap(&taken, &action)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// IOSource: where a tick gets its descriptors' events: what the backend has found, or what a poll of the UI thread's finds.
-// Idea:   the kernel's reports become `ReadyDescriptor`s in a line. Between a report and its handler other code runs, which may close the
-//         descriptor and have its number used again: so the watch is looked up when its turn in the line has come.
+// IOSource: where a tick gets the events of descriptors from: the backend's poll, or a poll of the UI thread.
+// Idea:   an event of the kernel becomes a `ReadyDescriptor` in a queue. Other code may run before its handler, and may
+//         close the descriptor, whose number may be used again. So the watch is looked up when the entry's turn in the
+//         queue has come.
 // Owner:  the UI thread, which has the turn when it calls `takeFound`, `poll` and `takeIn`.
-// Breaks: nobody else may poll or read the event buffer, but for the backend when it has the turn.
+// Breaks: only this, and the backend while it has the turn, may poll or read the event buffer.
 
 import SystemPackage
 
@@ -11,7 +12,7 @@ final class IOSource {
     let registrations: RegistrationTable
     private let poller: Poller
     private let line = TaskQueue<ReadyDescriptor>()
-    /// No handler has run since the poll that found what stands in line, so that none can have closed a descriptor.
+    /// No handler has run since the poll that found what is in the queue, so that none can have closed a descriptor.
     @exclusivity(unchecked) private var isFresh = false
     private var suspects = Suspects()
     @exclusivity(unchecked) private var polls = 0
@@ -24,27 +25,28 @@ final class IOSource {
 
     @inline(__always) var count: Int { line.count }
 
-    /// A tick begins, or goes on after a modal loop: what stands in line may be older than what others have done since.
+    /// A tick begins, or goes on after a modal loop: other code may have closed descriptors since the events in the
+    /// queue were found.
     @inline(__always) func expectChanges() { isFresh = false }
 
-    /// Takes in what the backend has found. Returns how many reports were for somebody.
+    /// Takes the events that the backend has found. Returns how many belonged to a watch.
     func takeFound(now: Nanoseconds) -> Int {
         let (count, time) = poller.takeFound()
         return takeIn(count, foundAt: time, now: now)
     }
 
-    /// Polls without waiting. Returns what is to be given to ``takeIn(_:foundAt:now:)``.
+    /// Polls without waiting. Pass the result to ``takeIn(_:foundAt:now:)``.
     func poll() throws(Errno) -> Int {
         polls += 1
-        // What stands in line already, this poll has not asked about.
+        // The poll has not checked the events that are in the queue already.
         isFresh = line.isEmpty
         return try poller.wait(.nanoseconds(0))
     }
 
-    /// Whether the next poll would find something. It is not taken away from whoever has the turn.
+    /// Whether the next poll would find something. Nothing is taken from the epoll set.
     var hasReports: Bool { poller.hasReports }
 
-    /// Puts the reports that a poll has found into the line. Returns how many were for somebody.
+    /// Puts the events that a poll has found into the queue. Returns how many belonged to a watch.
     func takeIn(_ count: Int, foundAt: Nanoseconds, now: Nanoseconds) -> Int {
         var known = 0
         for index in 0..<count {
@@ -60,12 +62,13 @@ final class IOSource {
         return known
     }
 
-    /// The first in line.
+    /// Removes the first entry of the queue.
     @inline(__always) func next() -> ReadyDescriptor? { line.popFirst() }
 
-    /// The watch whose handler is to run for a report, if it has not ended meanwhile.
+    /// The watch whose handler has to run for an event, unless it has ended meanwhile.
     @inline(__always) func watch(for report: borrowing ReadyDescriptor) -> IOHandle? {
-        // The first handler after a poll of this thread's sees the world as it was polled; the next ones see what the earlier ones did to it.
+        // The first handler after a poll of this thread runs in the state that was polled. Before each further one the
+        // kernel is asked, since the handlers before it may have closed descriptors.
         guard let handle = registrations.takeReport(report, asks: !isFresh) else { return nil }
         isFresh = false
         return handle
@@ -75,7 +78,7 @@ final class IOSource {
 
     func suspect(_ handle: IOHandle) -> Suspect? { suspects[handle] }
 
-    /// `nil` if there is nothing to be called any more: the descriptor was closed.
+    /// `nil` if the descriptor was closed and there is no handler to call any more.
     func addSuspect(_ handle: IOHandle) -> Suspect? {
         guard registrations.isStillThere(handle) else { return nil }
         let suspect = Suspect(handle)

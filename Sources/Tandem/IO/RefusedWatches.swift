@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// RefusedWatches: what the loop does about watches that the kernel has lost or will not change: their owners are told, or it is tried again.
+// RefusedWatches: what the loop does about watches that the kernel has dropped or refuses to change: it tells their
+//                 owners, or tries again.
 // Owner:  the UI thread.
 
 import Logging
 import SystemPackage
 
 extension GuestLoop {
-    /// The kernel would not change an entry, for want of memory, say: it is tried again soon, and then less soon.
+    /// The kernel has refused to change an entry, for example for lack of memory. It is tried again soon, and then less
+    /// often.
     func watchWasRefused(_ fd: Int32, _ generation: UInt32, _ failure: Errno, attempt: Int) {
         if attempt == 1 {
             configuration.logger.warning(
@@ -17,7 +19,8 @@ extension GuestLoop {
         _ = arm(.call(tryAgain), time.isVirtual ? time.now : time.now.addingClamped(pause), CallSite())
     }
 
-    /// Watches have come to an end that nobody asked for: their descriptor was closed (`EBADF`), or the kernel would not keep them.
+    /// Watches have ended without being cancelled: their descriptor was closed (`EBADF`), or the kernel refused to keep
+    /// them.
     func watchesEnded(_ fd: Int32, _ ended: [RegistrationTable.Ended], _ cause: Errno) {
         for (handle, action) in ended {
             if cause == .badFileDescriptor {
@@ -27,7 +30,7 @@ extension GuestLoop {
             switch action {
             case .none: break
             case .resume(let waiter): waiter.resume(throwing: Self.error(fd, cause))
-            // Nobody else would tell its owner.
+            // There is no task to tell, so it is logged.
             case .call: if cause != .badFileDescriptor { report(Self.error(fd, cause), .callback, handle.site) }
             }
         }
@@ -42,7 +45,7 @@ extension GuestLoop {
             )
     }
 
-    /// An entry of a descriptor that was closed is gone, or (with a failure) is not yet.
+    /// The entry of a closed descriptor was removed, or (with a failure) could not be removed yet.
     func orphanWasRemoved(_ fd: Int32, _ failure: Errno?) {
         let what =
             "descriptor \(fd) was closed before its watch was cancelled, and a duplicate of it lives on (dup, or a child process)"

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Registration: one descriptor in the epoll set, with its reader and its writer, in 24 bytes.
-// Idea:   the kernel hands back 64 bits: the number and a generation. A number that was closed and used again has another
-//         generation, so that a report about the old file never reaches the new one's handler.
-// Owner:  the UI thread. The table keeps it and speaks with the kernel.
+// Idea:   the kernel returns 64 bits with each event: the number and a generation. A number that was closed and used
+//         again has another generation, so that an event of the old file never reaches the handler of the new one.
+// Owner:  the UI thread. `RegistrationTable` stores it and calls the kernel.
 
 import Glibc
 import TandemCLinux
 
-/// What epoll is asked for.
+/// The events that epoll is asked for.
 struct Interest: OptionSet {
     let rawValue: UInt8
 
     static let readable = Interest(rawValue: 1)
     static let writable = Interest(rawValue: 2)
-    /// One report, then silence.
+    /// One event, then none until it is armed again (EPOLLONESHOT).
     static let once = Interest(rawValue: 4)
-    /// Changes only: what the peer adds, not what is still there.
+    /// Changes only: an event when something is added, and none for what is still there (EPOLLET).
     static let changes = Interest(rawValue: 8)
 
     /// In the kernel's bits.
@@ -30,27 +30,27 @@ extension IOHandle.Direction {
 }
 
 struct Registration {
-    /// What is true of it besides.
+    /// Other properties.
     private struct Traits: OptionSet {
         let rawValue: UInt8
 
-        /// Missing in a place of the table where nothing is registered.
+        /// Not set in a slot of the table where nothing is registered.
         static let exists = Traits(rawValue: 1)
         /// The reader's or the writer's handler seems to do nothing; see `UnattendedReadiness`.
         static let idleReader = Traits(rawValue: 2)
         static let idleWriter = Traits(rawValue: 8)
-        /// A `Socket` owns the descriptor, which ends its watches before it closes it.
+        /// A `Socket` owns the descriptor. It ends the watches before it closes the descriptor.
         static let owned = Traits(rawValue: 4)
     }
 
     private(set) var reader: IOHandle?
     private(set) var writer: IOHandle?
     let generation: UInt32
-    /// What the kernel was told last; empty once a one-shot entry has reported.
+    /// What the kernel was last asked for; empty once a one-shot entry has had its event.
     var armed: Interest = []
-    /// Whose report stands in the loop's queue, so that a second one does not queue them twice.
+    /// The directions whose event is in the loop's queue, so that a second event does not add a second entry.
     private var queued: Interest = []
-    /// Waits that end with their report.
+    /// The directions in which a wait, which ends with its event, is registered.
     private var oneShots: Interest = []
     private var traits: Traits
 
@@ -65,7 +65,8 @@ struct Registration {
 
     var exists: Bool { traits.contains(.exists) }
     var isOwned: Bool { traits.contains(.owned) }
-    /// Whose handlers seem to do nothing: the entry reports changes only, until somebody else is reported.
+    /// The directions whose handlers seem to do nothing. The entry then reports changes only, until there is an event
+    /// for another direction.
     var idle: Interest {
         get {
             var idle: Interest = []
@@ -105,7 +106,8 @@ struct Registration {
         }
     }
 
-    /// The kernel has reported: who is to run, unless nobody is or it is known already. A one-shot wait leaves the registration.
+    /// The kernel has reported an event. Returns the entry for the queue; `nil` if there is no watch in that direction,
+    /// or an entry is in the queue already. A one-shot wait leaves the registration.
     @inline(__always) mutating func noteReport(
         _ fd: Int32, _ direction: IOHandle.Direction, at time: Nanoseconds
     ) -> ReadyDescriptor? {
@@ -122,7 +124,7 @@ struct Registration {
         return ReadyDescriptor(number: fd, generation: generation, direction: direction, wait: wait, readyAt: time)
     }
 
-    /// Whether a report is for anybody but those whose handlers seem to do nothing.
+    /// Whether an event is for a direction whose handler does not seem to do nothing.
     func concernsOthers(_ event: Poller.Event, _ isBroken: Bool) -> Bool {
         let isReadable = isBroken || event.events & EPOLLIN.rawValue != 0
         let isWritable = isBroken || event.events & EPOLLOUT.rawValue != 0
@@ -130,11 +132,11 @@ struct Registration {
             || (isWritable && writer != nil && !idle.contains(.writable))
     }
 
-    /// Its turn in the queue has come. `false`: the watch that was queued has ended, another may stand there now.
+    /// The entry's turn in the queue has come. `false`: the watch has ended, and another one may be there now.
     @inline(__always) mutating func takeReport(_ direction: IOHandle.Direction) -> Bool {
         queued.remove(direction.interest) != nil
     }
 
-    /// What the kernel hands back for the descriptor `fd`.
+    /// The 64 bits that the kernel returns with events of the descriptor `fd`.
     func data(_ fd: Int32) -> UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd)) }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RegistrationTable: which descriptor is watched by whom.
-// Idea:   descriptors are small numbers, so that the table is an array and a report finds its registration in one step.
+// RegistrationTable: the watches of each descriptor.
+// Idea:   descriptors are small numbers, so the table is an array, and an event finds its registration in one step.
 // Owner:  the UI thread.
 
 import Glibc
@@ -12,19 +12,20 @@ final class RegistrationTable {
 
     let poller: Poller
     let thread: UIThread
-    // Safe: allocated in `grow`, all of it initialised, freed in deinit; a pointer into it is not kept across user code.
+    // Safe: allocated in `grow`, all of it initialised, freed in deinit. No pointer into it is kept while user code
+    // runs.
     @exclusivity(unchecked) private var slots: UnsafeMutablePointer<Registration>?
     @exclusivity(unchecked) private var capacity: Int32 = 0
     private var nextGeneration: UInt32 = 0
     private(set) var count = 0
-    /// By descriptor: how often in a row the kernel has refused to change the entry.
+    /// For each descriptor: how often in a row the kernel has refused to change the entry.
     private var refusals: [Int32: Int] = [:]
     private var staleReports = StaleReports()
-    /// Told of the watches that have come to an end unasked, and of what.
+    /// Called with watches that have ended without being cancelled, and the cause.
     var onEnded: (Int32, [Ended], Errno) -> Void = { _, _, _ in }
-    /// Told of an entry that the kernel has refused to change: somebody has to call ``tryAgain(_:_:)`` later.
+    /// Called when the kernel has refused to change an entry. The callee has to call ``tryAgain(_:_:)`` later.
     var onRefused: (Int32, UInt32, Errno, _ attempt: Int) -> Void = { _, _, _, _ in }
-    /// Told of a closed descriptor whose entry went with a new set, or could not.
+    /// Called when the entry of a closed descriptor was removed by making a new epoll set, or could not be.
     var onOrphan: (Int32, Errno?) -> Void = { _, _ in }
 
     init(poller: Poller, thread: UIThread) {
@@ -39,7 +40,7 @@ final class RegistrationTable {
 
     /// Adds a watch. One system call; two or three where an old registration turns out to be stale.
     ///
-    /// - Parameter isOwned: The descriptor's one owner adds it, who ends its watches before closing it.
+    /// - Parameter isOwned: The descriptor's only owner adds the watch, and will end it before closing the descriptor.
     func add(_ handle: IOHandle, isOwned: Bool) throws(GuestError) {
         let fd = handle.fd
         guard fd >= 0 else {
@@ -58,7 +59,7 @@ final class RegistrationTable {
                 "descriptor \(fd) is watched already until \(handle.direction.rawValue), since \(other.site); "
                     + "cancel that watch first, or share it")
         }
-        // Somebody new is interested: everything is reported again.
+        // There is a new watch, so everything that is ready is reported again.
         let idle = present.pointee.idle
         present.pointee.idle = []
         switch tell(handle, EPOLL_CTL_MOD) {
@@ -80,18 +81,18 @@ final class RegistrationTable {
         slots![Int(fd)] = Registration(generation: nextGeneration)
         if isOwned { slots![Int(fd)].noteOwner() }
         var failure = tell(handle, EPOLL_CTL_ADD)
-        // An earlier entry could not be taken out. It becomes this one.
+        // An earlier entry could not be removed from the epoll set. It is changed into this one.
         if failure == .fileExists { failure = tell(handle, EPOLL_CTL_MOD) }
         if let failure {
             slots![Int(fd)] = .none
             throw refusal(fd, failure)
         }
-        // All ones is the wake pipe's.
+        // A generation of all ones is reserved for the wake pipe.
         nextGeneration = nextGeneration == .max - 1 ? 0 : nextGeneration + 1
         count += 1
     }
 
-    /// Puts a watch in and tells the kernel; leaves everything as it was if the kernel refuses.
+    /// Adds a watch and tells the kernel. If the kernel refuses, nothing is changed.
     private func tell(_ handle: IOHandle, _ operation: Int32) -> Errno? {
         let registration = slots! + Int(handle.fd)
         registration.pointee[handle.direction] = handle
@@ -121,19 +122,21 @@ final class RegistrationTable {
         }
     }
 
-    /// Takes a watch out, at once: an entry that lingered could report a duplicate of a closed descriptor for ever.
+    /// Removes a watch from the epoll set, at once: an entry that stays could report a duplicate of a closed descriptor
+    /// for ever.
     func remove(_ handle: IOHandle) {
         guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
         registration.pointee[handle.direction] = nil
         update(handle.fd)
     }
 
-    /// Tells the kernel what is wanted now.
+    /// Tells the kernel which events are wanted now.
     private func update(_ fd: Int32) {
         let registration = slots! + Int(fd)
         let (wanted, armed) = (registration.pointee.wanted, registration.pointee.armed)
         if wanted.isEmpty {
-            // A one-shot entry that has reported is silent: it stays, so that the next wait costs one call instead of two.
+            // A one-shot entry that has had its event reports nothing. It stays in the set, so that the next wait costs
+            // one system call instead of two.
             guard !armed.isEmpty else { return }
             silence(fd)
             drop(fd)
@@ -142,7 +145,7 @@ final class RegistrationTable {
             case nil:
                 registration.pointee.armed = wanted
                 if !refusals.isEmpty { refusals[fd] = nil }
-            // Closed; or another file has the number, which must not get this one's watches.
+            // The descriptor was closed. Or another file has the number, which must not get the watches of the old one.
             case .some(.badFileDescriptor), .some(.noSuchFileOrDirectory): evict(fd)
             case .some(let failure): noteRefusal(fd, failure)
             }
@@ -151,7 +154,7 @@ final class RegistrationTable {
 
     private static let mostRefusals = 8
 
-    /// Whatever else the kernel says is no proof that the descriptor was closed.
+    /// Any other error does not prove that the descriptor was closed.
     private func noteRefusal(_ fd: Int32, _ failure: Errno) {
         let attempt = refusals[fd, default: 0] + 1
         guard attempt <= Self.mostRefusals else {
@@ -162,7 +165,7 @@ final class RegistrationTable {
         onRefused(fd, slots![Int(fd)].generation, failure, attempt)
     }
 
-    /// Tells the kernel again what is wanted, if it is still the same registration.
+    /// Tells the kernel again which events are wanted, if it is still the same registration.
     func tryAgain(_ fd: Int32, _ generation: UInt32) {
         if self[fd, generation] != nil { update(fd) }
     }
@@ -173,7 +176,8 @@ final class RegistrationTable {
 
     private func silence(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
 
-    /// Hands those that a report is for to `deliver`; one-shot ones leave the table. `false` if the report is stale.
+    /// Calls `deliver` for each watch to which an event belongs; one-shot waits leave the table. `false` if the event
+    /// is stale: it belongs to nobody.
     @inline(__always) func report(
         _ event: Poller.Event, at time: Nanoseconds, _ deliver: (consuming ReadyDescriptor) -> Void
     ) -> Bool {
@@ -181,7 +185,7 @@ final class RegistrationTable {
         guard let registration = self[fd, UInt32(event.data >> 32)] else { return false }
         var isToBeTold = registration.pointee.armed.contains(.once)
         if isToBeTold { registration.pointee.armed = [] }
-        // A hang-up or an error is for whoever waits: a read or write will tell them which it is.
+        // A hang-up or an error is reported in both directions: the read or write that follows says which it is.
         let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         if registration.pointee.armed.contains(.changes), registration.pointee.concernsOthers(event, isBroken) {
             registration.pointee.idle = []
@@ -201,10 +205,10 @@ final class RegistrationTable {
         return true
     }
 
-    /// The watch whose report has come to its turn, unless it has ended meanwhile.
+    /// The watch whose event has come to its turn in the queue, unless the watch has ended meanwhile.
     ///
-    /// - Parameter asks: Code of the user's has run since the poll: unless the descriptor has an owner, the kernel is asked whether it is
-    ///   still the one that was polled. If it is not, its watches end.
+    /// - Parameter asks: User code has run since the poll. So, unless the descriptor has an owner, the kernel is asked
+    ///   whether it is still the one that was polled. If it is not, its watches end.
     @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> IOHandle? {
         guard let registration = self[report.number, report.generation],
             registration.pointee.takeReport(report.direction)
@@ -216,27 +220,27 @@ final class RegistrationTable {
         return registration.pointee[report.direction]
     }
 
-    /// Who will run, for lists of what is waiting.
+    /// The watch that will run, for reports of what waits.
     func handle(of report: borrowing ReadyDescriptor) -> IOHandle? {
         if let wait = report.wait { return wait }
         return self[report.number, report.generation]?.pointee[report.direction]
     }
 
-    /// Is the open file that was registered still behind the number?
+    /// Whether the open file that was registered is still behind the number.
     func isAlive(_ fd: Int32) -> Bool {
         guard let registration = self[fd] else { return false }
-        // Adding it again is the cheapest question that the kernel answers for the file rather than for the number: it is there
-        // already, and nothing is changed.
+        // Adding it again is the cheapest question that the kernel answers for the file and not for the number: EEXIST
+        // means that the file is in the set, and nothing was changed.
         switch poller.control(EPOLL_CTL_ADD, fd, events: EPOLLONESHOT.rawValue, data: 0) {
         case .some(.fileExists): return true
-        // Another file has the number, and was not watched.
+        // Another file has the number, and was not in the set.
         case nil:
             silence(fd)
             return false
-        // No file has it, or one that cannot be waited for.
+        // No file has the number, or a file that cannot be waited for.
         case .some(.badFileDescriptor), .some(.notPermitted): return false
-        // For want of memory, or (an epoll set that has come to lie too deep in others) before it was looked for. To change it into what it is
-        // needs no memory, and no answer is none.
+        // The kernel had no memory, or (for an epoll set that is nested too deeply in others by now) refused before it
+        // looked for the file. Changing the entry into what it is needs no memory, and gives an answer.
         case .some:
             let armed = registration.pointee.armed
             guard !armed.isEmpty, let failure = control(EPOLL_CTL_MOD, fd, armed) else { return true }
@@ -244,7 +248,7 @@ final class RegistrationTable {
         }
     }
 
-    /// As ``isAlive(_:)``; a watch whose file has gone ends.
+    /// As ``isAlive(_:)``. If the file no longer has the number, its watches end.
     func isStillThere(_ handle: IOHandle) -> Bool {
         guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else {
             return false
@@ -254,7 +258,8 @@ final class RegistrationTable {
         return false
     }
 
-    /// Forgets a registration whose descriptor was closed (or, with another cause, will not be watched by the kernel any more), and tells.
+    /// Removes a registration whose descriptor was closed (or which, with another cause, the kernel will not watch any
+    /// more), and calls `onEnded`.
     func evict(_ fd: Int32, _ cause: Errno = .badFileDescriptor) {
         let ended = end(fd)
         drop(fd)
@@ -264,8 +269,8 @@ final class RegistrationTable {
     /// The watches, by descriptor. O(n); for reports.
     var handles: [IOHandle] { numbers.flatMap { [slots![$0].reader, slots![$0].writer].compactMap { $0 } } }
 
-    /// The descriptor's owner is about to close it: its entry goes first, as a duplicate would keep it alive beyond the close. Ends
-    /// the watches; the caller resumes who waits.
+    /// The descriptor's owner is about to close it. Its entry is removed first, since a duplicate would keep the entry
+    /// after the close. Ends the watches; the caller resumes the tasks that wait.
     func retire(_ fd: Int32) -> [Ended] {
         guard let registration = self[fd] else { return [] }
         if !registration.pointee.armed.isEmpty { silence(fd) }
@@ -274,21 +279,22 @@ final class RegistrationTable {
         return ended
     }
 
-    /// Its handler seems to do nothing: the entry reports changes only, until ``reportAll(_:)`` or somebody else's report.
+    /// The handler seems to do nothing: the entry reports changes only, until ``reportAll(_:)``, or an event for
+    /// another watch.
     func reportChanges(_ handle: IOHandle) {
         guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
         registration.pointee.idle.insert(handle.direction.interest)
         update(handle.fd)
     }
 
-    /// The entry reports what is ready, again and again.
+    /// The entry reports what is ready, at each poll.
     func reportAll(_ handle: IOHandle) {
         guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
         guard registration.pointee.idle.remove(handle.direction.interest) != nil else { return }
         update(handle.fd)
     }
 
-    /// Empties the table without asking the kernel, whose set is about to be closed. Ends all watches.
+    /// Empties the table without calling the kernel, whose epoll set is about to be closed. Ends all watches.
     func removeAll() -> [Ended] {
         let ended = numbers.flatMap { end(Int32($0)) }
         for fd in numbers { slots![fd] = .none }
@@ -331,7 +337,7 @@ final class RegistrationTable {
         return registration.pointee.exists ? registration : nil
     }
 
-    /// The same, unless another one has the number by now.
+    /// The same, unless the registration has another generation.
     @inline(__always) private subscript(fd: Int32, generation: UInt32) -> UnsafeMutablePointer<Registration>? {
         guard let registration = self[fd], registration.pointee.generation == generation else { return nil }
         return registration
@@ -341,18 +347,20 @@ final class RegistrationTable {
 // MARK: - Entries of closed descriptors
 
 extension RegistrationTable {
-    /// A report has come that belongs to no registration: its watch ended after the poll had found it, once, or its entry has outlived it and
-    /// reports for ever. UI thread, as the holder of the turn.
+    /// An event has come that belongs to no registration. Either its watch ended after the poll had found it, which
+    /// happens once, or its entry in the epoll set has outlived the watch and reports for ever. UI thread, which has
+    /// the turn.
     func noteStale(_ event: Poller.Event, at now: Nanoseconds) {
         guard staleReports.isRepeated(event.data, at: now) else { return }
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
-        // By its number, if that is nobody else's; it may be open again, or the kernel have refused it only for the moment.
+        // By its number, if no other registration has it: the number may be open again, or the kernel may have refused
+        // to remove the entry only for the moment.
         if self[fd] == nil, poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) == nil { return }
         let failure = renewSet()
         if staleReports.isRenewed(failure == nil, at: now) { onOrphan(fd, failure) }
     }
 
-    /// A new set with all that is registered and still there.
+    /// Makes a new epoll set with everything that is registered and still open.
     private func renewSet() -> Errno? {
         for fd in numbers.map(Int32.init) {
             guard let registration = self[fd] else { continue }

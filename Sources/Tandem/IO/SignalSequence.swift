@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SignalSequence: the process's signals, as a sequence on the UI thread.
-// Idea:   a handler notes the signal and writes an eventfd in the epoll set, so that no code of yours runs in a signal's context.
-// Facts:  `exec` puts handlers back, and keeps the mask: a signal that was blocked here, for a signalfd, could never end a child. Nothing is
-//         blocked, therefore; where the UI thread blocks one of the signals itself, it lets it through for as long as the sequence stands.
-// Owner:  the UI thread, but for the iteration and the end.
+// Idea:   a signal handler of Tandem notes the signal and writes an eventfd in the epoll set. No user code runs in the
+//         context of a signal.
+// Facts:  `exec` resets handlers to the default, and keeps the mask. If a signal were blocked here, for a signalfd, it
+//         would be blocked in every child process, and could not end it. So nothing is blocked. If the UI thread itself
+//         blocks one of the signals, it is unblocked as long as the sequence exists.
+// Owner:  the UI thread. The iteration and the end may happen on another thread.
 
 import Glibc
 import Synchronization
@@ -28,9 +30,9 @@ public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConverti
     public static let child = Signal(rawValue: SIGCHLD)
     /// The terminal's size has changed: SIGWINCH.
     public static let windowChange = Signal(rawValue: SIGWINCH)
-    /// For the program's own purposes: SIGUSR1.
+    /// For any purpose of the program: SIGUSR1.
     public static let user1 = Signal(rawValue: SIGUSR1)
-    /// For the program's own purposes: SIGUSR2.
+    /// For any purpose of the program: SIGUSR2.
     public static let user2 = Signal(rawValue: SIGUSR2)
 
     /// The system's name for it.
@@ -38,15 +40,17 @@ public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConverti
 }
 
 extension GuestLoop {
-    /// The signals among `signals` that the process gets from now on, until the sequence and its iterators are let go or the loop closes.
+    /// The signals among `signals` that the process receives from now on, until the sequence and its iterators are
+    /// released or the loop closes.
     ///
     /// ```swift
     /// for try await signal in try loop.signals(.interrupt, .terminate) { askWhetherToSave() }
     /// ```
     ///
-    /// While it stands, a signal does nothing else: Ctrl-C is no `SDL_QUIT` then, and a second one does not end the process. The same signal that
-    /// arrives several times before it is taken counts once. What has arrived and was not taken when the sequence ends is dropped; it does not
-    /// end the process afterwards. Processes that are spawned meanwhile know nothing of it: their signals do what they always do.
+    /// As long as the sequence exists, these signals do nothing else: Ctrl-C is no `SDL_QUIT` then, and a second one
+    /// does not end the process. If a signal arrives several times before it is taken, it counts once. A signal that
+    /// has arrived and was not taken when the sequence ends is dropped, and does not end the process afterwards.
+    /// Processes that are started meanwhile are not affected: their signals do what they always do.
     ///
     /// - Throws: `.alreadyRegistered` if another sequence has one of the signals, `.startFailed` without descriptors. Traps on signals that no
     ///   program can wait for (SIGKILL, SIGSTOP, faults).
@@ -58,11 +62,11 @@ extension GuestLoop {
     }
 }
 
-/// Signals, as they arrive; each goes to one of the iterators. See ``GuestLoop/signals(_:fileID:line:)``.
+/// Signals, as they arrive. Each is given to one of the iterators. See ``GuestLoop/signals(_:fileID:line:)``.
 public struct SignalSequence: AsyncSequence, Sendable {
     let source: SignalSource
 
-    /// Waits from signal to signal.
+    /// Waits for one signal at each call.
     public struct Iterator: AsyncIteratorProtocol {
         let source: SignalSource
 
@@ -72,12 +76,12 @@ public struct SignalSequence: AsyncSequence, Sendable {
         }
     }
 
-    /// Begins with what has arrived and was not taken.
+    /// The iterator begins with the signals that have arrived and were not taken.
     public func makeAsyncIterator() -> Iterator { Iterator(source: source) }
 }
 
 final class SignalSource: Sendable {
-    /// An eventfd; the owner does not mind that it is no socket.
+    /// An eventfd. `Socket` can own it although it is no socket.
     private let descriptor: Socket
     private let claim: SignalClaim
     private let entry: ClosingActions.Entry
@@ -92,7 +96,7 @@ final class SignalSource: Sendable {
     }
 
     deinit {
-        // Before the descriptor goes, with the socket.
+        // Called before the descriptor is closed with the socket.
         claim.end()
         let (loop, entry) = (descriptor.loop, entry)
         if loop.thread.isCurrent {
@@ -114,12 +118,13 @@ final class SignalSource: Sendable {
     }
 }
 
-/// Signals that one sequence has, and nobody else meanwhile.
+/// Signals that belong to one sequence, and to no other meanwhile.
 private final class SignalClaim: Sendable {
     private let signals: [Signal]
     private let thread: UIThread
     private let receiver: SignalReceiver
-    // Safe: written in `init`, read on the UI thread. Those that the thread blocks, but for the time of the claim.
+    // Safe: written in `init`, read on the UI thread. The signals that the thread blocks except while the sequence
+    // exists.
     private nonisolated(unsafe) var blocked = sigset_t()
     private let hasEnded = Atomic<Bool>(false)
 
@@ -150,13 +155,13 @@ private final class SignalClaim: Sendable {
         letThrough()
     }
 
-    /// Can be read once one has arrived.
+    /// A descriptor that is readable once a signal has arrived.
     var descriptor: Int32 { receiver.descriptor }
 
-    /// The number of one that has arrived; -1 with EAGAIN without.
+    /// The number of a signal that has arrived; -1 with EAGAIN if there is none.
     func take() -> Int32 { receiver.take().number }
 
-    /// One that every thread blocks would reach no handler.
+    /// A signal that every thread blocks would reach no handler.
     private func letThrough() {
         var (ours, before) = (sigset_t(), sigset_t())
         sigemptyset(&ours)
@@ -179,7 +184,7 @@ private final class SignalClaim: Sendable {
         for signal in signals { holders[signal] = site }
     }
 
-    /// Any thread. The mask is the UI thread's own: where the end comes from elsewhere, it stays as it is.
+    /// Any thread. The mask belongs to the UI thread: if the end comes on another thread, the mask stays as it is.
     func end() {
         guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
         if thread.isCurrent { pthread_sigmask(SIG_BLOCK, &blocked, nil) }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// StaleReports: which reports that belong to nobody come again and again. Pure.
-// Idea:   a watch that ends between a poll and its tick leaves one report at the most. The same one twice is an entry that has outlived its
-//         registration: the descriptor was closed first, and a duplicate keeps its file open.
+// StaleReports: finds events that belong to no watch and come again and again. Pure.
+// Idea:   if a watch ends between a poll and its tick, one event at most is left. If the same one comes twice, an entry
+//         of the epoll set has outlived its registration: the descriptor was closed first, and a duplicate keeps its
+//         file open.
 // Owner:  the UI thread.
 
 struct StaleReports {
-    /// As many entries as can be waited for to come again.
+    /// How many entries are remembered, to see whether they come again.
     private static let capacity = 16
     private static let shortestPause: Nanoseconds = 1_000_000
     private static let longestPause: Nanoseconds = 1_000_000_000
 
     private var seen: [UInt64] = []
-    /// Since when a new set may be asked for again, after one was refused.
+    /// The time from which on a new epoll set may be made again, after one failed.
     private var nextAttempt = Nanoseconds.min
     private var pause = shortestPause
     private var isTold = false
 
-    /// Is this an entry that reports for ever, and may something be done about it now?
+    /// Whether this entry reports for ever, and something can be done about it now.
     mutating func isRepeated(_ data: UInt64, at now: Nanoseconds) -> Bool {
         guard seen.contains(data) else {
             if seen.count == Self.capacity { seen.removeFirst() }
@@ -26,7 +27,7 @@ struct StaleReports {
         return now >= nextAttempt
     }
 
-    /// What came of it. Whether it is worth a word: not each of the refusals is.
+    /// Notes whether the new set could be made. Returns whether that should be logged: not each failure is.
     mutating func isRenewed(_ isRenewed: Bool, at now: Nanoseconds) -> Bool {
         guard !isRenewed else {
             self = StaleReports()

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instruments: what a tick tells those who count, measure and record: that it begins, what it is about to run, what it has run, that it ends.
+// Instruments: counts, measures and records. A tick calls it when it begins, before it runs something, after it has,
+//              and when it ends.
 // Owner:  the UI thread.
-// Breaks: a recorded run that is not told of a piece of work, or of the end of a budget, cannot be given back.
+// Breaks: if a recorded run were not told of a piece of work, or of the end of a budget, it could not be replayed.
 
 struct Instruments {
     /// The time source, if it records or replays; see `RunTape`.
     let tape: (any RunTape)?
-    /// Whether the tape is told what the loop does: from the beginning of a recorded run on.
+    /// Whether the tape is told what the loop does. True from the beginning of a recorded run on.
     private(set) var isTaped = false
-    /// The longest stretch of this tick between two looks at the clock.
+    /// The longest time of this tick between two readings of the clock.
     private var longest: Nanoseconds = 0
     private var latency = LatencyRun()
     private var hasNotedBlockedThread = false
@@ -16,9 +17,9 @@ struct Instruments {
 
     init(tape: (any RunTape)?) { self.tape = tape }
 
-    /// The tape, while it runs.
+    /// The tape, while it records or replays.
     var activeTape: (any RunTape)? { tape.flatMap { $0.isActive ? $0 : nil } }
-    /// What was counted here; the loop's other parts add theirs.
+    /// What this object has counted; the loop's other parts add their counts.
     var statistics: Statistics { counters }
 
     mutating func beginTape() { isTaped = true }
@@ -30,7 +31,7 @@ struct Instruments {
         counters.emptyTicks += 1
     }
 
-    /// A tick begins. `hasWork`: whether it has found something to do. Whether it is to go on, which a replayed run may know better.
+    /// A tick begins. `hasWork`: whether it has found work. Returns whether it goes on; a replayed run may know better.
     mutating func tickBegins(hasWork: Bool) -> Bool {
         counters.ticks += 1
         let goesOn = isTaped ? activeTape?.tickBegins(hasWork: hasWork) ?? hasWork : hasWork
@@ -38,7 +39,7 @@ struct Instruments {
         return goesOn
     }
 
-    /// A piece of work is about to run that has been ready for so long.
+    /// A piece of work is about to run that has been ready for this long, in nanoseconds.
     @inline(__always) mutating func willRun(
         _ kind: RecordedWork.Kind, _ site: CallSite?, readyFor nanoseconds: Nanoseconds
     ) {
@@ -46,22 +47,23 @@ struct Instruments {
         latency.record(nanoseconds, into: &counters.latency)
     }
 
-    /// The same for a handler of the loop's own or its host's, which is no part of a recorded run.
+    /// The same for a handler of the library's or the host's, which is not part of a recorded run.
     mutating func willRunUnrecorded(readyFor nanoseconds: Nanoseconds) {
         latency.record(nanoseconds, into: &counters.latency)
     }
 
-    /// Something has run, or the tick has looked for work, and the clock was read.
+    /// A piece of work has run, or the tick has looked for work, and the clock was read.
     mutating func didRun(for nanoseconds: Nanoseconds) { longest = max(longest, nanoseconds) }
 
-    /// Something has blocked the thread. `false`: that was said before.
+    /// A piece of work has blocked the thread. `false`: that was logged before.
     mutating func noteBlockedThread() -> Bool {
         defer { hasNotedBlockedThread = true }
         return !hasNotedBlockedThread
     }
 
-    /// Whether the budget ends here: a recorded tick's where it was found spent, a replayed one's at the same place. `wasSpent`: before the
-    /// piece of work, or the look for work (`isLook`), that has just been.
+    /// Whether the budget ends here. A recorded tick's budget ends where it was found used up; a replayed tick's budget
+    /// ends at the same place. `wasSpent`: the state before the last piece of work, or before the look for work
+    /// (`isLook`).
     mutating func budgetEnds(isSpent: Bool, wasSpent: Bool, isLook: Bool) -> Bool {
         guard let tape = activeTape, !wasSpent else { return false }
         return tape.budgetEnds(isSpent, isLook: isLook)
@@ -80,7 +82,7 @@ struct Instruments {
         longest = 0
     }
 
-    /// A tick had nothing to do after all.
+    /// The tick has found no work after all.
     mutating func countTickWithoutWork() { counters.emptyTicks += 1 }
 
     // MARK: Single events
@@ -97,7 +99,7 @@ struct Instruments {
     @inline(__always) mutating func countSparedRequest() { counters.hintsCoalesced += 1 }
 }
 
-/// Latencies in a row that are the same, as those of one batch are, so that they cost one entry together.
+/// Equal latencies that follow each other, such as those of one batch, so that they are recorded in one step.
 private struct LatencyRun {
     private var value: Nanoseconds = 0
     private var count = 0

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // LatencyHistogram: percentiles in a fixed 2.5 KB.
-// Idea:   eight buckets for each power of two, so that a figure is right to an eighth at every scale: the log-linear layout of
-//         Gil Tene's HdrHistogram, at its coarsest.
-// Owner:  whoever owns the value.
+// Idea:   eight buckets for each power of two, so that a value is right to an eighth at every scale. This is the
+//         log-linear layout of Gil Tene's HdrHistogram, at its coarsest.
+// Owner:  a value; whoever holds it.
 
-/// How long things took, in classes that are an eighth of their size wide.
+/// A histogram of durations, in buckets that are an eighth of their value wide.
 public struct LatencyHistogram: Sendable {
     private static let powers = 40
     private var buckets = InlineArray<320, UInt64>(repeating: 0)
-    /// How many were recorded.
+    /// How many durations were recorded.
     public private(set) var count: UInt64 = 0
     /// The longest.
     public var max: Duration { Duration(exactly: longest) }
@@ -16,7 +16,7 @@ public struct LatencyHistogram: Sendable {
     /// An empty histogram.
     public init() {}
 
-    /// Adds one or several, in nanoseconds. O(1), allocates nothing.
+    /// Adds one or several durations, in nanoseconds. O(1), allocates nothing.
     mutating func record(_ nanoseconds: Int64, times: Int = 1) {
         let value = UInt64(Swift.max(0, nanoseconds))
         buckets[Self.index(of: value)] += UInt64(times)
@@ -26,7 +26,8 @@ public struct LatencyHistogram: Sendable {
 
     private var longest: Int64 = 0
 
-    /// The time within which `fraction` (0…1) of what was recorded stayed; zero if nothing was. At most an eighth too large.
+    /// The duration that `fraction` (0…1) of the recorded ones did not exceed; zero if none was recorded. At most an
+    /// eighth too large.
     public func percentile(_ fraction: Double) -> Duration {
         guard count > 0 else { return .zero }
         let wanted = UInt64((Double(count) * fraction).rounded(.up))
@@ -40,7 +41,7 @@ public struct LatencyHistogram: Sendable {
 
     /// The median.
     public var p50: Duration { percentile(0.5) }
-    /// What 99 of 100 stayed within.
+    /// The duration that 99 of 100 did not exceed.
     public var p99: Duration { percentile(0.99) }
 
     static func index(of value: UInt64) -> Int {

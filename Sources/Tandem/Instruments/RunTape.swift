@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// RunTape: what a run is recorded to, or replayed from.
-// Idea:   on one thread, a program's course follows from three things: what the clock said, what came from outside, and where a budget ended
-//         a tick. A tape stands in for the clock: the time is read once at the beginning of each frame and of each tick that has work, and
-//         stands still in between. It is told of each input and each piece of work, so that a replay can give the same readings,
-//         inputs and ends, and say where its order differs.
-// Owner:  the UI thread, but for `now`.
+// RunTape: records a run, or replays one.
+// Idea:   what a program on one thread does follows from three things: what the clock said, what came from outside, and
+//         where a budget ended a tick. A tape takes the place of the clock: the time is read once at the beginning of
+//         each frame, and of each tick that has work, and stands still in between. The tape is told of each input and
+//         each piece of work, so that a replay can give the same times, inputs and ends of budgets, and can say where
+//         its order differs.
+// Owner:  the UI thread. `now` may be read on any thread.
 
-/// A piece of work, as a recording knows it.
+/// A piece of work, as it is recorded.
 package struct RecordedWork: Hashable {
     package enum Kind: UInt8 { case callback, timer, post, descriptor, task }
 
@@ -15,32 +16,33 @@ package struct RecordedWork: Hashable {
     package let site: CallSite?
 }
 
-/// A source of time that writes a run down, or gives one back.
+/// A source of time that records a run, or replays one.
 package protocol RunTape: TimeSource {
-    /// Gives a run back. Then hosts take events and ticks from the tape.
+    /// Whether it replays. Then hosts take events and ticks from the tape.
     var isReplay: Bool { get }
     /// The run has begun and has not ended.
     var isActive: Bool { get }
-    /// The recorded run is over, or has been left.
+    /// Whether the recorded run is over, or the replay has differed from it.
     var isOver: Bool { get }
 
-    /// A frame begins: the next reading.
+    /// A frame begins: the next reading of the time.
     func frameBegins()
-    /// The frame is over. Between frames a host ticks as work comes, within them at its own places.
+    /// The frame has ended. Between frames a host ticks when there is work, inside a frame at fixed places.
     func frameEnds()
-    /// A tick begins: the next reading. `hasWork`: whether it has something to do; the answer is whether it goes on.
+    /// A tick begins: the next reading of the time. `hasWork`: whether it has work. Returns whether it goes on.
     func tickBegins(hasWork: Bool) -> Bool
-    /// The tape's own opinion of whether a tick has something to do; `nil`: the loop knows.
+    /// Whether a tick has work, if the tape decides that; `nil`: the loop decides.
     var hasTick: Bool? { get }
     /// A piece of work is about to run.
     func runs(_ work: RecordedWork)
-    /// After a piece of work, or at the look before a pass: whether the tick's budget is spent by now. The answer is what counts.
+    /// Called after a piece of work, and at the look before a pass, with whether the tick's budget is used up. The
+    /// answer is what counts.
     func budgetEnds(_ isSpent: Bool, isLook: Bool) -> Bool
 
-    /// A `Task.sleep` begins that has so many nanoseconds left by the machine's clock. The answer is how long it lasts.
+    /// A `Task.sleep` begins, of this many nanoseconds by the machine's clock. Returns how long it lasts.
     func sleeps(_ left: Int64) -> Int64
 
-    /// An input from outside came, as bytes of the host's.
+    /// An input from outside has arrived, as bytes in the host's format.
     func input(_ bytes: UnsafeRawBufferPointer)
     /// The next input, if it comes before the next frame and tick.
     func nextInput() -> [UInt8]?
@@ -50,20 +52,21 @@ package protocol RunTape: TimeSource {
 }
 
 extension GuestLoop {
-    /// What this loop's run is recorded to or replayed from, while it is.
+    /// The tape that records or replays this loop's run, while it does.
     package var activeTape: (any RunTape)? { instruments.activeTape }
 
-    /// UI thread: the recorded run begins here. What descends from it stays on this thread, in one order.
+    /// UI thread: the recorded run begins here. Everything that starts in it stays on this thread, in one order.
     package func beginTape() {
         instruments.beginTape()
         tickState.lookFurther()
         executors.kept.begin()
     }
 
-    /// For hosts, which pace themselves by the machine also while user code sees a recorded time.
+    /// For hosts: the present time by the machine's clock, also while user code sees a recorded time. In virtual time,
+    /// the virtual time.
     package var hostNow: ContinuousClock.Instant { time.instant(at: time.live) }
 
-    /// A host's frame begins. The loop's present from here on.
+    /// A frame of the host begins. Returns the loop's time, which stays the same from here on in a recorded run.
     package func beginFrame() -> ContinuousClock.Instant {
         activeTape?.frameBegins()
         return now

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a loop has done since it was made. Counting is always on: an addition here and there, and one
-/// clock reading in ten microseconds of callbacks.
+/// What a loop has done since it was made. Counting is always on. It costs an addition in some places, and a reading of
+/// the clock for each ten microseconds of callbacks.
 public struct Statistics: Sendable {
     /// Calls of `tick`, refused nested ones not counted.
     public internal(set) var ticks = 0
@@ -19,7 +19,7 @@ public struct Statistics: Sendable {
     public internal(set) var timersArmed = 0
     /// Timers and sleeps whose time came.
     public internal(set) var timersFired = 0
-    /// Timers and sleeps that were called off.
+    /// Timers and sleeps that were cancelled.
     public internal(set) var timersCancelled = 0
     /// Reports of ready descriptors.
     public internal(set) var ioEvents = 0
@@ -37,7 +37,7 @@ public struct Statistics: Sendable {
     public internal(set) var waitsHandedOver = 0
     /// Requests for a tick that the host took.
     public internal(set) var hintsPosted = 0
-    /// Requests that were not needed, as one was under way.
+    /// Requests that were not made, because one was under way.
     public internal(set) var hintsCoalesced = 0
     /// Requests that the host dropped.
     public internal(set) var hintsDropped = 0
@@ -53,7 +53,7 @@ public struct Statistics: Sendable {
     public internal(set) var longestCallback: Duration = .zero
     /// The time spent in ticks that were not empty.
     public internal(set) var timeInTicks: Duration = .zero
-    /// From ready (found by the poll, posted, due) to run, right to 10 microseconds. What other threads post between two ticks counts from
-    /// the first of it.
+    /// The time from ready (found by the poll, posted, due) to run, right to 10 microseconds. Everything that other
+    /// threads post between two ticks counts from the first such post.
     public internal(set) var latency = LatencyHistogram()
 }

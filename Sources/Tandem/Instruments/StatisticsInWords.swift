@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// StatisticsInWords: a loop's figures as a text that can be read without a table of names.
+// StatisticsInWords: a loop's statistics as a text for people.
 
 extension Statistics: CustomStringConvertible {
-    /// The figures in sentences, a line for each subject.
+    /// The statistics in sentences, one line for each subject.
     public var description: String {
         """
         ticks: \(ticks), of which \(emptyTicks) had nothing to do; \(nestedTicks) from inside a tick were refused

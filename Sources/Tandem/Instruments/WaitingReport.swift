@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WaitingReport: what stands on a loop and has not come to its end: the answer to "why does nothing happen?".
-// Owner:  the UI thread makes it, by looking; nothing is kept for it but what the waits carry anyway.
+// WaitingReport: a list of what waits on a loop: the answer to "why does nothing happen?".
+// Owner:  the UI thread makes it on demand. Nothing is stored for it except what the waits have anyway.
 
 public import SystemPackage
 
@@ -10,7 +10,7 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
     public enum Kind: String, Sendable, Hashable {
         /// A callback or a piece of async code that the next tick will run.
         case ready
-        /// A callback that waits for its time.
+        /// A timer that has not fired.
         case timer
         /// A task that sleeps on the loop's clock.
         case sleep
@@ -22,15 +22,15 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
         case frame
         /// An async main function, started by ``GuestLoop/run(fileID:line:_:onDone:)``, that has not ended.
         case run
-        /// A task in another wait of the loop's.
+        /// A task in another kind of wait on the loop.
         case other
     }
 
     /// What waits.
     public let kind: Kind
-    /// Where it was made, if that is known: Swift's own sleeps do not say.
+    /// Where it was made, if that is known. Swift's own sleeps do not say.
     public let site: CallSite?
-    /// When it is due, in the terms of the loop's clock; `nil` where that is not a matter of time, or of another clock's.
+    /// When it is due, by the loop's clock; `nil` if it does not depend on the time, or depends on another clock.
     public let deadline: ContinuousClock.Instant?
     /// The descriptor that it waits for.
     public let descriptor: FileDescriptor?
@@ -51,7 +51,7 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
     public var description: String { site.map { "\(reason), from \($0)" } ?? reason }
 }
 
-/// What a waiting task can say of itself.
+/// The description of a wait, for reports.
 struct WaitNote {
     let kind: WaitingReport.Kind
     let site: CallSite?
@@ -59,13 +59,13 @@ struct WaitNote {
 }
 
 extension CallSite {
-    /// The library's own machinery, which is nobody's to wait for.
+    /// A handler of the library's own, for which no user code waits.
     var isOfLibrary: Bool { fileID.hasPrefix("Tandem/") || fileID.hasPrefix("TandemSDL/") }
 }
 
 extension GuestLoop {
-    /// What waits on this loop at the moment: what is ready, then timers and sleeps by deadline, descriptors, other waits, runs.
-    /// UI thread. O(n log n); for messages and tests.
+    /// What waits on this loop at the moment: first what is ready, then timers and sleeps by deadline, descriptors,
+    /// other waits, and runs. UI thread. O(n log n); for messages and tests.
     public var waiting: [WaitingReport] {
         thread.check("GuestLoop.waiting")
         var reports: [WaitingReport] = []

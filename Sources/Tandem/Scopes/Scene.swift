@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scene: what `withScene` hands to its body: the list of what was started, and its end.
-// Idea:   the body and the children are runs of the loop, so that the loop's end ends and names them like any other run.
-// Owner:  the UI thread, to which the end hands over when a cancellation comes from another.
+// Scene: what `withScene` gives to its body: the list of what was started in the scene, and the end of the scene.
+// Idea:   the body and the children are runs of the loop, so that the loop's end cancels them, and reports name them,
+//         like any other run.
+// Owner:  the UI thread. A cancellation on another thread sends the end there.
 
 import Logging
 
-/// A part of a game that ends as one: a title, a match, a level. Made by ``GuestLoop/withScene(grace:fileID:line:_:)``, and of no use
-/// after it.
+/// A part of a game that ends as a whole: a title screen, a match, a level. Made by
+/// ``GuestLoop/withScene(grace:fileID:line:_:)``, and of no use after that has returned.
 ///
-/// All calls belong to the UI thread. Once the scene is ending, nothing more starts in it: callbacks and tasks are done from the start, with
-/// a line in the log, and watches throw `.sceneEnded`.
+/// All calls belong to the UI thread. Once the scene is ending, nothing more starts in it: callbacks and tasks are done
+/// from the start, a warning is logged, and watches throw `.sceneEnded`.
 public final class Scene: @unchecked Sendable {
-    // Safe to send: every `var` is touched on the UI thread only, which each call checks.
+    // Safe to send: every `var` is used on the UI thread only, and each call checks the thread.
 
     private enum Phase { case live, ending, ended }
 
     /// The scene that the running task belongs to.
     @TaskLocal static var enclosing: Scene?
 
-    /// The loop that the scene lives on.
+    /// The loop of the scene.
     public let loop: GuestLoop
-    /// The scene's own time, from zero. Pause it, and the scene's sleepers wait.
+    /// The scene's own time, from zero. While it is paused, the scene's sleepers wait.
     public let clock: GameClock
     let site: CallSite
     private let grace: Duration
@@ -28,7 +29,7 @@ public final class Scene: @unchecked Sendable {
     private var phase = Phase.live
     /// The first error that a child did not handle.
     private(set) var error: (any Error)?
-    /// What has been started and has not ended, by age; the body is number 0.
+    /// The runs that have been started and have not ended, oldest first. The body is number 0.
     private var tasks: [Int: any AnyGuestRun] = [:]
     private var started = 0
     var callbacks = Handles<CallbackHandle> { $0.isDone }
@@ -46,18 +47,19 @@ public final class Scene: @unchecked Sendable {
         loop.members.add(self)
     }
 
-    /// True from the beginning of the scene's end on.
+    /// True once the scene has begun to end.
     public var isEnding: Bool {
-        // A closed loop has ended its scenes; a task that outlived it may ask from anywhere.
+        // A closed loop has ended its scenes, and a task that outlives it may call on any thread.
         if loop.admission.isClosed { return true }
         loop.thread.check("Scene.isEnding")
         return phase != .live
     }
 
-    /// Ends the scene: nothing more starts, callbacks and watches are called off, tasks are cancelled, the body among them. Returns at once;
-    /// `withScene` returns when all has ended. For use inside and outside of the scene; harmless when repeated.
+    /// Ends the scene: nothing more starts in it, its callbacks and watches are cancelled, and its tasks too, the body
+    /// among them. Returns at once; `withScene` returns when everything has ended. It may be called inside and outside
+    /// the scene. Calling it again does nothing.
     public func end() {
-        // A task that outlived its loop may come from anywhere.
+        // A task that outlives its loop may call on any thread.
         if loop.admission.isClosed { return }
         loop.thread.check("Scene.end")
         guard phase == .live else { return }
@@ -70,11 +72,11 @@ public final class Scene: @unchecked Sendable {
 
     /// Any thread: a task that awaits the scene was cancelled.
     func endFromAnyThread() {
-        // A refusal means that the loop has closed, which ended every scene.
+        // If this is refused, the loop has closed, and closing has ended every scene.
         if loop.thread.isCurrent { end() } else { loop.postInternally { self.end() } }
     }
 
-    /// Ends the scene for an error that its child did not handle; `false` if it is ending anyway.
+    /// Ends the scene because a child threw an error. `false` if it is ending already.
     func fail(_ error: any Error) -> Bool {
         guard phase == .live else { return false }
         self.error = error
@@ -82,7 +84,7 @@ public final class Scene: @unchecked Sendable {
         return true
     }
 
-    /// Calls `body` when everything has ended; at once if it has.
+    /// Calls `body` when everything in the scene has ended; at once if it has ended already.
     func whenSettled(_ body: @escaping () -> Void) {
         if phase == .ended { body() } else { onSettled = body }
     }
@@ -101,7 +103,7 @@ public final class Scene: @unchecked Sendable {
                 if tasks.isEmpty, phase == .ending { settle() }
             }
         }
-        // A loop that is broken has ended it already.
+        // A loop whose backend has ended with an error has ended the run already.
         if !run.isDone { tasks[number] = run }
         return run
     }
@@ -117,7 +119,7 @@ public final class Scene: @unchecked Sendable {
     }
 
     private func giveUp() {
-        // Scenes inside come first: each gives up its own, and ends.
+        // Inner scenes come first: each gives up its own runs, and ends.
         guard !loop.members.scenes.contains(where: { $0.parent === self && $0.phase == .ending }) else { return }
         for (number, task) in tasksByAge {
             let name = number == 0 ? "the body" : "the task started at \(task.site)"
@@ -133,7 +135,7 @@ public final class Scene: @unchecked Sendable {
         phase = .ended
         graceTimer?.cancel()
         loop.members.remove(self)
-        // What this scene took of its parent's grace is given back.
+        // The time that this scene has used is given back to the grace period of the outer one.
         if let parent, parent.phase == .ending { parent.startGrace() }
         let onSettled = self.onSettled
         self.onSettled = nil
@@ -141,7 +143,8 @@ public final class Scene: @unchecked Sendable {
     }
 }
 
-/// Handles of what may be over long since: looked through whenever their number has doubled, so that a scene may arm and cancel for hours.
+/// A list of handles, many of which may be done. It is cleaned whenever their number has doubled, so that a scene can
+/// arm and cancel for hours.
 struct Handles<Handle> {
     private var handles: [Handle] = []
     private var limit = 32

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// SceneScheduling: the ways into a scene: those of the loop, called off with the scene.
+// SceneScheduling: starts tasks, callbacks and watches in a scene, as a loop does; the end of the scene cancels them.
 // Owner:  the UI thread.
 
 import Logging
 public import SystemPackage
 
 extension Scene {
-    /// Starts a child that ends with the scene, in the caller's isolation; nothing of it runs before this returns.
+    /// Starts a child task in the caller's isolation. The end of the scene cancels and awaits it. No code of it runs
+    /// before this returns.
     ///
-    /// What it throws ends the scene and is thrown by `withScene`; of several errors the first. A `CancellationError` is no error here: that
-    /// child has merely ended. An error that comes when the scene is ending anyway goes to the loop's error handler. To handle errors
-    /// where they arise, catch them inside, or use ``run(fileID:line:_:onDone:)``.
+    /// An error that it throws ends the scene, and `withScene` throws it; of several errors the first. A
+    /// `CancellationError` does not end the scene: that child has merely ended. An error that comes when the scene is
+    /// ending anyway goes to the loop's error handler. To handle errors where they arise, catch them inside, or use
+    /// ``run(fileID:line:_:onDone:)``.
     @discardableResult
     public func task(
         fileID: StaticString = #fileID, line: UInt = #line,
-        // Underscored, as in the standard library's `Task.init`: the child belongs to the caller's actor.
+        // An attribute with an underscore, as in the standard library's `Task.init`: the child runs on the caller's
+        // actor.
         @_inheritActorContext @_implicitSelfCapture _ operation: @escaping @Sendable () async throws -> Void
     ) -> GuestRun<Void> {
         run(fileID: fileID, line: line, operation) { [self] result in
             guard case .failure(let error) = result else { return }
             let site = CallSite(fileID: fileID, line: line)
             if error is CancellationError {
-                // At the scene's end that is what was asked for.
+                // When the scene is ending, the child was asked to end in this way.
                 if !isEnding { loop.configuration.logger.debug("the task started at \(site) was cancelled") }
                 return
             }
@@ -32,8 +35,9 @@ extension Scene {
         }
     }
 
-    /// Starts a child that ends with the scene, and whose outcome, errors included, is told to `onDone` and does not end the scene.
-    /// Otherwise as ``GuestLoop/run(fileID:line:_:onDone:)``; `.abandoned` if it did not end within the scene's grace period.
+    /// Starts a child task. The end of the scene cancels it. Its outcome, errors included, is passed to `onDone` and
+    /// does not end the scene. Otherwise as ``GuestLoop/run(fileID:line:_:onDone:)``; the outcome is `.abandoned` if it
+    /// did not end within the scene's grace period.
     @discardableResult
     public func run<Value: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
@@ -49,7 +53,7 @@ extension Scene {
         return start(fileID, line, operation, onDone)
     }
 
-    /// As ``GuestLoop/callSoon(fileID:line:_:)``, called off at the scene's end.
+    /// As ``GuestLoop/callSoon(fileID:line:_:)``; the end of the scene cancels it.
     @discardableResult
     public func callSoon(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
@@ -59,7 +63,8 @@ extension Scene {
         return callbacks.keep(loop.callSoon(fileID: fileID, line: line, body))
     }
 
-    /// As ``GuestLoop/callLater(_:fileID:line:_:)``, called off at the scene's end. In the loop's time; for the scene's sleep on ``clock``.
+    /// As ``GuestLoop/callLater(_:fileID:line:_:)``; the end of the scene cancels it. The delay is in the loop's time;
+    /// for the scene's time sleep on ``clock``.
     @discardableResult
     public func callLater(
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
@@ -69,7 +74,7 @@ extension Scene {
         return callbacks.keep(loop.callLater(delay, fileID: fileID, line: line, body))
     }
 
-    /// As ``GuestLoop/callAt(_:fileID:line:_:)``, called off at the scene's end.
+    /// As ``GuestLoop/callAt(_:fileID:line:_:)``; the end of the scene cancels it.
     @discardableResult
     public func callAt(
         _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
@@ -80,7 +85,7 @@ extension Scene {
         return callbacks.keep(loop.callAt(deadline, fileID: fileID, line: line, body))
     }
 
-    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``, called off at the scene's end.
+    /// As ``GuestLoop/whenReadable(_:fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
@@ -91,7 +96,7 @@ extension Scene {
         return watches.keep(try loop.whenReadable(fd, fileID: fileID, line: line, body))
     }
 
-    /// As ``GuestLoop/whenWritable(_:fileID:line:_:)``, called off at the scene's end.
+    /// As ``GuestLoop/whenWritable(_:fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
@@ -102,7 +107,7 @@ extension Scene {
         return watches.keep(try loop.whenWritable(fd, fileID: fileID, line: line, body))
     }
 
-    /// As ``Socket/whenReadable(fileID:line:_:)``, called off at the scene's end.
+    /// As ``Socket/whenReadable(fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
@@ -113,7 +118,7 @@ extension Scene {
         return watches.keep(try socket.whenReadable(fileID: fileID, line: line, body))
     }
 
-    /// As ``Socket/whenWritable(fileID:line:_:)``, called off at the scene's end.
+    /// As ``Socket/whenWritable(fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
@@ -128,7 +133,8 @@ extension Scene {
         GuestError(.sceneEnded, "the scene begun at \(site) is ending or has ended; start it in a scene that goes on")
     }
 
-    /// Traps on the wrong thread; in a scene that has ended says `false`, with a line in the log. A closed loop has ended its scenes.
+    /// Traps on the wrong thread. `false` in a scene that is ending or has ended; that is logged. A closed loop has
+    /// ended its scenes.
     private func admit(_ call: StaticString, _ callSite: CallSite) -> Bool {
         let isClosed = loop.admission.isClosed
         if !isClosed {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// CallbackHandle: one scheduled callback or sleep, and the means to call it off.
-// Idea:   numbers, no reference: keeping, copying and dropping one costs nothing. The thread knows its loop's table.
+// CallbackHandle: the handle of one scheduled callback or sleep, by which it can be cancelled.
+// Idea:   it contains numbers and no reference, so that storing, copying and dropping one costs nothing. The thread
+//         knows the table of its loop.
 // Owner:  the UI thread.
 
-/// A callback that was scheduled. Keep it to cancel; let it go to forget.
+/// A callback that was scheduled. Keep the handle if you want to cancel it; otherwise drop it.
 public struct CallbackHandle {
-    /// The number of the loop's table; 0: done from the start.
+    /// The number of the loop's table. 0: done from the start.
     private let table: UInt32
     let slot: UInt32
     let sequence: UInt64
@@ -16,7 +17,7 @@ public struct CallbackHandle {
         self.sequence = sequence
     }
 
-    /// What a closed loop schedules: nothing.
+    /// The handle that a closed loop returns: nothing was scheduled.
     static var done: CallbackHandle { CallbackHandle(table: 0, slot: 0, sequence: 0) }
 
     /// True once the callback can no longer run: it has run, or was cancelled. UI thread.
@@ -24,13 +25,13 @@ public struct CallbackHandle {
         CallbackTable.withLoop(table, "CallbackHandle.isDone") { $0.callbacks.isDone(self) } ?? true
     }
 
-    /// Calls it off. UI thread. Harmless when it has run, was cancelled before, or its loop is gone.
-    /// O(1), for a timer in the mean.
+    /// Cancels the callback. UI thread. Does nothing if it has run, was cancelled before, or its loop no longer exists.
+    /// O(1); for a timer on average.
     public func cancel() {
         CallbackTable.withLoop(table, "CallbackHandle.cancel") { $0.cancel(self) }
     }
 }
 
-// It means something on the UI thread only.
+// A handle is of use on the UI thread only.
 @available(*, unavailable)
 extension CallbackHandle: Sendable {}

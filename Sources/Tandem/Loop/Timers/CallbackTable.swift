@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// CallbackTable: what is scheduled: each callback, timer and sleep in a record of 32 bytes, half a cache line.
-// Idea:   records stand in chunks that never move, and a free one is used again, so that in a steady state scheduling allocates
-//         nothing. Queues and heaps hold a record's number; a record belongs to the one that holds it until that lets it go.
-//         Each handle carries a generation, the record's `sequence`, which no other callback of the loop ever has. Cancelling a stale handle
-//         does nothing.
-// Owner:  the UI thread, which knows the table of its open loop.
-// Breaks: freeing a record whose number still stands in a queue or heap would run somebody else's callback there.
+// CallbackTable: the records of callbacks, timers and sleeps, 32 bytes each, half a cache line.
+// Idea:   records are in chunks of memory that never move, and a freed record is used again, so that a program that
+//         runs allocates nothing to schedule. A queue or heap contains the number of a record. The record belongs to
+//         that queue or heap until it is freed. Each handle carries a generation, the record's `sequence`, which no
+//         other callback of the loop has. Cancelling a stale handle does nothing.
+// Owner:  the UI thread. Each thread stores which table its open loop has.
+// Breaks: if a record is freed while a queue or heap still contains its number, another callback would run in its
+//         place.
 
 import Glibc
 import Synchronization
 
 final class CallbackTable {
-    /// What is to happen. `none` once it has, or was called off.
+    /// What the record does. `none` once it has done that, or was cancelled.
     enum Action {
         case none
         case call(() throws -> Void)
         case resume(Waiter)
     }
 
-    /// Where a record's number stands.
+    /// Which queue or heap contains the record's number.
     enum Place: UInt8 {
         case free, queue, timers
         /// In the heap of a `GameClock`.
@@ -28,7 +29,7 @@ final class CallbackTable {
     struct Record {
         var action: Action
         var place: Place
-        // In this order and these halves nothing is lost to alignment.
+        // In this order, with the sequence in two parts, the fields need no padding.
         private var sequenceHigh: UInt16
         let site: CallSite
         private var sequenceLow: UInt32
@@ -40,8 +41,9 @@ final class CallbackTable {
             (sequenceHigh, sequenceLow) = (UInt16(sequence >> 32), UInt32(truncatingIfNeeded: sequence))
         }
 
-        /// Which callback of the loop's this is, counted from 1: the order of arming, and what makes a handle its own. In a free record,
-        /// whose action is `none`, the next free one's number. 48 bits: a million a second for nine years.
+        /// The number of this callback, counted from 1 for the loop: it gives the order of timers with equal deadlines,
+        /// and identifies the handle. In a free record, whose action is `none`, it is the number of the next free
+        /// record. 48 bits: a million a second for nine years.
         var sequence: UInt64 {
             get { UInt64(sequenceHigh) << 32 | UInt64(sequenceLow) }
             set { (sequenceHigh, sequenceLow) = (UInt16(newValue >> 32), UInt32(truncatingIfNeeded: newValue)) }
@@ -58,12 +60,12 @@ final class CallbackTable {
     @exclusivity(unchecked) private var firstFree = none
     @exclusivity(unchecked) private var lastSequence: UInt64 = 0
     private let thread: UIThread
-    /// What its handles know it by; no other table of the process has it, nor 0.
+    /// The number by which handles refer to the table. No other table of the process has it; it is never 0.
     let number: UInt32
-    // Safe: the loop takes itself out when it closes, before it goes.
+    // Safe: the loop sets this to `nil` when it closes, before it is deinitialised.
     private var loop: Unmanaged<GuestLoop>?
 
-    /// What the loop still owed when it was let go on another thread.
+    /// Work that the loop had accepted and not run when its last reference was released on another thread.
     let lateWork = LateWork()
 
     private static let lastNumber = Atomic<UInt32>(0)
@@ -95,26 +97,26 @@ final class CallbackTable {
             if Int(slot >> Self.chunkBits) == chunks.count { chunks.append(Self.makeChunk()) }
             used += 1
         }
-        // A free record has nothing to release.
+        // A free record contains nothing that has to be released.
         record(slot).initialize(to: Record(action, place, site, lastSequence))
         return CallbackHandle(table: number, slot: slot, sequence: lastSequence)
     }
 
     private static func makeChunk() -> UnsafeMutablePointer<Record> {
         let size = chunkSize * MemoryLayout<Record>.stride
-        // So that no record lies across two cache lines.
+        // The alignment ensures that no record is in two cache lines.
         return UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
             .bindMemory(to: Record.self, capacity: chunkSize)
     }
 
-    /// Takes the action out, so that it happens once.
+    /// Removes the action and returns it, so that it happens only once.
     @inline(__always) func take(_ slot: UInt32) -> Action {
         var action = Action.none
         swap(&record(slot).pointee.action, &action)
         return action
     }
 
-    /// Whoever held the number lets it go. The action has been taken.
+    /// Frees the record; no queue or heap contains its number any more. The action has been taken.
     @inline(__always) func free(_ slot: UInt32) {
         let record = record(slot)
         record.pointee.place = .free
@@ -122,28 +124,29 @@ final class CallbackTable {
         firstFree = slot
     }
 
-    /// The loop is open: handles find the table from now on.
+    /// The loop is open: from now on handles find the table.
     func open(_ loop: GuestLoop) {
         self.loop = .passUnretained(loop)
         Self.keep(self)
     }
 
-    /// Any thread, once the loop takes nothing any more: its handles are done.
+    /// Any thread, once the loop accepts nothing any more: its handles are done from now on.
     func close() {
         loop = nil
-        // In a child of `fork` the parent's loop may be let go of after another one was made.
+        // In a forked child, the parent's loop may be released after the child has made another one.
         if thread.isCurrent, Self.isKept(self) { Self.keep(nil) }
     }
 
     private static func isKept(_ table: CallbackTable) -> Bool {
-        // Safe: the two addresses are compared and not followed.
+        // Safe: the two addresses are only compared.
         pthread_getspecific(key) == UnsafeMutableRawPointer(Unmanaged.passUnretained(table).toOpaque())
     }
 
-    /// The calling thread's table, until its loop closes. One that was closed from elsewhere stays until the thread ends or makes another.
+    /// The table of the calling thread's loop, until that loop closes. If the loop was closed on another thread, until
+    /// the thread ends or makes another loop.
     private static func keep(_ table: CallbackTable?) {
         let former = pthread_getspecific(key)
-        // Safe: what stands there is retained, and released by whatever comes next.
+        // Safe: the stored table is retained, and released by the next one that is stored.
         pthread_setspecific(key, table.map { Unmanaged.passRetained($0).toOpaque() })
         if let former { letGo(former) }
     }
@@ -160,11 +163,13 @@ final class CallbackTable {
         return key
     }()
 
-    /// Runs `body` with the loop whose table has that number; `nil` without, if it has closed. Traps if it is another thread's.
+    /// Calls `body` with the loop whose table has that number. Returns `nil` without calling it if that loop has
+    /// closed. Traps if the loop belongs to another thread.
     @inline(__always) static func withLoop<Result>(
         _ number: UInt32, _ call: StaticString, _ body: (GuestLoop) -> Result
     ) -> Result? {
-        // Safe: the thread keeps the table, and the loop takes itself out before it goes; if `body` ends the loop, then as the last thing it does.
+        // Safe: the thread keeps the table alive, and the loop removes itself from it before it is deinitialised. If
+        // `body` releases the loop, that is the last thing it does.
         if let own = pthread_getspecific(key) {
             let found: Result?? = Unmanaged<CallbackTable>.fromOpaque(own)._withUnsafeGuaranteedRef { table in
                 guard table.number == number else { return nil }
@@ -183,8 +188,8 @@ final class CallbackTable {
         return false
     }
 
-    /// Empties the record of a handle, so that its action does not happen; `nil` if it has happened, or was called off before. Whoever holds the
-    /// record's number frees it.
+    /// Cancels: removes and returns the action of a handle's record. `nil` if it has run, or was cancelled before. The
+    /// queue or heap that contains the record's number frees the record.
     func cancel(_ handle: CallbackHandle) -> (action: Action, place: Place)? {
         guard !isDone(handle) else { return nil }
         return (take(handle.slot), record(handle.slot).pointee.place)

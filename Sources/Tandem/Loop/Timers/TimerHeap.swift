@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// TimerHeap: which timer is next.
-// Idea:   16 bytes for each timer: its deadline and the number of its record. For equal deadlines the record says which was armed
-//         first. The timers up to a horizon are a 4-ary heap; behind them in the same array are the later ones, in no order.
-//         When the heap has run empty, the nearest eighth of the others moves into it. Arming a timer beyond the horizon is
-//         appending, and one that is cancelled before its time comes near never costs more.
-//         A timer that is cancelled leaves a cancelled entry, which goes when it comes to the top or when half of all are such: nothing has to
-//         know an entry's place, so that moving one touches the array only. The top is never a cancelled entry.
-// Owner:  the UI thread. The backend sees only the first deadline, as one published number.
-// Breaks: a record freed while its number stands here; only this type frees the records of its timers.
+// TimerHeap: timers, ordered by deadline.
+// Idea:   a timer takes 16 bytes: its deadline and the number of its record. Of timers with equal deadlines, the record
+//         says which was armed first. Timers up to a certain deadline, the horizon, form a 4-ary heap; the later ones
+//         are behind it in the same array, in no order. When the heap is empty, the nearest eighth of the others moves
+//         into it. So arming a timer beyond the horizon is an append, and a timer that is cancelled long before its
+//         deadline never costs more than that. A cancelled timer's entry stays in the array until it comes to the top,
+//         or until half of all entries are cancelled. So nobody has to know where an entry is, and moving one touches
+//         the array only. The entry at the top is never a cancelled one.
+// Owner:  the UI thread. The backend reads only the nearest deadline, which is published as one number.
+// Breaks: a record must not be freed while its number is in the heap, so only this type frees the records of its
+//         timers.
 //
-// Four children instead of two: half the levels, and the four stand in one cache line (LaMarca and Ladner, "The Influence of
-// Caches on the Performance of Heaps", 1996).
+// Each entry has four children instead of two, which halves the number of levels, and the four are in one cache line
+// (LaMarca and Ladner, "The Influence of Caches on the Performance of Heaps", 1996).
 
 final class TimerHeap {
     private struct Entry {
@@ -19,11 +21,12 @@ final class TimerHeap {
     }
 
     private static let leastCapacity = 60
-    /// With fewer cancelled entries than this no heap is worth tidying.
+    /// With fewer cancelled entries than this the heap is not cleaned.
     private static let leastCancelled = 64
-    /// So many timers are a heap that stays in the nearest cache, and need no horizon.
+    /// With at most this many timers the whole array is a heap, which fits into the nearest cache, and there is no
+    /// horizon.
     private static let smallHeap = 512
-    /// How many deadlines are looked at to find a new horizon: an odd look at many timers, never a sort of them.
+    /// How many deadlines are sampled to choose a new horizon, so that all timers need not be sorted.
     private static let sampleSize = 32
 
     private let table: CallbackTable
@@ -32,9 +35,9 @@ final class TimerHeap {
     @exclusivity(unchecked) private var entries: UnsafeMutablePointer<Entry>
     @exclusivity(unchecked) private var capacity = 0
     @exclusivity(unchecked) private var stored = 0
-    /// The first so many entries are the heap: none only if nothing is stored.
+    /// How many entries, from the first on, form the heap. 0 only if nothing is stored.
     @exclusivity(unchecked) private var near = 0
-    /// The heap's deadlines are not later, all others are.
+    /// No deadline in the heap is later than this; all others are.
     @exclusivity(unchecked) private var horizon = Nanoseconds.min
     @exclusivity(unchecked) private var cancelled = 0
 
@@ -60,7 +63,7 @@ final class TimerHeap {
         if deadline > horizon {
             entries[stored] = entry
         } else {
-            // The first of the later ones makes room.
+            // The first of the later entries moves to the end to make room.
             if near < stored { entries[stored] = entries[near] }
             near += 1
             siftUp(entry, from: near - 1)
@@ -68,9 +71,9 @@ final class TimerHeap {
         stored += 1
     }
 
-    /// Removes the first timer if its deadline has come; the caller holds its record from then on. O(log n) in the mean.
+    /// Removes the first timer if its deadline has come; the caller owns its record from then on. O(log n) on average.
     func popDue(at now: Nanoseconds) -> (slot: UInt32, deadline: Nanoseconds)? {
-        // `never` is not a time that comes.
+        // No clock reaches `never`.
         guard stored > 0, entries.pointee.deadline <= now, entries.pointee.deadline != .never else { return nil }
         let first = removeFirst()
         removeCancelledAtTop()
@@ -87,7 +90,7 @@ final class TimerHeap {
         }
     }
 
-    /// Empties the heap and returns what its timers would have done.
+    /// Empties the heap and returns the actions of its timers.
     func removeAll() -> [CallbackTable.Action] {
         let actions = sorted.map { table.take($0.slot) }
         for index in 0..<stored { table.free(entries[index].slot) }
@@ -97,7 +100,7 @@ final class TimerHeap {
         return actions
     }
 
-    /// What is in the heap, in the order in which it is due. O(n log n); for reports.
+    /// The timers, in the order of their deadlines. O(n log n); for reports.
     var inOrder: [(slot: UInt32, deadline: Nanoseconds)] { sorted.map { ($0.slot, $0.deadline) } }
 
     /// The tasks that sleep, in the order in which they are due. O(n log n).
@@ -137,7 +140,7 @@ extension TimerHeap {
         return first
     }
 
-    /// Fills the empty heap with about an eighth of what is stored. O(n), once in n/8 timers.
+    /// Moves about an eighth of what is stored into the empty heap. O(n), once in n/8 timers.
     private func moveHorizon() {
         guard stored > 0 else { return }
         horizon = stored > Self.smallHeap ? sampledEighth() : .max
@@ -148,14 +151,15 @@ extension TimerHeap {
             near += 1
         }
         if near < stored / 64 {
-            // The sample was not like the rest. Few must not be paid for with a look at all, again and again.
+            // The sample was not typical, and too few timers would move. Then the horizon is chosen larger, so that
+            // this search over all timers is not repeated for a few.
             near = stored
         }
         if near == stored { horizon = (0..<stored).reduce(.min) { max($0, entries[$1].deadline) } }
         makeHeap()
     }
 
-    /// A deadline that about an eighth of what is stored does not exceed.
+    /// A deadline such that about an eighth of the stored ones are not later.
     private func sampledEighth() -> Nanoseconds {
         withUnsafeTemporaryAllocation(of: Nanoseconds.self, capacity: Self.sampleSize) { memory in
             var sample = memory
@@ -174,7 +178,7 @@ extension TimerHeap {
         }
     }
 
-    /// Throws the cancelled entries out and orders what is left. O(n), once in n/2 cancellations.
+    /// Removes the cancelled entries and orders the rest. O(n), once in n/2 cancellations.
     private func tidy() {
         var (kept, keptNear) = (0, 0)
         for index in 0..<stored {
@@ -190,7 +194,7 @@ extension TimerHeap {
         stored = kept
         near = keptNear
         cancelled = 0
-        // The top is a timer, so that something is left of the heap.
+        // The entry at the top is not cancelled, so that the heap is not empty afterwards.
         makeHeap()
     }
 
@@ -232,13 +236,13 @@ extension TimerHeap {
     }
 
     private func grow() {
-        // By half: of two timers' memory one would be idle in the mean.
+        // Grows by half instead of doubling, which leaves less memory unused.
         let larger = Self.allocate(capacity + capacity / 2)
         larger.update(from: entries, count: stored)
         Self.deallocate(entries)
         entries = larger
         capacity += capacity / 2
-        // The horizon of a few timers is not that of many.
+        // A horizon that was right for a few timers is not right for many.
         if near > stored / 4 {
             near = 0
             moveHorizon()
@@ -257,7 +261,8 @@ extension TimerHeap {
 }
 
 extension TimerHeap {
-    /// Traps unless every entry of the heap is after its parent, the others are later, the top is a timer and the cancelled entries are counted. O(n); for tests.
+    /// Traps unless every entry of the heap is not earlier than its parent, the entries behind it are later than the
+    /// horizon, the top is not cancelled, and the number of cancelled entries is right. O(n); for tests.
     func checkInvariants() {
         var found = 0
         precondition(near > 0 || stored == 0, "\(stored) timers, and an empty heap")

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// TimerQueue: the loop's timers and sleeps: those that are armed, by deadline, and those that are due, in line to run.
-// Idea:   a timer's way: `arm` puts a record into the table and its number into the heap; `collectDue` moves the number into the line; the tick
-//         takes it from there with `nextDue`. A timer that is cancelled leaves an empty record, which the heap drops by itself.
-// Owner:  the UI thread. The backend sees only the nearest deadline, as one published number.
+// TimerQueue: the loop's timers and sleeps: those that are armed, ordered by deadline, and those that are due, in a
+//             queue.
+// Idea:   `arm` puts a record into the table and its number into the heap; `collectDue` moves the number into the queue
+//         of due timers; the tick takes it from there with `nextDue`. A cancelled timer leaves an empty record, which
+//         the heap removes itself.
+// Owner:  the UI thread. The backend reads only the nearest deadline, which is published as one number.
 
 struct TimerQueue {
     private let table: CallbackTable
     private let heap: TimerHeap
     private let due = TaskQueue<DueTimer>()
-    /// Whether ticks have to look for due timers themselves: in virtual time, and once the backend has died. Else it announces them.
+    /// Whether ticks have to look for due timers themselves: in virtual time, and after the backend has ended with an
+    /// error. Otherwise the backend announces them.
     private(set) var isUnannounced: Bool
     private let isVirtual: Bool
-    /// When due timers were looked for last.
+    /// When a tick last looked for due timers.
     private var lastLook = LoopClock.machine
     private var armed = 0
     private var cancelled = 0
@@ -27,10 +30,10 @@ struct TimerQueue {
     @inline(__always) var nearest: Nanoseconds { heap.firstDeadline }
     /// Timers that are armed.
     @inline(__always) var count: Int { heap.count }
-    /// Timers in line to run.
+    /// How many timers are due and have not run.
     @inline(__always) var dueCount: Int { due.count }
 
-    /// Adds a timer, which may be the nearest now. O(log n), O(1) in the mean.
+    /// Adds a timer. O(log n), O(1) on average. The caller has to check whether it is the nearest now.
     @inline(__always) mutating func arm(
         _ action: consuming CallbackTable.Action, _ deadline: Nanoseconds, _ site: CallSite
     ) -> CallbackHandle {
@@ -40,13 +43,13 @@ struct TimerQueue {
         return handle
     }
 
-    /// The record of an armed timer was emptied. O(1) in the mean.
+    /// An armed timer was cancelled: its record is empty. O(1) on average.
     mutating func noteCancelled(_ slot: UInt32) {
         cancelled += 1
         heap.wasCancelled(slot)
     }
 
-    /// Moves the timers whose time has come into the line.
+    /// Moves the due timers into the queue.
     ///
     /// - Parameters:
     ///   - now: The loop's time.
@@ -54,7 +57,8 @@ struct TimerQueue {
     @inline(__always) mutating func collectDue(at now: Nanoseconds, mark: Nanoseconds) {
         while let (slot, deadline) = heap.popDue(at: now) {
             table.record(slot).pointee.place = .queue
-            // A deadline that lay in the past when it was set has been due since then, which is later than the last look.
+            // If the deadline was in the past when the timer was set, it has been due only since then, which is later
+            // than the last look.
             due.append(DueTimer(slot: slot, readyAt: isVirtual ? mark : max(deadline, lastLook)))
         }
         lastLook = mark
@@ -62,10 +66,10 @@ struct TimerQueue {
 
     @inline(__always) func nextDue() -> DueTimer? { due.popFirst() }
 
-    /// The backend has died: nobody announces a due timer any more.
+    /// The backend has ended with an error: nobody announces due timers any more.
     mutating func backendFailed() { isUnannounced = true }
 
-    /// Drops what is armed. Returns what it would have done, for the caller to release.
+    /// Removes all armed timers. Returns their actions, for the caller to release.
     mutating func removeAll() -> [CallbackTable.Action] {
         let released = heap.removeAll()
         cancelled += released.count
