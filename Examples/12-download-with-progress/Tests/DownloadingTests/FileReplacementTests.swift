@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // FileReplacementTests: the old file or the new one, whole.
 
-import Downloading
 import Foundation
 import Glibc
 import NIOCore
+import Synchronization
 import SystemPackage
 import Testing
+
+@testable import Downloading
 
 @Suite struct FileReplacementTests {
     private let folder: URL
@@ -66,6 +68,91 @@ import Testing
         }
         await #expect(throws: (any Error).self) { try await save.value }
         try check("old")
+    }
+
+    @Test func permissionsAndOwnerAreKept() async throws {
+        for mode in [0o600, 0o640, 0o755] as [mode_t] {
+            try await replaceFile(at: path) { try await $0.write(ByteBuffer(string: "old")) }
+            chmod(file.path, mode)
+            // Only the superuser may give a file away.
+            if geteuid() == 0 { chown(file.path, 12_345, 54_321) }
+            var before = stat()
+            try #require(stat(file.path, &before) == 0)
+            try await replaceFile(at: path) { try await $0.write(ByteBuffer(string: "new")) }
+            var after = stat()
+            try #require(stat(file.path, &after) == 0)
+            #expect(after.st_mode == before.st_mode)
+            #expect((after.st_uid, after.st_gid) == (before.st_uid, before.st_gid))
+            #expect(after.st_ino != before.st_ino)
+        }
+        try check("new")
+    }
+
+    @Test func aSymbolicLinkStaysAndItsFileIsReplaced() async throws {
+        try await replaceFile(at: path) { try await $0.write(ByteBuffer(string: "old")) }
+        let link = folder.deletingLastPathComponent().appendingPathComponent("tandem-link-\(UUID())").path
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file.path)
+        defer { try? FileManager.default.removeItem(atPath: link) }
+        try await replaceFile(at: FilePath(link)) { try await $0.write(ByteBuffer(string: "new")) }
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == file.path)
+        try check("new")
+    }
+
+    @Test func whatCannotBeReplacedIsFoundOutAtOnce() async throws {
+        try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
+        await #expect(throws: ReplacementError.notAFile(path)) {
+            try await replaceFile(at: path) { _ in Issue.record("the path is a folder's") }
+        }
+        try FileManager.default.removeItem(at: file)
+        try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: folder.path + "/nowhere")
+        await #expect(throws: ReplacementError.notAFile(path)) {
+            try await replaceFile(at: path) { _ in Issue.record("the link leads nowhere") }
+        }
+        try FileManager.default.removeItem(at: folder)
+    }
+
+    @Test func aFileOfSomebodyElsesIsNotReplaced() async throws {
+        try await replaceFile(at: path) { try await $0.write(ByteBuffer(string: "old")) }
+        chmod(file.path, 0o444)
+        let path = path
+        #expect(throws: ReplacementError.notWritable(path)) { try asAnOrdinaryUser { _ = try Target(path) } }
+        try check("old")
+    }
+
+    /// What cannot be given to the old owner is not given to somebody else instead.
+    @Test func aFileWhoseOwnerCannotBeKeptIsNotReplaced() async throws {
+        // Whoever is not the superuser has no files of two owners.
+        guard geteuid() == 0 else { return try FileManager.default.removeItem(at: folder) }
+        try await replaceFile(at: path) { try await $0.write(ByteBuffer(string: "old")) }
+        // Everybody may write it, and it is the superuser's.
+        chmod(file.path, 0o666)
+        chmod(folder.path, 0o777)
+        let (path, other) = (path, folder.path + "/other")
+        #expect(throws: ReplacementError.ownerCannotBeKept(path)) {
+            try asAnOrdinaryUser {
+                let new = try FileDescriptor.open(
+                    other, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+                try new.closeAfter { try Target(path).giveTraits(to: new) }
+            }
+        }
+        try FileManager.default.removeItem(atPath: other)
+        try check("old")
+    }
+
+    /// Runs `body` on a thread that has no more rights to files than an ordinary user. Linux has these for each thread, and so has `setfsuid`.
+    private func asAnOrdinaryUser(_ body: @escaping @Sendable () throws -> Void) throws {
+        typealias SetUser = @convention(c) (uid_t) -> CInt
+        let setUser = unsafeBitCast(try #require(dlsym(nil, "setfsuid")), to: SetUser.self)
+        let ended = DispatchSemaphore(value: 0)
+        let result = Mutex<Result<Void, any Error>>(.success(()))
+        Thread {
+            if geteuid() == 0 { _ = setUser(12_345) }
+            let outcome = Result { try body() }
+            result.withLock { $0 = outcome }
+            ended.signal()
+        }.start()
+        ended.wait()
+        try result.withLock { $0 }.get()
     }
 
     @Test func aFolderThatIsNotThereIsAnError() async throws {
