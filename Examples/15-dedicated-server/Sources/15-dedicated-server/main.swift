@@ -7,6 +7,7 @@
 //
 // --frames N  ends after N steps of the match; else SIGTERM or Ctrl-C does
 
+import Foundation
 import Logging
 import Metrics
 import ServiceLifecycle
@@ -15,6 +16,23 @@ import TandemMetrics
 import TandemServiceLifecycle
 
 let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) } ?? .max
+
+// Whoever reads our output may go. Without this that ends the program on the spot; with it a write fails, and the round is played to its end.
+signal(SIGPIPE, SIG_IGN)
+let lostOutput = AsyncStream.makeStream(of: Never.self)
+
+func tell(_ line: String) {
+    do { try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8)) } catch {
+        lostOutput.continuation.finish()
+    }
+}
+
+/// Ends, and the program with it, when nobody reads our output any more.
+struct OutputWatch: Service {
+    func run() async throws {
+        await cancelWhenGracefulShutdown { for await _ in lostOutput.stream {} }
+    }
+}
 
 MetricsSystem.bootstrap(Printer())
 
@@ -27,12 +45,15 @@ let match = LoopService { loop, shutdown in
         if steps >= limit || (shutdown.isRequested && steps % 30 == 0) { break }
     }
     metrics.stop()
-    print("the match ended after \(steps) steps, \(shutdown.isRequested ? "as it was asked to" : "by itself")")
+    tell("the match ended after \(steps) steps, \(shutdown.isRequested ? "as it was asked to" : "by itself")")
 }
 
 let group = ServiceGroup(
     configuration: .init(
-        services: [.init(service: match, successTerminationBehavior: .gracefullyShutdownGroup)],
+        services: [
+            .init(service: OutputWatch(), successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: match, successTerminationBehavior: .gracefullyShutdownGroup),
+        ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "server")))
 try await group.run()
 
@@ -41,7 +62,7 @@ struct Printer: MetricsFactory {
     final class Line: CounterHandler {
         let label: String
         init(label: String) { self.label = label }
-        func increment(by amount: Int64) { if amount > 0 { print("\(label) +\(amount)") } }
+        func increment(by amount: Int64) { if amount > 0 { tell("\(label) +\(amount)") } }
         func reset() {}
     }
     func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler { Line(label: label) }

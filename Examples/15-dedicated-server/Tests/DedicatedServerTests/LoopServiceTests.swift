@@ -87,19 +87,7 @@ import Testing
     }
 
     @Test func aTermSignalEndsTheServerAfterItsRound() throws {
-        let process = Process()
-        process.executableURL = tool
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        // The group listens for signals before it starts the service, whose loop has a thread.
-        let tasks = "/proc/\(process.processIdentifier)/task"
-        let hasBegun = waitUntil {
-            (try? FileManager.default.contentsOfDirectory(atPath: tasks))?.contains {
-                (try? String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8)) == "tandem-backend\n"
-            } ?? false
-        }
-        #expect(hasBegun)
+        let (process, output) = try startServer()
         process.terminate()
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
@@ -109,6 +97,33 @@ import Testing
         #expect(last.hasSuffix("as it was asked to"))
         let steps = try #require(last.split(separator: " ").compactMap { Int($0) }.first)
         #expect(steps > 0 && steps % 30 == 0)
+    }
+
+    /// A write to a pipe that nobody reads is SIGPIPE, which would end the program on the spot.
+    @Test func aServerWhoseOutputNobodyReadsEndsInOrder() throws {
+        let (process, output) = try startServer()
+        try output.fileHandleForReading.close()
+        // It notices with the next line of its metrics, within a second.
+        #expect(waitUntil { !process.isRunning })
+        #expect(process.terminationReason == .exit)
+        #expect(process.terminationStatus == 0)
+    }
+
+    /// The example, whose match has begun. The group listens for signals before it starts the service, whose loop has a thread.
+    private func startServer() throws -> (Process, Pipe) {
+        let process = Process()
+        process.executableURL = tool
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let tasks = "/proc/\(process.processIdentifier)/task"
+        let hasBegun = waitUntil {
+            (try? FileManager.default.contentsOfDirectory(atPath: tasks))?.contains {
+                (try? String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8)) == "tandem-backend\n"
+            } ?? false
+        }
+        try #require(hasBegun)
+        return (process, output)
     }
 
     /// Beside the test bundle.
