@@ -45,7 +45,7 @@ if isIdle {
     SDL_RenderFillRect(renderer, &square)
 }
 
-var frames = FrameLoop(guest, pace: isIdle ? .onDemand : .display)
+let frames = FrameLoop(guest, pace: isIdle ? .onDemand : .display)
 frames.frameLimit = limit
 let count = frames.run(draw: { _ in
     SDL_SetRenderDrawColor(renderer, 12, 14, 30, 255)

@@ -44,7 +44,7 @@ let worker = Thread { search(loop) }
 worker.start()
 
 // On demand: frames are drawn because something arrived.
-var frames = FrameLoop(guest, pace: .onDemand)
+let frames = FrameLoop(guest, pace: .onDemand)
 frames.frameLimit = limit
 let count = frames.run(draw: { _ in
     SDL_SetRenderDrawColor(renderer, 10, 12, 24, 255)

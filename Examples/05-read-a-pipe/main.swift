@@ -23,7 +23,7 @@ var lines = 0
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
         do {
-            try await guest.loop.readable(input)
+            try await guest.loop.waitUntilReadable(input)
         } catch let error as GuestError where error.errno == .notPermitted {
             // A regular file is always ready: it is read without waiting.
         }
@@ -38,7 +38,7 @@ var lines = 0
     if !pending.isEmpty { body(String(decoding: pending, as: UTF8.self)) }
 }
 
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = limit
 let loop = frames
 

@@ -41,7 +41,7 @@ let worker = guest.run {
 // One run is cancelled early, by hand.
 guest.loop.callLater(.milliseconds(100)) { worker.cancel() }
 
-var frames = FrameLoop(guest, pace: limit == nil ? .onDemand : .fixed(framesPerSecond: 60))
+let frames = FrameLoop(guest, pace: limit == nil ? .onDemand : .fixed(framesPerSecond: 60))
 frames.frameLimit = limit
 frames.run(draw: { _ in
     SDL_SetRenderDrawColor(renderer, 40, 20, 60, 255)

@@ -57,7 +57,7 @@ let gardener = Task { @MainActor in
 
 // Escape ends the program, whatever it does.
 let leaver = Task { @MainActor in
-    try await guest.event { event in
+    try await guest.nextEvent { event in
         event.type == SDL_QUIT || event.type == SDL_KEYDOWN && event.key.keysym == SDLK_ESCAPE
     }
     isLeft = true

@@ -48,7 +48,7 @@ timer.setEventHandler { MainActor.assumeIsolated { beats += 1 } }
 timer.resume()
 
 // On demand: each answer and each beat is a reason to draw.
-var frames = FrameLoop(guest, pace: .onDemand)
+let frames = FrameLoop(guest, pace: .onDemand)
 frames.frameLimit = limit
 let count = frames.run(draw: { _ in
     SDL_SetRenderDrawColor(renderer, UInt8(beats * 16 % 256), UInt8(Asker.words % 256), 120, 255)

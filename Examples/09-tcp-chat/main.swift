@@ -109,7 +109,7 @@ if limit != nil {
     SDL_RenderPresent(renderer)
 }
 
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = limit
 let count = frames.run(event: { handle($0) }, draw: { _ in draw() })
 tell("\(count) frames, \(heardCount) lines")

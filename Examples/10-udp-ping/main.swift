@@ -115,7 +115,7 @@ guest.run {
     SDL_RenderPresent(renderer)
 }
 
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = limit
 let count = frames.run(draw: { _ in draw() })
 let times = pings.compactMap(\.time).sorted()

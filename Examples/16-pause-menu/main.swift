@@ -17,7 +17,7 @@ let guest = try SDLGuest()
 let clock = GameClock(guest.loop)
 var seconds = 0
 var menuFrames = 0
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = limit
 
 @MainActor func show(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
@@ -34,7 +34,7 @@ frames.frameLimit = limit
 @MainActor func pauseMenu() {
     clock.isPaused = true
     defer { clock.isPaused = false }
-    var menu = FrameLoop(guest)
+    let menu = FrameLoop(guest)
     if limit != nil { menu.frameLimit = 10 }
     menuFrames += menu.run(
         event: { event in

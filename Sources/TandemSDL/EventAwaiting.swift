@@ -21,7 +21,7 @@ extension SDLGuest {
     ///   - matches: Called with each event, on the main thread.
     /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` when the loop ends.
     @discardableResult
-    public func event(
+    public func nextEvent(
         priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID, line: UInt = #line,
         matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
     ) async throws -> SDL_Event {
@@ -55,13 +55,13 @@ extension SDLGuest {
     ///   - consuming: Whether the game is not to see it.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
-    /// - Throws: as ``event(priority:consuming:fileID:line:matching:)``.
+    /// - Throws: as ``nextEvent(priority:consuming:fileID:line:matching:)``.
     @discardableResult
     public func nextKey(
         _ key: SDL_KeyCode? = nil, priority: Int = 0, consuming: Bool = false, fileID: StaticString = #fileID,
         line: UInt = #line
     ) async throws -> SDL_Keysym {
-        try await event(priority: priority, consuming: consuming, fileID: fileID, line: line) { event in
+        try await nextEvent(priority: priority, consuming: consuming, fileID: fileID, line: line) { event in
             Self.isPress(event, of: key)
         }.key.keysym
     }
@@ -92,7 +92,7 @@ extension SDLGuest {
     /// The events that match, from now on, as a sequence that ends with its task or with the loop.
     ///
     /// - Parameters:
-    ///   - priority: As for ``event(priority:consuming:fileID:line:matching:)``.
+    ///   - priority: As for ``nextEvent(priority:consuming:fileID:line:matching:)``.
     ///   - consuming: As there.
     ///   - capacity: How many events wait for a consumer that is slow. When there are more the oldest are dropped, and counted in
     ///     ``Events/dropped``. Traps on less than 1.

@@ -22,7 +22,9 @@ public import TandemCSDL
 ///     update: { frame in … },
 ///     draw: { frame in …; SDL_RenderPresent(renderer) })
 /// ```
-@MainActor public struct FrameLoop {
+///
+/// A run takes the settings that stand here when it begins.
+@MainActor public final class FrameLoop {
     /// When frames are drawn.
     public enum Pace: Sendable, Hashable {
         /// At the display's rate. With vertical synchronisation the last moments are left to the drawing that waits for it.
@@ -48,12 +50,8 @@ public import TandemCSDL
     public var stopsOnQuit = true
     /// Ends the loop after so many frames.
     public var frameLimit: Int?
-    let stopRequest = StopRequest()
-
-    /// What ``stop()`` asks for, until a run has answered it.
-    @MainActor final class StopRequest {
-        var isMade = false
-    }
+    /// What ``stop()`` has asked for, until a run has answered it.
+    private(set) var isStopRequested = false
 
     /// A loop around `guest`, at rest.
     public init(_ guest: SDLGuest, pace: Pace = .display, fixedStep: Duration? = nil) {
@@ -62,9 +60,12 @@ public import TandemCSDL
         self.fixedStep = fixedStep
     }
 
-    /// Ends `run` after the present frame, or the next one as it begins. From callbacks, tasks and updates. Of
-    /// two loops, one inside the other, the one that it is called on; copies of a frame loop are the same loop.
-    public func stop() { stopRequest.isMade = true }
+    /// Ends this loop's `run` after the present frame, or the next one as it begins. From callbacks, tasks and updates. A loop that runs inside of it
+    /// ends by a `stop()` of its own.
+    public func stop() { isStopRequested = true }
+
+    /// A run has ended: whatever asked for that is answered, and means nothing to the next one.
+    func answerStop() { isStopRequested = false }
 
     /// Asks for a frame when drawing on demand.
     public func requestFrame() {

@@ -7,7 +7,8 @@ import TandemCSDL
 
 @MainActor
 final class RunningFrames {
-    private let settings: FrameLoop
+    private let owner: FrameLoop
+    private let settings: FrameSettings
     private let guest: SDLGuest
     private let event: (SDL_Event) -> Void
     private let fixedUpdate: (Duration) -> Void
@@ -26,11 +27,12 @@ final class RunningFrames {
     var onEnd: () -> Void = {}
 
     init(
-        _ settings: FrameLoop, event: @escaping (SDL_Event) -> Void, fixedUpdate: @escaping (Duration) -> Void,
+        _ owner: FrameLoop, event: @escaping (SDL_Event) -> Void, fixedUpdate: @escaping (Duration) -> Void,
         update: @escaping (Frame) -> Void, draw: @escaping (Frame) -> Void
     ) {
-        self.settings = settings
-        guest = settings.guest
+        self.owner = owner
+        guest = owner.guest
+        settings = FrameSettings(owner)
         self.event = event
         self.fixedUpdate = fixedUpdate
         self.update = update
@@ -42,7 +44,7 @@ final class RunningFrames {
 
     /// Nothing but the number of frames is left to ask.
     var isStopped: Bool {
-        settings.stopRequest.isMade || hasQuit || isCancelled || !guest.loop.isOpen || guest.loop.tape?.isOver ?? false
+        owner.isStopRequested || hasQuit || isCancelled || !guest.loop.isOpen || guest.loop.tape?.isOver ?? false
     }
 
     private var isOver: Bool { isStopped || count >= settings.frameLimit ?? .max }
@@ -56,7 +58,7 @@ final class RunningFrames {
     }
 
     /// The frames have ended: whatever asked for that is answered, and means nothing to the next run.
-    func end() { settings.stopRequest.isMade = false }
+    func end() { owner.answerStop() }
 
     private func frame() {
         let loop = guest.loop
@@ -64,7 +66,7 @@ final class RunningFrames {
         takeEvents()
         let plan = pacer.begin(at: start)
         var frame = Frame(number: count, time: start, delta: plan.delta, blend: plan.blend)
-        loop.run(.input, of: frame)
+        loop.runPhase(.input, of: frame)
         loop.tick(budget: pacer.budget(start: start, now: loop.hostNow, drawing: drawing), then: .frame)
         let beforeDrawing = loop.hostNow
         frame.budgetLeft = max(.zero, pacer.period - start.duration(to: beforeDrawing))
@@ -72,14 +74,14 @@ final class RunningFrames {
             var part = frame
             part.delta = step
             for _ in 0..<plan.steps {
-                loop.run(.fixedUpdate, of: part)
+                loop.runPhase(.fixedUpdate, of: part)
                 fixedUpdate(step)
             }
         }
-        loop.run(.update, of: frame)
+        loop.runPhase(.update, of: frame)
         update(frame)
-        loop.run(.lateUpdate, of: frame)
-        loop.run(.draw, of: frame)
+        loop.runPhase(.lateUpdate, of: frame)
+        loop.runPhase(.draw, of: frame)
         draw(frame)
         loop.activeTape?.frameEnds()
         count += 1
@@ -113,7 +115,7 @@ final class RunningFrames {
             if guest.nextGameEvent(&event) {
                 deliver(event)
             } else if tape.hasTick ?? false {
-                guest.loop.tick()
+                guest.loop.tick(then: .unknown)
             } else {
                 return
             }
@@ -138,7 +140,23 @@ final class RunningFrames {
     }
 }
 
-extension FrameLoop {
+/// A frame loop's settings as its run began.
+@MainActor
+private struct FrameSettings {
+    let guest: SDLGuest
+    let pace: FrameLoop.Pace
+    let fixedStep: Duration?
+    let maximumSteps: Int
+    let maximumDelta: Duration
+    let stopsOnQuit: Bool
+    let frameLimit: Int?
+
+    init(_ loop: FrameLoop) {
+        (guest, pace, fixedStep) = (loop.guest, loop.pace, loop.fixedStep)
+        (maximumSteps, maximumDelta) = (loop.maximumSteps, loop.maximumDelta)
+        (stopsOnQuit, frameLimit) = (loop.stopsOnQuit, loop.frameLimit)
+    }
+
     /// The distance of two frames.
     var period: Duration {
         if case .fixed(let rate) = pace {

@@ -38,11 +38,11 @@
     private var running: RunningFrames?
     /// The frames of an async main that awaits some without a frame loop.
     private lazy var unaskedFrames = {
-        var settings = FrameLoop(self)
-        settings.stopsOnQuit = false
+        let frames = FrameLoop(self)
+        frames.stopsOnQuit = false
         // The guest keeps these frames.
         return RunningFrames(
-            settings, event: { [unowned self] in drop($0) }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
+            frames, event: { [unowned self] in drop($0) }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
     }()
     /// Frames of a game that has a loop of its own: each tick is one.
     private var ownFrames = OwnFrames()
@@ -92,6 +92,7 @@
                 }
             }
             loop.attachHost(
+                tick: { [weak self] in self?.tick(budget: $0) },
                 drive: { [weak self] in
                     guard let self else { return false }
                     drive()
@@ -106,7 +107,7 @@
     /// Offers an event to Tandem, for a loop that takes SDL's events itself. Runs no code of the game's.
     ///
     /// - Returns: `true` if the game has nothing to do with it: it was Tandem's own, a request for a tick, or a waiting task
-    ///   has consumed it (see ``event(priority:consuming:fileID:line:matching:)``).
+    ///   has consumed it (see ``nextEvent(priority:consuming:fileID:line:matching:)``).
     public nonisolated func handle(_ event: SDL_Event) -> Bool {
         onMain("SDLGuest.handle") {
             guard !isOwn(event) else { return true }
@@ -125,7 +126,7 @@
 
     func isOwn(_ event: SDL_Event) -> Bool { event.type == eventType }
 
-    /// Runs what is ready, within the budget; see `GuestLoop.tick`.
+    /// Runs what is ready, within the budget; see `GuestLoop.tick`, which on a guest's loop is this.
     ///
     /// In a game with a loop of its own each call is a frame, too: the phases run after the tick, one after the other, for the tasks
     /// that wait for them. So it is in a modal loop of the game's, inside a `FrameLoop` or not.
@@ -140,14 +141,15 @@
             ticksAfterWait = false
             // The phases run user code, which may have a loop of its own in it.
             if !report.isNested, let frame = ownFrames.begin(loop) {
-                for phase in FramePhase.allCases { loop.run(phase, of: frame) }
+                for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
             }
             tendEvents()
             return report
         }
     }
 
-    /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. See `GuestLoop.run`.
+    /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. It is `GuestLoop.run` for main-actor code:
+    /// the closure need not be `@Sendable`.
     @discardableResult
     public nonisolated func run<T: Sendable>(
         fileID: StaticString = #fileID, line: UInt = #line,
@@ -173,12 +175,12 @@
         loop.frames(in: phase, fileID: fileID, line: line)
     }
 
-    /// Suspends for `count` frames; see `GuestLoop.frames(_:)`.
+    /// Suspends for `count` frames; see `GuestLoop.waitForFrames`.
     @discardableResult
-    public func frames(
+    public func waitForFrames(
         _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Frame? {
-        try await loop.frames(count, in: phase, fileID: fileID, line: line)
+        try await loop.waitForFrames(count, in: phase, fileID: fileID, line: line)
     }
 
     /// Suspends until `condition` holds, looked at once a frame; see `GuestLoop.waitUntil`.
@@ -189,7 +191,7 @@
         try await loop.waitUntil(in: phase, fileID: fileID, line: line, condition)
     }
 
-    /// Ends the loop: cancels, drains, joins. Idempotent. SDL stays as it is.
+    /// Ends the loop, as `GuestLoop.close`: cancels, drains, joins. Idempotent. SDL stays as it is.
     public nonisolated func close() { loop.close() }
 
     /// For calls that code which knows nothing of actors may make: they check their thread, and go on as the main actor's.

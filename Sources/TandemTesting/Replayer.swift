@@ -86,7 +86,7 @@ public final class Replayer: RunTape, @unchecked Sendable {
         guard !isOver else { return false }
         frameBegins()
         try body()
-        while !isOver, hasTick ?? false { loop.tick() }
+        while !isOver, hasTick ?? false { loop.tick(then: .unknown) }
         return true
     }
 

@@ -52,8 +52,8 @@ extension Simulation {
     ///   - count: How many.
     ///   - update: What the host does in each frame, in the update phase.
     /// - Throws: ``SimulationError``; what inputs, callbacks and `update` throw.
-    public func run(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
-        precondition(count >= 0, "Simulation.run(frames:) was given \(count); expected 0 or more")
+    public func advance(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
+        precondition(count >= 0, "Simulation.advance(frames:) was given \(count); expected 0 or more")
         let began = elapsed
         try driving {
             for number in 0..<count {
@@ -93,7 +93,7 @@ extension Simulation {
                 if loop.hasFrameWaiters || (awaitsFrameForEvents && (nextTime != nil || !hasLooked)) {
                     hasLooked = nextTime == nil
                     guard elapsed.addingClamped(framePeriod) <= began.addingClamped(limit) else { throw error(.limit) }
-                    try self.run(frames: 1)
+                    try self.advance(frames: 1)
                 } else if let next = nextTime {
                     guard next <= began.addingClamped(limit) else { throw error(.limit) }
                     try jump(to: next)
@@ -164,7 +164,7 @@ extension Simulation {
     private func tick() {
         switch driver {
         case .host(let host): host.tick()
-        case .other, .events: loop.tick()
+        case .other, .events: loop.tick(then: .unknown)
         }
     }
 
@@ -189,17 +189,17 @@ extension Simulation {
         switch driver {
         case .host, .events:
             _ = try takeEvents()
-            loop.run(.input, of: frame)
+            loop.runPhase(.input, of: frame)
             tick()
             if let fixedStep {
                 var part = frame
                 part.delta = fixedStep
-                for _ in 0..<plan.steps { loop.run(.fixedUpdate, of: part) }
+                for _ in 0..<plan.steps { loop.runPhase(.fixedUpdate, of: part) }
             }
-            loop.run(.update, of: frame)
+            loop.runPhase(.update, of: frame)
             try showingTime { try update(frame) }
-            loop.run(.lateUpdate, of: frame)
-            loop.run(.draw, of: frame)
+            loop.runPhase(.lateUpdate, of: frame)
+            loop.runPhase(.draw, of: frame)
         case .other(let hostFrame):
             hostFrame(framePeriod)
             try showingTime { try update(frame) }

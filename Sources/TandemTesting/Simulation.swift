@@ -153,7 +153,7 @@ public import Tandem
     ///     guest.tick()
     /// }
     /// simulation.at(.seconds(2)) { push(key: SDLK_SPACE) }
-    /// try simulation.run(frames: 600)
+    /// try simulation.advance(frames: 600)
     /// ```
     ///
     /// While a task waits for an event of the host's, ``run(limit:fileID:line:_:)`` runs frames, as for one that waits for a frame.

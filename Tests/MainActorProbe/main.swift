@@ -102,10 +102,12 @@ let clock = GameClock(guest.loop)
 clock.isPaused = true
 check("a cancelled sleep", cancelled { try await guest.loop.sleep(for: .seconds(1000)) } == "cancelled")
 check("a cancelled sleep on a paused clock", cancelled { try await clock.sleep(for: .seconds(1)) } == "cancelled")
-check("a cancelled wait for a frame", cancelled { try await guest.frames(1_000_000) } == "cancelled")
+check("a cancelled wait for a frame", cancelled { try await guest.waitForFrames(1_000_000) } == "cancelled")
 check("a cancelled wait for a key", cancelled { try await guest.nextKey() } == "cancelled")
 let ends = try FileDescriptor.pipe()
-check("a cancelled wait for a descriptor", cancelled { try await guest.loop.readable(ends.readEnd) } == "cancelled")
+check(
+    "a cancelled wait for a descriptor",
+    cancelled { try await guest.loop.waitUntilReadable(ends.readEnd) } == "cancelled")
 check("nothing is left behind", guest.loop.waiting.isEmpty && !guest.loop.hasFrameWaiters)
 
 var ended = 0

@@ -32,7 +32,7 @@ final class SimulationXCTests: XCTestCase {
                 let turret = Turret(simulation.loop)
                 let cooling = Task { try await turret.cool() }
                 // The player holds the button in every frame.
-                try simulation.run(frames: 36_000) { _ in turret.fire() }
+                try simulation.advance(frames: 36_000) { _ in turret.fire() }
                 cooling.cancel()
                 try simulation.advance(by: .zero)
                 XCTAssertEqual(simulation.frames, 36_000)

@@ -40,7 +40,7 @@ guard limit >= connections * 2 + 100 else {
 
 let guest = try SDLGuest()
 let load = Load(guest)
-var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 240))
+let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 240))
 frames.stopsOnQuit = true
 try load.converse(connections)
 load.keepTime(perSecond: 10_000)

@@ -129,7 +129,7 @@ extension SDL {
             try withGuest { guest in
                 var ended = 0
                 let one = guest.run {
-                    try await guest.event()
+                    try await guest.nextEvent()
                 } onDone: { _ in
                     ended += 1
                 }
@@ -170,7 +170,7 @@ extension SDL {
         @Test func closingEndsWaitsForEvents() throws {
             var outcome: Result<Void, any Error>?
             try withGuest { guest in
-                guest.run({ try await guest.event() }) { outcome = $0.map { _ in } }
+                guest.run({ try await guest.nextEvent() }) { outcome = $0.map { _ in } }
                 guest.tick()
             }
             #expect(throws: CancellationError.self) { try outcome?.get() }
@@ -180,7 +180,7 @@ extension SDL {
     @Suite @MainActor struct FramePhaseTests {
         @Test func tasksWaitInThePhasesOfAFrameLoopBeforeItsClosures() throws {
             try withGuest { guest in
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500), fixedStep: .milliseconds(2))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500), fixedStep: .milliseconds(2))
                 frames.frameLimit = 4
                 var log: [String] = []
                 for phase in FramePhase.allCases {
@@ -209,7 +209,7 @@ extension SDL {
         /// Behaviour 44: a consumer that keeps up misses no frame.
         @Test func aConsumerThatKeepsUpMissesNoFrame() throws {
             try withGuest { guest in
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
                 frames.frameLimit = 200
                 var numbers: [Int] = []
                 Task { @MainActor in for await frame in guest.frames { numbers.append(frame.number) } }
@@ -234,7 +234,7 @@ extension SDL {
                 var drawn = 0
                 guest.loop.callLater(.milliseconds(5)) {
                     guest.run {
-                        try await guest.frames(3)
+                        try await guest.waitForFrames(3)
                         frames.stop()
                     }
                 }

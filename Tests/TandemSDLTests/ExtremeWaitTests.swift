@@ -37,7 +37,7 @@ extension SDL {
 
         @Test(arguments: extremes) func aFrameLoopTakesAnyStepAndDelta(_ duration: Duration) throws {
             try withGuest { guest in
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
                 if duration > .zero { frames.fixedStep = duration }
                 frames.maximumDelta = duration
                 frames.frameLimit = 5
@@ -79,7 +79,7 @@ extension SDL {
             try Simulation.run(allowsLeftovers: true) { simulation in
                 simulation.framePeriod = duration
                 simulation.fixedStep = duration
-                try simulation.run(frames: 3) { #expect($0.delta >= .zero) }
+                try simulation.advance(frames: 3) { #expect($0.delta >= .zero) }
             }
         }
     }

@@ -96,7 +96,7 @@ extension SDL {
 
         @Test func everyFrameTakesEventsTicksUpdatesAndDrawsInThatOrder() throws {
             try withGuest { guest in
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
                 frames.frameLimit = 3
                 var log: [String] = []
                 var key = SDL_Event()
@@ -160,7 +160,7 @@ extension SDL {
             var configuration = Configuration.unhurried
             configuration.timeSource = clock
             try withGuest(configuration: configuration) { guest in
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100), fixedStep: .milliseconds(5))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100), fixedStep: .milliseconds(5))
                 frames.frameLimit = 1001
                 var steps = 0
                 var seconds = 0

@@ -128,7 +128,7 @@ import Testing
         _ guest: SDLGuest, limit: Int? = nil, _ body: @escaping @MainActor () async throws -> Void,
         update: @escaping (Int, FrameLoop) throws -> Void
     ) throws -> Bool {
-        var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60), fixedStep: .seconds(1) / 60)
+        let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60), fixedStep: .seconds(1) / 60)
         frames.frameLimit = limit
         var hasEnded = false
         var failure: (any Error)?

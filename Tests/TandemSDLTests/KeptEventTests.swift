@@ -60,7 +60,7 @@ extension SDL {
                 guest.run { while true { got.append(try await guest.nextKey(consuming: true).sym) } }
                 guest.tick()
                 press(SDLK_a, SDLK_b, SDLK_c)
-                var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
+                let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 500))
                 frames.frameLimit = 3
                 var seen = 0
                 frames.run(event: { if $0.type == SDL_KEYDOWN.rawValue { seen += 1 } })
@@ -113,7 +113,7 @@ extension SDL {
                 var got: [Int32] = []
                 guest.run {
                     got.append(try await guest.nextKey().sym)
-                    try await guest.frames(2)
+                    try await guest.waitForFrames(2)
                     got.append(try await guest.nextKey().sym)
                 }
                 guest.tick()
@@ -158,7 +158,7 @@ extension SDL {
                 let keys = guest.keys()
                 guest.run { while true { got.append(try await guest.nextKey(priority: 1, consuming: true).sym) } }
                 guest.run {
-                    try await guest.event { $0.type == SDL_KEYDOWN.rawValue }
+                    try await guest.nextEvent { $0.type == SDL_KEYDOWN.rawValue }
                     behind += 1
                 }
                 guest.run { for await key in keys { gathered.append(key.sym) } }
@@ -205,10 +205,10 @@ extension SDL {
                 var consumed: String?
                 var hasString: Bool?
                 guest.run {
-                    let event = try await guest.event(consuming: true, matching: isDrop)
+                    let event = try await guest.nextEvent(consuming: true, matching: isDrop)
                     consumed = String(cString: event.drop.file)
                     SDL_free(event.drop.file)
-                    hasString = try await guest.event(matching: isDrop).drop.file != nil
+                    hasString = try await guest.nextEvent(matching: isDrop).drop.file != nil
                 }
                 guest.tick()
                 drop("first")
@@ -247,7 +247,7 @@ extension SDL {
             try withGuest { guest in
                 @MainActor func runFrames() {
                     for number in 0..<5 { drop("\(number)") }
-                    var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
+                    let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
                     frames.frameLimit = 1
                     frames.run()
                     #expect(SDL_HasEvent(SDL_DROPFILE.rawValue) == SDL_FALSE)
@@ -265,7 +265,7 @@ extension SDL {
         @Test func theFramesPeriodFollowsTheDisplayOfTheWindow() throws {
             try withGuest { guest in
                 guest.displayRate = { 10 }
-                var frames = FrameLoop(guest)
+                let frames = FrameLoop(guest)
                 frames.frameLimit = 3
                 var left: [Duration] = []
                 frames.run(update: { frame in

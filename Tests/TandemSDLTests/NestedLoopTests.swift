@@ -11,7 +11,7 @@ import Testing
 extension SDL {
     @Suite @MainActor struct NestedLoopTests {
         private func quick(_ guest: SDLGuest, limit: Int? = nil) -> FrameLoop {
-            var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
+            let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 1000))
             frames.frameLimit = limit
             return frames
         }
@@ -32,7 +32,7 @@ extension SDL {
         func aFrameLoopEndsWithItsLoop(_ pace: FrameLoop.Pace) throws {
             for place in ["before", "draw", "callback", "task"] {
                 try withGuest { guest in
-                    var frames = FrameLoop(guest, pace: pace)
+                    let frames = FrameLoop(guest, pace: pace)
                     // Else it would run for ever.
                     frames.frameLimit = 1000
                     switch place {
@@ -81,7 +81,7 @@ extension SDL {
                     guard frame.number == 0 else { return }
                     var isClosed = false
                     guest.run {
-                        try await guest.frames(5)
+                        try await guest.waitForFrames(5)
                         isClosed = true
                     }
                     while !isClosed, menuFrames < 10_000 {
@@ -103,7 +103,7 @@ extension SDL {
                         var key = SDL_Event()
                         key.type = SDL_KEYDOWN.rawValue
                         let opener = Task { @MainActor in
-                            try await guest.frames(3)
+                            try await guest.waitForFrames(3)
                             SDL_PushEvent(&key)
                         }
                         defer { opener.cancel() }
@@ -170,7 +170,7 @@ extension SDL {
                 let frames = quick(guest, limit: 20)
                 var asked = false
                 guest.run {
-                    try await guest.event(consuming: true) { $0.type == SDL_QUIT.rawValue }
+                    try await guest.nextEvent(consuming: true) { $0.type == SDL_QUIT.rawValue }
                     asked = true
                 }
                 guest.tick()

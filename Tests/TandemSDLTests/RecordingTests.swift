@@ -39,7 +39,7 @@ extension SDL {
                 let start = guest.loop.now
                 func note(_ line: String) { journal.append("\(start.duration(to: guest.loop.now)) \(line)") }
                 let clock = GameClock(guest.loop)
-                var frames = FrameLoop(guest, pace: pace, fixedStep: .milliseconds(3))
+                let frames = FrameLoop(guest, pace: pace, fixedStep: .milliseconds(3))
                 frames.frameLimit = 120
                 guest.run {
                     while true {

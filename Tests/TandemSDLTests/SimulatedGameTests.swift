@@ -123,7 +123,7 @@ extension SDL {
                 try Simulation.run(allowsLeftovers: true) { simulation in
                     let game = SmallGame(simulation.loop, seed: 3)
                     let play = Task { try await game.play(waves: 10_000) }
-                    try simulation.run(frames: 36_000) { _ in game.step() }
+                    try simulation.advance(frames: 36_000) { _ in game.step() }
                     play.cancel()
                     try simulation.advance(by: .zero)
                     #expect(game.steps == 36_000)

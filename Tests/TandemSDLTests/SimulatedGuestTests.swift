@@ -66,7 +66,7 @@ extension SDL {
                 guest.loop.callLater(.seconds(4)) { press(SDLK_e) }
                 try simulation.advance(to: .seconds(1))
                 #expect(keys == ["a at 1.0 seconds"])
-                try simulation.run(frames: 62)
+                try simulation.advance(frames: 62)
                 #expect(keys == ["a at 1.0 seconds", "b at 2.0 seconds", "c at 2.01 seconds"])
                 try simulation.runUntilIdle()
                 #expect(game == [SDLK_d, SDLK_e].map { Int32($0.rawValue) })
@@ -93,7 +93,7 @@ extension SDL {
                     phases.append("key")
                 }
                 try simulation.advance(by: .zero)
-                try simulation.run(frames: 2) { phases.append("frame \($0.number)") }
+                try simulation.advance(frames: 2) { phases.append("frame \($0.number)") }
                 #expect(
                     phases == [
                         "input 0", "update 0", "frame 0", "lateUpdate 0", "draw 0",

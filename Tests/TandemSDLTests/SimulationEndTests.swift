@@ -75,7 +75,7 @@ extension SDL {
                 default: simulation.at(.seconds(3600)) {}
                 }
                 try simulation.advance(to: .seconds(3600))
-                try simulation.run(frames: 1)
+                try simulation.advance(frames: 1)
                 if place == "the simulation" { close() }
                 let start = ContinuousClock.now
                 simulation.close()

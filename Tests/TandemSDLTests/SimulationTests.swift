@@ -105,7 +105,7 @@ extension SDL {
                 simulation.at(.seconds(100)) { seen.append(virtualStart.duration(to: ContinuousClock.now)) }
                 try simulation.advance(to: .seconds(200))
                 simulation.framePeriod = .seconds(50)
-                try simulation.run(frames: 1) { _ in seen.append(virtualStart.duration(to: ContinuousClock.now)) }
+                try simulation.advance(frames: 1) { _ in seen.append(virtualStart.duration(to: ContinuousClock.now)) }
                 #expect(seen == [.seconds(100), .seconds(250)])
                 // Between them the test has the machine's.
                 #expect(start.duration(to: ContinuousClock.now) < .seconds(50))
@@ -118,8 +118,8 @@ extension SDL {
                 simulation.framePeriod = .milliseconds(250)
                 simulation.loop.callLater(.milliseconds(300)) { log.note("timer") }
                 simulation.at(.milliseconds(500)) { log.note("input") }
-                try simulation.run(frames: 2) { log.note("frame \($0.number)") }
-                try simulation.run(frames: 1) { log.note("frame \($0.number)") }
+                try simulation.advance(frames: 2) { log.note("frame \($0.number)") }
+                try simulation.advance(frames: 1) { log.note("frame \($0.number)") }
                 #expect(log.lines == ["0.25 frame 0", "0.3 timer", "0.5 input", "0.5 frame 1", "0.75 frame 2"])
             }
         }
@@ -135,7 +135,7 @@ extension SDL {
                     try await loop.nextFrame()
                     log.note("first")
                     try await loop.sleep(for: .seconds(10))
-                    return try await loop.frames(2, in: .draw)?.number
+                    return try await loop.waitForFrames(2, in: .draw)?.number
                 }
                 #expect(last == 2)
                 #expect(simulation.elapsed == .milliseconds(10_750))
@@ -146,7 +146,7 @@ extension SDL {
                     }
                 }
                 try simulation.advance(by: .zero)
-                try simulation.run(frames: 2)
+                try simulation.advance(frames: 2)
                 #expect(steps >= 4 && steps <= 5, "\(steps) steps")
                 #expect(loop.waiting.map(\.kind) == [.frame])
                 task.cancel()
@@ -180,7 +180,7 @@ extension SDL {
             defer { for end in [reader, writer] { try? end.close() } }
             let error = #expect(throws: SimulationError.self) {
                 try Simulation.run { simulation in
-                    try simulation.run { try await simulation.loop.readable(reader) }
+                    try simulation.run { try await simulation.loop.waitUntilReadable(reader) }
                 }
             }
             #expect(error?.waiting.first?.descriptor == reader)
@@ -225,7 +225,7 @@ extension SDL {
                 #expect(throws: TestError(1)) { try simulation.advance(by: .seconds(2)) }
                 simulation.at(.seconds(3)) { throw TestError(2) }
                 #expect(throws: TestError(2)) { try simulation.runUntilIdle() }
-                #expect(throws: TestError(3)) { try simulation.run(frames: 2) { _ in throw TestError(3) } }
+                #expect(throws: TestError(3)) { try simulation.advance(frames: 2) { _ in throw TestError(3) } }
                 #expect(simulation.frames == 1)
             }
         }
@@ -324,7 +324,7 @@ extension SDL {
             simulation.at(.milliseconds(50)) { inputs += 1 }
             var fired = false
             loop.callLater(.milliseconds(30)) { fired = true }
-            try simulation.run(frames: 4)
+            try simulation.advance(frames: 4)
             #expect(frames == Array(repeating: .milliseconds(20), count: 4))
             #expect(inputs == 1 && fired)
             #expect(simulation.elapsed == .milliseconds(80))

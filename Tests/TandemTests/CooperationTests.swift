@@ -53,7 +53,7 @@ extension Core {
                 if what == "datagrams" {
                     for _ in 0..<300 { try await sender.send("x", to: receiver.localAddress) }
                 }
-                let work = loop.offload(buffering: .unbounded) { report in for step in 1...many { report(step) } }
+                let work = loop.offloadSteps(buffering: .unbounded) { report in for step in 1...many { report(step) } }
                 try await work.value
                 let (stream, continuation) = AsyncStream<Int>.makeStream()
                 for number in 1...many { continuation.yield(number) }

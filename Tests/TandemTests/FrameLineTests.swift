@@ -12,7 +12,7 @@ extension ManualHost {
     func frame(_ number: Int, phases: [FramePhase] = FramePhase.allCases) {
         tick()
         let frame = Frame(number: number, time: loop.now, delta: .milliseconds(16))
-        for phase in phases { loop.run(phase, of: frame) }
+        for phase in phases { loop.runPhase(phase, of: frame) }
     }
 }
 
@@ -142,8 +142,8 @@ extension Core {
             try withLoop { host, loop in
                 let last = Box<Int?>(nil)
                 loop.run({
-                    #expect(try await loop.frames(0) == nil)
-                    last.value = try await loop.frames(3)?.number
+                    #expect(try await loop.waitForFrames(0) == nil)
+                    last.value = try await loop.waitForFrames(3)?.number
                 })
                 host.tick()
                 for number in 10...11 { host.frame(number) }
@@ -157,7 +157,7 @@ extension Core {
             let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
                 let host = ManualHost()
                 let loop = try host.makeLoop()
-                loop.run({ try await loop.frames(-1) })
+                loop.run({ try await loop.waitForFrames(-1) })
                 host.tick()
             }
             let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)

@@ -148,7 +148,7 @@ extension Core.IOTests {
             let total = Box(0)
             loop.run({
                 while true {
-                    try await loop.readable(reader)
+                    try await loop.waitUntilReadable(reader)
                     var buffer = [UInt8](repeating: 0, count: 8)
                     let count = read(reader.rawValue, &buffer, 8)
                     if count == 0 { break }

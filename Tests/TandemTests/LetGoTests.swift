@@ -162,7 +162,7 @@ extension Core {
                     { try await loop.sleep(for: .seconds(1000)) },
                     { try await loop.clock.sleep(for: .seconds(1000)) },
                     { try await clock.sleep(for: .seconds(1000)) },
-                    { try await loop.readable(reader) },
+                    { try await loop.waitUntilReadable(reader) },
                     { try await loop.nextFrame() },
                     {
                         let signals = try loop.signals(.windowChange)

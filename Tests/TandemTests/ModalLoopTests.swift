@@ -105,7 +105,7 @@ extension Core {
                 @Sendable func frame() {
                     let number = number.add(1)
                     for phase in FramePhase.allCases {
-                        loop.run(phase, of: Frame(number: number, time: loop.now, delta: .zero))
+                        loop.runPhase(phase, of: Frame(number: number, time: loop.now, delta: .zero))
                     }
                 }
                 loop.run {

@@ -169,7 +169,7 @@ extension Core.OffloadTests {
     @Test func longWorkReportsItsSteps() throws {
         try onLoop { loop in
             let thread = pthread_self()
-            let loading = loop.offload(buffering: .unbounded) { report in
+            let loading = loop.offloadSteps(buffering: .unbounded) { report in
                 for step in 1...5 { report(step) }
                 return "loaded"
             }
@@ -181,7 +181,7 @@ extension Core.OffloadTests {
             #expect(steps == [1, 2, 3, 4, 5])
             let value = try await loading.value
             #expect(value == "loaded")
-            let failing = loop.offload { (report: (Int) -> Void) throws -> Int in throw TestError(4) }
+            let failing = loop.offloadSteps { (report: (Int) -> Void) throws -> Int in throw TestError(4) }
             for await _ in failing {}
             let failure = await #expect(throws: TestError.self) { _ = try await failing.value }
             #expect(failure?.number == 4)
@@ -191,7 +191,7 @@ extension Core.OffloadTests {
     @Test func leavingTheStepsOrCancellingAWaitForOneLosesNone() throws {
         try onLoop { loop in
             let gate = Semaphore()
-            let loading = loop.offload { report in
+            let loading = loop.offloadSteps { report in
                 for step in 1...4 { report(step) }
                 gate.wait()
                 for step in 5...6 { report(step) }
@@ -229,7 +229,7 @@ extension Core.OffloadTests {
                 (AsyncStream<Int>.Continuation.BufferingPolicy.bufferingNewest(3), [8, 9, 10]),
                 (.bufferingOldest(3), [1, 2, 3]), (.unbounded, Array(1...10)), (.bufferingNewest(0), []),
             ] {
-                let work = loop.offload(buffering: policy) { report in for step in 1...10 { report(step) } }
+                let work = loop.offloadSteps(buffering: policy) { report in for step in 1...10 { report(step) } }
                 try await work.value
                 var steps: [Int] = []
                 for await step in work { steps.append(step) }
@@ -241,7 +241,7 @@ extension Core.OffloadTests {
     @Test func workThatIsLetGoIsToldSo() throws {
         try onLoop { loop in
             let wasCancelled = Number()
-            for await step in loop.offload({ report in
+            for await step in loop.offloadSteps({ report in
                 report(1)
                 while !Task.isCancelled { usleep(100) }
                 wasCancelled.store(1)

@@ -30,8 +30,8 @@ extension Core.IOTests {
         read: Box<Result<Void, any Error>?>, written: Box<Bool>
     ) {
         let (read, written) = (Box<Result<Void, any Error>?>(nil), Box(false))
-        loop.run({ try await loop.readable(fd) }) { read.value = $0 }
-        loop.run({ try await loop.writable(fd) }) { _ in written.value = true }
+        loop.run({ try await loop.waitUntilReadable(fd) }) { read.value = $0 }
+        loop.run({ try await loop.waitUntilWritable(fd) }) { _ in written.value = true }
         return (read, written)
     }
 
@@ -109,7 +109,7 @@ extension Core.IOTests {
             var (read, isDone) = (0, false)
             _ = try loop.whenReadable(other.reader) { read += other.read() }
             let waiting = third.reader
-            loop.run({ try await loop.readable(waiting) }) { _ in isDone = true }
+            loop.run({ try await loop.waitUntilReadable(waiting) }) { _ in isDone = true }
             #expect(host.run { calls > 0 })
             close(number)
             if isCancelled { watch.cancel() }

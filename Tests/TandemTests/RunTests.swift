@@ -257,7 +257,7 @@ extension Core.RunTests {
             var ends = 0
             let runs = [
                 loop.run({ try await loop.sleep(for: .seconds(1000)) }) { _ in ends += 1 },
-                loop.run({ try await loop.readable(reader) }) { _ in ends += 1 },
+                loop.run({ try await loop.waitUntilReadable(reader) }) { _ in ends += 1 },
             ]
             host.tick()
             #expect(loop.statistics.timers == 1)

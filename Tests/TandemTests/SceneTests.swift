@@ -56,7 +56,7 @@ extension Core {
             try withStage { stage in
                 let outcome = stage.play { loop, scene, journal in
                     scene.task { try await loop.sleep(for: .seconds(1000)) }
-                    scene.task { try await loop.readable(reader) }
+                    scene.task { try await loop.waitUntilReadable(reader) }
                     scene.task { try await scene.clock.sleep(for: .seconds(1000)) }
                     scene.task { for try await _ in scene.clock.timer(every: .seconds(900)) {} }
                     scene.task {

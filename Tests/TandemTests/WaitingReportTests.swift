@@ -18,7 +18,7 @@ extension Core {
                 loop.run({ try await loop.sleep(for: .seconds(2)) })
                 loop.run({ try await game.sleep(for: .seconds(3)) })
                 loop.run({ try await loop.clock.sleep(for: .seconds(4)) })
-                loop.run({ [reader = pipe.reader] in try await loop.readable(reader) })
+                loop.run({ [reader = pipe.reader] in try await loop.waitUntilReadable(reader) })
                 host.tick()
                 loop.callLater(.seconds(1)) {}
                 let ready = loop.callSoon {}

@@ -57,7 +57,7 @@ extension Stage {
         self.menu = menu
         defer { self.menu = before }
         while true {
-            let event = try await guest.event { event in
+            let event = try await guest.nextEvent { event in
                 event.type == SDL_MOUSEMOTION.rawValue || Command(event) != nil
                     || self.input.menuCommand(event) != nil || menu.stick.isDeflected(by: event)
             }

@@ -36,7 +36,7 @@ struct Lobby {
                 case .leave: return false
                 }
                 // The host's answer takes a moment.
-                try await stage.guest.frames(10)
+                try await stage.guest.waitForFrames(10)
                 menu.items = items
             }
         }
@@ -112,7 +112,7 @@ struct NetworkMatch {
         defer { stage.window.showsCursor = true }
         return try await stage.until({ party.phase != .playing }) {
             while true {
-                let event = try await stage.guest.event {
+                let event = try await stage.guest.nextEvent {
                     Command($0) == .leave || Command($0) == .pause || stage.input.asks(for: .pause, $0)
                         || stage.input.asks(for: .chat, $0)
                 }
@@ -148,7 +148,7 @@ struct Scoreboard {
             while true {
                 guard try await stage.choose(menu) == 0 else { return false }
                 party.begin()
-                try await stage.guest.frames(10)
+                try await stage.guest.waitForFrames(10)
                 menu.items[0].label = party.beginning
             }
         }

@@ -52,7 +52,7 @@ struct NetworkGame {
         do {
             return try await stage.guest.withScene { scene in
                 scene.task {
-                    _ = try await stage.guest.event { Command($0) == .leave }
+                    _ = try await stage.guest.nextEvent { Command($0) == .leave }
                     scene.end()
                 }
                 return try await ClientSession.join(

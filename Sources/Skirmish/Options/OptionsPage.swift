@@ -80,7 +80,7 @@ struct OptionsPage {
         let hint = menu.hint
         menu.hint = "Press the key for: \(action.words)"
         defer { menu.hint = hint }
-        let event = try await stage.guest.event(priority: 10, consuming: true) { event in
+        let event = try await stage.guest.nextEvent(priority: 10, consuming: true) { event in
             (event.type == SDL_KEYDOWN.rawValue && event.key.repeat == 0) || event.type == SDL_MOUSEBUTTONDOWN.rawValue
                 || event.type == SDL_CONTROLLERBUTTONDOWN.rawValue
         }

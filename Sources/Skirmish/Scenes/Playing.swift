@@ -37,7 +37,7 @@ struct Playing {
     /// Pause stops the clock, and with it whatever sleeps on it. Escape leaves; a gamepad's B, which a thumb finds by accident, pauses.
     private func pauses(_ scene: Scene) async throws {
         while true {
-            let event = try await stage.guest.event { event in
+            let event = try await stage.guest.nextEvent { event in
                 Command(event) == .leave || Command(event) == .pause || stage.input.asks(for: .pause, event)
             }
             if Command(event) == .leave, event.type == SDL_KEYDOWN.rawValue { return scene.end() }

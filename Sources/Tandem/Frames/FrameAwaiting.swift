@@ -19,11 +19,12 @@ extension GuestLoop {
 
     /// Suspends for `count` frames, and returns the last of them. With 0 it returns at once. Traps on a negative count.
     @discardableResult
-    public func frames(
+    public func waitForFrames(
         _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Frame? {
         precondition(
-            count >= 0, "GuestLoop.frames(_:) was given \(count) frames at \(fileID):\(line); expected 0 or more")
+            count >= 0, "GuestLoop.waitForFrames(_:) was given \(count) frames at \(fileID):\(line); expected 0 or more"
+        )
         var last: Frame?
         for _ in 0..<count { last = try await nextFrame(in: phase, fileID: fileID, line: line) }
         return last

@@ -105,13 +105,14 @@ extension GuestLoop {
     /// `FrameLoop` and `SDLGuest` call it. A host of your own calls it for each phase that it has, in the order of
     /// ``FramePhase``. Every resumed task runs at least once; what is left when the configuration's budget is used up
     /// runs in the next tick. If no task waits, it costs one comparison. It must not be called from inside a tick.
-    public func run(_ phase: FramePhase, of frame: Frame) {
+    public func runPhase(_ phase: FramePhase, of frame: Frame) {
         guard let frameLine = members.frameLine, frameLine.count > 0 else { return }
-        thread.check("GuestLoop.run(_:of:)")
+        thread.check("GuestLoop.runPhase(_:of:)")
         guard admission.state == .open else { return }
         precondition(
             !tickState.isTicking,
-            "GuestLoop.run(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks")
+            "GuestLoop.runPhase(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks"
+        )
         tickState.begin()
         hooks.onWork?(true)
         tickClock.read()

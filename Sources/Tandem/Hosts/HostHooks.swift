@@ -3,6 +3,8 @@
 // Owner:  the UI thread.
 
 package struct HostHooks {
+    /// What a tick of the host does besides the loop's tick. UI thread. `nil`: the host no longer exists.
+    private(set) var tick: ((Duration?) -> TickReport?)?
     /// Runs one frame of the host, or one wait and one tick, for the program's main executor. UI thread, outside ticks.
     /// `false`: the host no longer exists.
     private(set) var drive: (() -> Bool)?
@@ -18,7 +20,10 @@ package struct HostHooks {
     /// the machine's clock also in a simulation.
     private(set) var byMachineTime: ((() -> Void) -> Void)?
 
-    mutating func attachHost(drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool) {
+    mutating func attachHost(
+        tick: @escaping (Duration?) -> TickReport?, drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool
+    ) {
+        self.tick = tick
         self.drive = drive
         self.awaitsEvents = awaitsEvents
     }
@@ -41,8 +46,10 @@ package struct HostHooks {
 
 extension GuestLoop {
     /// For hosts that the program's main executor can run; see ``HostHooks``.
-    package func attachHost(drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool) {
-        hooks.attachHost(drive: drive, awaitsEvents: awaitsEvents)
+    package func attachHost(
+        tick: @escaping (Duration?) -> TickReport?, drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool
+    ) {
+        hooks.attachHost(tick: tick, drive: drive, awaitsEvents: awaitsEvents)
     }
 
     /// Whether the main executor runs this loop's host at the moment.

@@ -23,8 +23,13 @@ extension GuestLoop {
     ///   that tick is requested. `nil`: the configuration's budget. `.zero`: one pass over everything that is ready now,
     ///   however long it takes.
     /// - Returns: What was done. A call from inside a tick runs nothing, and says so in the report.
+    ///
+    /// On the loop of an `SDLGuest` it is the guest's tick, with the frame of a loop of your own.
     @discardableResult
-    public func tick(budget: Duration? = nil) -> TickReport { tick(budget: budget, then: .unknown) }
+    public func tick(budget: Duration? = nil) -> TickReport {
+        if let hostTick = hooks.tick, let report = hostTick(budget) { return report }
+        return tick(budget: budget, then: .unknown)
+    }
 
     /// For hosts, which say what they do after the tick.
     @discardableResult @inline(__always)

@@ -4,7 +4,7 @@
 
 struct TickState {
     /// Whether a tick or a frame's phase runs, or the loop's end does.
-    private(set) var isTicking = false
+    private(set) var isTicking = false { didSet { lookAtRest() } }
     /// ``GuestLoop/close()`` was called during the tick, and takes effect at its end.
     private(set) var closesAfterTick = false
     /// How many ticks are paused for modal loops; see `ModalLoop`.
@@ -14,16 +14,18 @@ struct TickState {
 
     /// True as long as every piece of work comes with a request for a tick. False for good once time is virtual, a run
     /// is recorded or replayed, the backend has ended with an error, or the loop closes.
-    private var dependsOnRequests = true
+    private var dependsOnRequests = true { didSet { lookAtRest() } }
 
-    /// What an idle tick checks, besides the requests and the turn.
-    @inline(__always) var isAtRest: Bool { !isTicking && dependsOnRequests }
+    /// What an idle tick checks, besides the requests and the turn: no tick runs, and work comes with requests. It is
+    /// kept, so that the check is one load.
+    private(set) var isAtRest = true
 
     /// Whether a requested close can be done now: no tick is paused any more.
     var closesNow: Bool { closesAfterTick && pausedTicks == 0 }
     /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
+    private mutating func lookAtRest() { isAtRest = !isTicking && dependsOnRequests }
     mutating func lookFurther() { dependsOnRequests = false }
     mutating func begin() { isTicking = true }
     mutating func end() { isTicking = false }

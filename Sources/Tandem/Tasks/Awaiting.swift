@@ -78,12 +78,16 @@ extension GuestLoop {
     /// Suspends until `fd` can be read, has hung up or failed.
     ///
     /// - Throws: as ``whenReadable(_:fileID:line:_:)``, and `CancellationError` at once if the task is cancelled.
-    public func readable(_ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+    public func waitUntilReadable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
         try await ready(fd, .readable, CallSite(fileID: fileID, line: line))
     }
 
-    /// Suspends until `fd` can be written, has hung up or failed. Errors as ``readable(_:fileID:line:)``.
-    public func writable(_ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line) async throws {
+    /// Suspends until `fd` can be written, has hung up or failed. Errors as ``waitUntilReadable(_:fileID:line:)``.
+    public func waitUntilWritable(
+        _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line
+    ) async throws {
         try await ready(fd, .writable, CallSite(fileID: fileID, line: line))
     }
 

@@ -8,7 +8,7 @@ extension GuestLoop {
     /// Starts long work on the offload pool, which reports its progress.
     ///
     /// ```swift
-    /// let loading = loop.offload { report in
+    /// let loading = loop.offloadSteps { report in
     ///     try files.enumerated().map { index, file in
     ///         report(Double(index) / Double(files.count))
     ///         return try decode(file)
@@ -27,7 +27,7 @@ extension GuestLoop {
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     ///   - body: Runs on a thread of the pool, and reports its steps.
-    public func offload<Step: Sendable, Value: Sendable>(
+    public func offloadSteps<Step: Sendable, Value: Sendable>(
         buffering: AsyncStream<Step>.Continuation.BufferingPolicy = .bufferingNewest(16),
         fileID: StaticString = #fileID, line: UInt = #line,
         _ body: @escaping @Sendable (_ report: @Sendable (Step) -> Void) throws -> Value
@@ -43,7 +43,7 @@ extension GuestLoop {
 }
 
 /// Long work on the offload pool: the sequence of its steps, and its value. Made by
-/// ``GuestLoop/offload(buffering:fileID:line:_:)``.
+/// ``GuestLoop/offloadSteps(buffering:fileID:line:_:)``.
 public final class OffloadSteps<Step: Sendable, Value: Sendable>: AsyncSequence, Sendable {
     private let steps: StepBuffer<Step>
     private let task: Task<Value, any Error>

@@ -118,7 +118,7 @@ import TandemCLinux
         })
         while waited.value < count {
             loop.tick()
-            loop.run(.update, of: Frame(number: 0, time: loop.now, delta: .zero))
+            loop.runPhase(.update, of: Frame(number: 0, time: loop.now, delta: .zero))
         }
     }
     for watch in watches { watch.cancel() }

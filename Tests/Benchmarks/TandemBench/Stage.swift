@@ -71,7 +71,7 @@ final class Stage {
     /// `count` frames of a `FrameLoop`. `body` is called once in each, after its tick, with the time at which the frame began.
     func frameLoop(rate: Int, count: Int, _ body: @escaping (_ start: Int64) -> Void) throws {
         guard let guest else { throw Unsupported("frames=frameloop needs a driver of SDL's; driver=dummy or x11") }
-        var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: rate))
+        let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: rate))
         frames.frameLimit = count
         let (instant, nanoseconds) = (loop.now, now())
         frames.run(update: { frame in

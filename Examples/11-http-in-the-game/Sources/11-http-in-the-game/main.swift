@@ -106,7 +106,7 @@ guest.run {
     if let address = await server.listeningAddress { print("listening on \(address)") }
 }
 
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = option("--frames")
 let count = frames.run(
     update: { _ in game.step() },

@@ -118,8 +118,8 @@ public final class GuestSocketPool: AsyncSocketPool {
         let descriptor = FileDescriptor(rawValue: socket.file.rawValue)
         do {
             switch event {
-            case .read: try await loop.readable(descriptor)
-            case .write: try await loop.writable(descriptor)
+            case .read: try await loop.waitUntilReadable(descriptor)
+            case .write: try await loop.waitUntilWritable(descriptor)
             }
         } catch let error as GuestError where error.errno == .badFileDescriptor {
             throw SocketError.disconnected

@@ -37,7 +37,7 @@ guest.run {
 
 var late = 0
 let period = Duration.seconds(1) / 60
-var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
+let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
 frames.frameLimit = limit
 let count = frames.run(
     update: { frame in

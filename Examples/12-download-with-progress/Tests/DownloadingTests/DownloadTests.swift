@@ -30,7 +30,7 @@ import Testing
         defer { SDL_Quit() }
         let guest = try SDLGuest(handlesInterrupts: false)
         defer { guest.close() }
-        var loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
+        let loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
         loop.frameLimit = 60 * 60
         let frames = loop
         var outcome: Result<Value, any Error>?

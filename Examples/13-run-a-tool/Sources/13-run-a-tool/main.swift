@@ -41,7 +41,7 @@ let tool = guest.run {
     }
 }
 
-var frames = FrameLoop(guest)
+let frames = FrameLoop(guest)
 frames.frameLimit = limit
 let count = frames.run(draw: { _ in
     SDL_SetRenderDrawColor(renderer, 20, 24, 28, 255)

@@ -22,7 +22,7 @@ import ToolRunning
         let guest = try SDLGuest(handlesInterrupts: false)
         defer { guest.close() }
         currentLoop = guest.loop
-        var loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
+        let loop = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
         loop.frameLimit = 60 * 60
         let frames = loop
         var outcome: Result<Value, any Error>?

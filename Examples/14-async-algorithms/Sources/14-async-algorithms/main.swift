@@ -44,7 +44,7 @@ guest.run {
     }
 }
 
-var frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
+let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 60))
 frames.frameLimit = limit
 let count = frames.run(
     event: { event in
