@@ -82,8 +82,8 @@ extension SDLGuest {
     public func keys(
         _ key: SDL_KeyCode? = nil, priority: Int = 0, consuming: Bool = false, capacity: Int = 256,
         fileID: StaticString = #fileID, line: UInt = #line
-    ) -> Keys {
-        Keys(
+    ) -> SDLKeys {
+        SDLKeys(
             events(priority: priority, consuming: consuming, capacity: capacity, fileID: fileID, line: line) {
                 Self.isPress($0, of: key)
             })
@@ -95,23 +95,23 @@ extension SDLGuest {
     ///   - priority: As for ``nextEvent(priority:consuming:fileID:line:matching:)``.
     ///   - consuming: As there.
     ///   - capacity: How many events wait for a consumer that is slow. When there are more the oldest are dropped, and counted in
-    ///     ``Events/dropped``. Traps on less than 1.
+    ///     ``SDLEvents/dropped``. Traps on less than 1.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
     ///   - matches: Called with each event, on the main thread.
     public func events(
         priority: Int = 0, consuming: Bool = false, capacity: Int = 256, fileID: StaticString = #fileID,
         line: UInt = #line, matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
-    ) -> Events {
+    ) -> SDLEvents {
         precondition(capacity > 0, "a sequence of SDL's events was given a capacity of \(capacity); expected 1 or more")
-        let events = Events(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
+        let events = SDLEvents(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
         events.enter(self.events, priority: priority, consumes: consuming, matches)
         return events
     }
 }
 
 /// SDL's events as a sequence, for one consumer. It gathers from the moment it is made until it is let go.
-@MainActor public final class Events: AsyncSequence, AsyncIteratorProtocol {
+@MainActor public final class SDLEvents: AsyncSequence, AsyncIteratorProtocol {
     /// How many events were dropped since the consumer was slower than they came.
     public private(set) var dropped = 0
     private let loop: GuestLoop
@@ -168,14 +168,14 @@ extension SDLGuest {
     }
 
     /// The sequence is its own iterator.
-    public nonisolated func makeAsyncIterator() -> Events { self }
+    public nonisolated func makeAsyncIterator() -> SDLEvents { self }
 }
 
 /// The keys that are pressed, for one consumer; see ``SDLGuest/keys(_:priority:consuming:capacity:fileID:line:)``.
-@MainActor public struct Keys: AsyncSequence, AsyncIteratorProtocol {
-    private let events: Events
+@MainActor public struct SDLKeys: AsyncSequence, AsyncIteratorProtocol {
+    private let events: SDLEvents
 
-    init(_ events: Events) { self.events = events }
+    init(_ events: SDLEvents) { self.events = events }
 
     /// How many keys were dropped since the consumer was slower than they came.
     public var dropped: Int { events.dropped }
@@ -184,5 +184,5 @@ extension SDLGuest {
     public func next() async -> SDL_Keysym? { await events.next()?.key.keysym }
 
     /// The sequence is its own iterator.
-    public nonisolated func makeAsyncIterator() -> Keys { self }
+    public nonisolated func makeAsyncIterator() -> SDLKeys { self }
 }

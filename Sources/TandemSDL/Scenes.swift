@@ -9,7 +9,7 @@ extension SDLGuest {
     /// `GuestLoop.withScene`.
     public func withScene<Value: Sendable>(
         grace: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line,
-        @_implicitSelfCapture _ body: @escaping @MainActor (Scene) async throws -> Value
+        @_implicitSelfCapture _ body: @escaping @MainActor (GuestScene) async throws -> Value
     ) async throws -> Value {
         try await loop.withScene(grace: grace, fileID: fileID, line: line, body)
     }

@@ -42,7 +42,7 @@ public final class CallFuzz {
     }
 
     private final class SceneState {
-        var scene: Scene?
+        var scene: GuestScene?
         var hasEnded = false
         var callbacks = 0
         var lateCallbacks = 0

@@ -164,7 +164,7 @@ import TandemSDL
     /// A signal each millisecond. Those that come while one is pending are one.
     func signal() {
         guest.run {
-            let sequence = try self.loop.signals(Signal(rawValue: SIGUSR1))
+            let sequence = try self.loop.signals(GuestSignal(rawValue: SIGUSR1))
             // Not before somebody waits for it: it would end the process.
             let isOver = self.isOver
             self.start {

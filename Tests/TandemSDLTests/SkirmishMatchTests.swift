@@ -13,7 +13,7 @@ extension SDL {
         /// Plays for so long by the scene's clock.
         private func play(
             _ match: Match, for duration: Duration, in simulation: Simulation,
-            _ meanwhile: @escaping @MainActor (Scene) async throws -> Void = { _ in }
+            _ meanwhile: @escaping @MainActor (GuestScene) async throws -> Void = { _ in }
         ) throws {
             simulation.fixedStep = .seconds(1) / 60
             let loop = simulation.loop

@@ -28,12 +28,12 @@ final class SkirmishJournal: LogHandler, @unchecked Sendable {
     let loop: GuestLoop
     let host: HostSession
     private let journal: SkirmishJournal
-    let scene: Scene
+    let scene: GuestScene
     private let hosting: GuestRun<Void>
     var ends: [String: any Error] = [:]
 
     private init(
-        _ scene: Scene, _ options: HostOptions, _ journal: SkirmishJournal,
+        _ scene: GuestScene, _ options: HostOptions, _ journal: SkirmishJournal,
         _ onStep: (@MainActor (HostSession) -> Void)?
     ) throws {
         (self.scene, loop) = (scene, scene.loop)

@@ -47,7 +47,7 @@ extension Core.IOTests {
             defer { for (near, far) in ends { for end in [near, far] { try? end.close() } } }
             // Other tests open files meanwhile. The kernel gives them the lowest number that is free: not one of these, once it is closed.
             let numbers = ends.map { fcntl($0.0.rawValue, F_DUPFD_CLOEXEC, 900) }
-            let sockets = try numbers.map { try Socket(adopting: FileDescriptor(rawValue: $0), on: loop) }
+            let sockets = try numbers.map { try GuestSocket(adopting: FileDescriptor(rawValue: $0), on: loop) }
             let other = try Pipe()
             try other.write()
             var ran: [Int] = []

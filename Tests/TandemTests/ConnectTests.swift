@@ -184,7 +184,7 @@ extension Core.ConnectTests {
                 case .never: break
                 case .success(let after):
                     timer = loop.callLater(.milliseconds(after)) {
-                        done(.success(Socket(taking: dup(0), peer: address, on: loop)))
+                        done(.success(GuestSocket(taking: dup(0), peer: address, on: loop)))
                     }
                 case .failure(let after):
                     timer = loop.callLater(.milliseconds(after)) {

@@ -189,12 +189,12 @@ extension Core {
 
         @Test func aConnectionThatWasMadeReachesATaskThatIsCancelledThen() throws {
             try withLoop { host, loop in
-                let run = Box<GuestRun<Socket>?>(nil)
-                var outcome: Result<Socket, any Error>?
+                let run = Box<GuestRun<GuestSocket>?>(nil)
+                var outcome: Result<GuestSocket, any Error>?
                 run.value = loop.run({
                     try await ConnectRace([.loopback(port: 1)], on: loop) { _, done in
                         loop.callSoon {
-                            done(Result { () throws(GuestError) in try Socket(.ipv4, SOCK_STREAM, on: loop) })
+                            done(Result { () throws(GuestError) in try GuestSocket(.ipv4, SOCK_STREAM, on: loop) })
                             run.value?.cancel()
                         }
                         return {}

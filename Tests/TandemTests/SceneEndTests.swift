@@ -145,7 +145,7 @@ extension Core {
             let pipe = try Pipe()
             let reader = pipe.reader
             try withStage { stage in
-                let kept = Box<Scene?>(nil)
+                let kept = Box<GuestScene?>(nil)
                 let outcome = stage.play { loop, scene, journal in
                     kept.value = scene
                     return 1
@@ -197,7 +197,7 @@ extension Core {
         @Test func closingTheLoopEndsItsScenes() throws {
             let journal = Journal([])
             let outcome = Box<Result<Void, any Error>?>(nil)
-            let kept = Box<Scene?>(nil)
+            let kept = Box<GuestScene?>(nil)
             try withLoop { host, loop in
                 loop.run({
                     try await loop.withScene { scene in

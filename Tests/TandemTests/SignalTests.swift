@@ -17,7 +17,7 @@ extension Core.SignalTests {
             do {
                 try onLoop { loop in
                     let signals = try loop.signals(.interrupt, .terminate, .user1)
-                    let sent: [Signal] = [.interrupt, .terminate, .user1, .interrupt]
+                    let sent: [GuestSignal] = [.interrupt, .terminate, .user1, .interrupt]
                     var iterator = signals.makeAsyncIterator()
                     for signal in sent {
                         Thread.detachNewThread {

@@ -36,7 +36,7 @@ final class Stage {
     }
 
     /// Plays one scene to its end.
-    func play(_ body: @escaping @Sendable (GuestLoop, Scene, Journal) async throws -> Int) -> Box<
+    func play(_ body: @escaping @Sendable (GuestLoop, GuestScene, Journal) async throws -> Int) -> Box<
         Result<Int, any Error>?
     > {
         let outcome = Box<Result<Int, any Error>?>(nil)

@@ -110,7 +110,7 @@ extension Core.StreamSequenceTests {
         try onLoop { loop in
             let path = NSTemporaryDirectory() + "tandem-dead-\(getpid()).socket"
             let address = try SocketAddress.unix(path: path)
-            let dead = try Socket(.unix, SOCK_STREAM, on: loop)
+            let dead = try GuestSocket(.unix, SOCK_STREAM, on: loop)
             try dead.bind(address)
             dead.close()
             #expect(FileManager.default.fileExists(atPath: path))
@@ -132,7 +132,7 @@ extension Core.StreamSequenceTests {
             let path = NSTemporaryDirectory() + "tandem-early-\(getpid()).socket"
             let address = try SocketAddress.unix(path: path)
             for type in [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM] {
-                let early = try Socket(.unix, type, on: loop)
+                let early = try GuestSocket(.unix, type, on: loop)
                 try early.bind(address)
                 let error = #expect(throws: GuestError.self) { try UnixListener(on: loop, at: path) }
                 #expect(error?.errno == .addressInUse)
@@ -157,7 +157,7 @@ extension Core.StreamSequenceTests {
             let path = NSTemporaryDirectory() + "tandem-heirs-\(getpid()).socket"
             for _ in 0..<200 {
                 let ready = Number()
-                let dead = try Socket(.unix, SOCK_STREAM, on: loop)
+                let dead = try GuestSocket(.unix, SOCK_STREAM, on: loop)
                 try dead.bind(try .unix(path: path))
                 dead.close()
                 let claim: @Sendable () -> UnixListener? = {

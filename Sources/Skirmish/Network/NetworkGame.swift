@@ -84,7 +84,7 @@ struct NetworkGame {
     }
 
     /// Lobby, match, scores, until the player leaves.
-    private func play(_ party: any Party, _ scene: Scene) async throws {
+    private func play(_ party: any Party, _ scene: GuestScene) async throws {
         let match = Match(seat: party.mySeat)
         stage.party = party
         scene.task { await steps(party, match) }

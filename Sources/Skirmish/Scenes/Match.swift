@@ -44,7 +44,7 @@ final class Match {
     var waveLeft: Double { arena?.waveLeft ?? wave.left }
 
     /// Starts the scripts, which end with the scene.
-    func start(in scene: Scene, pilots: Range<Int>) {
+    func start(in scene: GuestScene, pilots: Range<Int>) {
         guard let arena else { return }
         scene.task { try await arena.waves(scene.clock) }
         scene.task { [self] in await moveEffects(scene) }
@@ -52,7 +52,7 @@ final class Match {
     }
 
     /// Sparks fly at the pace of the frames.
-    func moveEffects(_ scene: Scene) async {
+    func moveEffects(_ scene: GuestScene) async {
         for await frame in scene.loop.frames where !scene.clock.isPaused { effects.move(frame.delta) }
     }
 

@@ -35,7 +35,7 @@ struct Playing {
     }
 
     /// Pause stops the clock, and with it whatever sleeps on it. Escape leaves; a gamepad's B, which a thumb finds by accident, pauses.
-    private func pauses(_ scene: Scene) async throws {
+    private func pauses(_ scene: GuestScene) async throws {
         while true {
             let event = try await stage.guest.nextEvent { event in
                 Command(event) == .leave || Command(event) == .pause || stage.input.asks(for: .pause, event)

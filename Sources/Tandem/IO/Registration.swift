@@ -39,7 +39,7 @@ struct Registration {
         /// The reader's or the writer's handler seems to do nothing; see `UnattendedReadiness`.
         static let idleReader = Traits(rawValue: 2)
         static let idleWriter = Traits(rawValue: 8)
-        /// A `Socket` owns the descriptor. It ends the watches before it closes the descriptor.
+        /// A `GuestSocket` owns the descriptor. It ends the watches before it closes the descriptor.
         static let owned = Traits(rawValue: 4)
     }
 

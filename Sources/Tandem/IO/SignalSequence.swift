@@ -12,28 +12,28 @@ import Synchronization
 import TandemCLinux
 
 /// A signal of the operating system's.
-public struct Signal: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+public struct GuestSignal: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     /// The system's number.
     public let rawValue: Int32
     /// The signal of that number.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
     /// Ctrl-C: SIGINT.
-    public static let interrupt = Signal(rawValue: SIGINT)
+    public static let interrupt = GuestSignal(rawValue: SIGINT)
     /// A polite request to end: SIGTERM.
-    public static let terminate = Signal(rawValue: SIGTERM)
+    public static let terminate = GuestSignal(rawValue: SIGTERM)
     /// The terminal has gone, or "read your configuration again": SIGHUP.
-    public static let hangUp = Signal(rawValue: SIGHUP)
+    public static let hangUp = GuestSignal(rawValue: SIGHUP)
     /// Ctrl-\: SIGQUIT.
-    public static let quit = Signal(rawValue: SIGQUIT)
+    public static let quit = GuestSignal(rawValue: SIGQUIT)
     /// A child process has ended: SIGCHLD.
-    public static let child = Signal(rawValue: SIGCHLD)
+    public static let child = GuestSignal(rawValue: SIGCHLD)
     /// The terminal's size has changed: SIGWINCH.
-    public static let windowChange = Signal(rawValue: SIGWINCH)
+    public static let windowChange = GuestSignal(rawValue: SIGWINCH)
     /// For any purpose of the program: SIGUSR1.
-    public static let user1 = Signal(rawValue: SIGUSR1)
+    public static let user1 = GuestSignal(rawValue: SIGUSR1)
     /// For any purpose of the program: SIGUSR2.
-    public static let user2 = Signal(rawValue: SIGUSR2)
+    public static let user2 = GuestSignal(rawValue: SIGUSR2)
 
     /// The system's name for it.
     public var description: String { strsignal(rawValue).map { String(cString: $0) } ?? "signal \(rawValue)" }
@@ -55,7 +55,7 @@ extension GuestLoop {
     /// - Throws: `.alreadyRegistered` if another sequence has one of the signals, `.startFailed` without descriptors. Traps on signals that no
     ///   program can wait for (SIGKILL, SIGSTOP, faults).
     public func signals(
-        _ signals: Signal..., fileID: StaticString = #fileID, line: UInt = #line
+        _ signals: GuestSignal..., fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) -> SignalSequence {
         try admission.admit("GuestLoop.signals")
         return SignalSequence(source: try SignalSource(signals, CallSite(fileID: fileID, line: line), on: self))
@@ -71,7 +71,7 @@ public struct SignalSequence: AsyncSequence, Sendable {
         let source: SignalSource
 
         /// The next signal. Throws `CancellationError`, and `.closed` when the loop ends.
-        public mutating func next(isolation: isolated (any Actor)?) async throws -> Signal? {
+        public mutating func next(isolation: isolated (any Actor)?) async throws -> GuestSignal? {
             try await source.next()
         }
     }
@@ -81,17 +81,17 @@ public struct SignalSequence: AsyncSequence, Sendable {
 }
 
 final class SignalSource: Sendable {
-    /// An eventfd. `Socket` can own it although it is no socket.
-    private let descriptor: Socket
+    /// An eventfd. `GuestSocket` can own it although it is no socket.
+    private let descriptor: GuestSocket
     private let claim: SignalClaim
     private let entry: ClosingActions.Entry
     private let site: CallSite
 
-    init(_ signals: [Signal], _ site: CallSite, on loop: GuestLoop) throws(GuestError) {
+    init(_ signals: [GuestSignal], _ site: CallSite, on loop: GuestLoop) throws(GuestError) {
         let claim = try SignalClaim(signals, site, loop.thread)
         self.claim = claim
         self.site = site
-        descriptor = Socket(taking: claim.descriptor, on: loop)
+        descriptor = GuestSocket(taking: claim.descriptor, on: loop)
         entry = loop.closingActions.add { claim.end() }
     }
 
@@ -106,12 +106,12 @@ final class SignalSource: Sendable {
         }
     }
 
-    func next() async throws -> Signal {
+    func next() async throws -> GuestSignal {
         try await descriptor.begin(.readable)
         defer { descriptor.end(.readable) }
         while true {
             if let number = try descriptor.attempt("read a signal", { [claim] _ in claim.take() }) {
-                return Signal(rawValue: Int32(number))
+                return GuestSignal(rawValue: Int32(number))
             }
             try await descriptor.wait(.readable, site)
         }
@@ -120,7 +120,7 @@ final class SignalSource: Sendable {
 
 /// Signals that belong to one sequence, and to no other meanwhile.
 private final class SignalClaim: Sendable {
-    private let signals: [Signal]
+    private let signals: [GuestSignal]
     private let thread: UIThread
     private let receiver: SignalReceiver
     // Safe: written in `init`, read on the UI thread. The signals that the thread blocks except while the sequence
@@ -130,9 +130,9 @@ private final class SignalClaim: Sendable {
 
     private static let lock = Lock()
     // Safe: touched with `lock` held. Handlers are the process's.
-    private nonisolated(unsafe) static var holders: [Signal: CallSite] = [:]
+    private nonisolated(unsafe) static var holders: [GuestSignal: CallSite] = [:]
 
-    init(_ signals: [Signal], _ site: CallSite, _ thread: UIThread) throws(GuestError) {
+    init(_ signals: [GuestSignal], _ site: CallSite, _ thread: UIThread) throws(GuestError) {
         for signal in signals {
             precondition(
                 (1...64).contains(signal.rawValue)
@@ -171,7 +171,7 @@ private final class SignalClaim: Sendable {
         for signal in signals where sigismember(&before, signal.rawValue) == 1 { sigaddset(&blocked, signal.rawValue) }
     }
 
-    private static func claim(_ signals: [Signal], _ site: CallSite) throws(GuestError) {
+    private static func claim(_ signals: [GuestSignal], _ site: CallSite) throws(GuestError) {
         lock.lock()
         defer { lock.unlock() }
         for signal in signals {

@@ -7,7 +7,7 @@ final class LoopMembers {
     let closingActions = ClosingActions()
     /// The runs that have not ended.
     let runs = RunList()
-    private var liveScenes = InOrder<Scene>()
+    private var liveScenes = InOrder<GuestScene>()
     private var waiting = InOrder<Waiter>()
     /// The tasks that wait for frames. Made by the first wait.
     private(set) var frameLine: FrameLine?
@@ -17,9 +17,9 @@ final class LoopMembers {
     // MARK: Scenes
 
     /// The scenes that have not ended, the oldest first.
-    var scenes: [Scene] { liveScenes.values }
-    func add(_ scene: Scene) { liveScenes[ObjectIdentifier(scene)] = scene }
-    func remove(_ scene: Scene) { liveScenes[ObjectIdentifier(scene)] = nil }
+    var scenes: [GuestScene] { liveScenes.values }
+    func add(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = scene }
+    func remove(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = nil }
 
     // MARK: Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too
 

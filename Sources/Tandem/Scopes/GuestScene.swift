@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scene: what `withScene` gives to its body: the list of what was started in the scene, and the end of the scene.
+// GuestScene: what `withScene` gives to its body: the list of what was started in the scene, and the end of the scene.
 // Idea:   the body and the children are runs of the loop, so that the loop's end cancels them, and reports name them,
 //         like any other run.
 // Owner:  the UI thread. A cancellation on another thread sends the end there.
@@ -11,13 +11,13 @@ import Logging
 ///
 /// All calls belong to the UI thread. Once the scene is ending, nothing more starts in it: callbacks and tasks are done
 /// from the start, a warning is logged, and watches throw `.sceneEnded`.
-public final class Scene: @unchecked Sendable {
+public final class GuestScene: @unchecked Sendable {
     // Safe to send: every `var` is used on the UI thread only, and each call checks the thread.
 
     private enum Phase { case live, ending, ended }
 
     /// The scene that the running task belongs to.
-    @TaskLocal static var enclosing: Scene?
+    @TaskLocal static var enclosing: GuestScene?
 
     /// The loop of the scene.
     public let loop: GuestLoop
@@ -25,7 +25,7 @@ public final class Scene: @unchecked Sendable {
     public let clock: GameClock
     let site: CallSite
     private let grace: Duration
-    private let parent: Scene?
+    private let parent: GuestScene?
     private var phase = Phase.live
     /// The first error that a child did not handle.
     private(set) var error: (any Error)?
@@ -42,7 +42,7 @@ public final class Scene: @unchecked Sendable {
         self.grace = grace
         self.site = site
         clock = GameClock(loop)
-        let enclosing = Scene.enclosing
+        let enclosing = GuestScene.enclosing
         parent = enclosing?.loop === loop ? enclosing : nil
         loop.members.add(self)
     }
@@ -51,7 +51,7 @@ public final class Scene: @unchecked Sendable {
     public var isEnding: Bool {
         // A closed loop has ended its scenes, and a task that outlives it may call on any thread.
         if loop.admission.isClosed { return true }
-        loop.thread.check("Scene.isEnding")
+        loop.thread.check("GuestScene.isEnding")
         return phase != .live
     }
 
@@ -61,7 +61,7 @@ public final class Scene: @unchecked Sendable {
     public func end() {
         // A task that outlives its loop may call on any thread.
         if loop.admission.isClosed { return }
-        loop.thread.check("Scene.end")
+        loop.thread.check("GuestScene.end")
         guard phase == .live else { return }
         phase = .ending
         callbacks.takeAll().forEach { $0.cancel() }
@@ -96,7 +96,7 @@ public final class Scene: @unchecked Sendable {
     ) -> GuestRun<Value> {
         let number = started
         started += 1
-        let run = Scene.$enclosing.withValue(self) {
+        let run = GuestScene.$enclosing.withValue(self) {
             loop.run(fileID: fileID, line: line, operation) { [self] result in
                 tasks[number] = nil
                 onDone(result)

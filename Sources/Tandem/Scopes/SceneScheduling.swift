@@ -5,7 +5,7 @@
 import Logging
 public import SystemPackage
 
-extension Scene {
+extension GuestScene {
     /// Starts a child task in the caller's isolation. The end of the scene cancels and awaits it. No code of it runs
     /// before this returns.
     ///
@@ -45,7 +45,7 @@ extension Scene {
         @_implicitSelfCapture onDone: @escaping (Result<Value, any Error>) -> Void
     ) -> GuestRun<Value> {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.task or run", site) else {
+        guard admit("GuestScene.task or run", site) else {
             let run = GuestRun<Value>(site: site, onDone: onDone)
             run.abandon(hasEnded)
             return run
@@ -59,7 +59,7 @@ extension Scene {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callSoon", site) else { return .done }
+        guard admit("GuestScene.callSoon", site) else { return .done }
         return callbacks.keep(loop.callSoon(fileID: fileID, line: line, body))
     }
 
@@ -70,7 +70,7 @@ extension Scene {
         _ delay: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callLater", site) else { return .done }
+        guard admit("GuestScene.callLater", site) else { return .done }
         return callbacks.keep(loop.callLater(delay, fileID: fileID, line: line, body))
     }
 
@@ -81,7 +81,7 @@ extension Scene {
         _ body: @escaping () throws -> Void
     ) -> CallbackHandle {
         let site = CallSite(fileID: fileID, line: line)
-        guard admit("Scene.callAt", site) else { return .done }
+        guard admit("GuestScene.callAt", site) else { return .done }
         return callbacks.keep(loop.callAt(deadline, fileID: fileID, line: line, body))
     }
 
@@ -92,7 +92,7 @@ extension Scene {
     public func whenReadable(
         _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
-        guard admit("Scene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        guard admit("GuestScene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
         return watches.keep(try loop.whenReadable(fd, fileID: fileID, line: line, body))
     }
 
@@ -103,29 +103,29 @@ extension Scene {
     public func whenWritable(
         _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
-        guard admit("Scene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        guard admit("GuestScene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
         return watches.keep(try loop.whenWritable(fd, fileID: fileID, line: line, body))
     }
 
-    /// As ``Socket/whenReadable(fileID:line:_:)``; the end of the scene cancels it.
+    /// As ``GuestSocket/whenReadable(fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
     public func whenReadable(
-        _ socket: Socket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+        _ socket: GuestSocket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
-        guard admit("Scene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        guard admit("GuestScene.whenReadable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
         return watches.keep(try socket.whenReadable(fileID: fileID, line: line, body))
     }
 
-    /// As ``Socket/whenWritable(fileID:line:_:)``; the end of the scene cancels it.
+    /// As ``GuestSocket/whenWritable(fileID:line:_:)``; the end of the scene cancels it.
     ///
     /// - Throws: `.sceneEnded`, and as there.
     @discardableResult
     public func whenWritable(
-        _ socket: Socket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
+        _ socket: GuestSocket, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
-        guard admit("Scene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
+        guard admit("GuestScene.whenWritable", CallSite(fileID: fileID, line: line)) else { throw hasEnded }
         return watches.keep(try socket.whenWritable(fileID: fileID, line: line, body))
     }
 

@@ -17,7 +17,7 @@ extension GuestLoop {
     /// }
     /// ```
     ///
-    /// A scene ends when its body does, when ``Scene/end()`` is called, when a child throws an error, when the task
+    /// A scene ends when its body does, when ``GuestScene/end()`` is called, when a child throws an error, when the task
     /// that awaits it is cancelled, or when the loop closes. Then its callbacks and watches are cancelled, and its
     /// tasks are cancelled, the youngest first and the body last, and awaited. A task that has not ended within the
     /// grace period is named in the log, with the place where it was started, and given up: it goes on unsupervised,
@@ -35,7 +35,7 @@ extension GuestLoop {
     ///   - line: The caller's line, for reports.
     ///   - body: Runs in the caller's isolation, as a task of its own, so that the scene can cancel it.
     /// - Returns: What the body returned, even if it was cancelled before.
-    /// - Throws: The first error of a child that was started by ``Scene/task(fileID:line:_:)``; otherwise what the body
+    /// - Throws: The first error of a child that was started by ``GuestScene/task(fileID:line:_:)``; otherwise what the body
     ///   threw, usually `CancellationError` if the scene was not ended by the body itself. `.abandoned` if the body did
     ///   not end within the grace period. At once: `.closed` or `.backendFailed` if the loop is in that state,
     ///   `CancellationError` in a cancelled task.
@@ -43,11 +43,11 @@ extension GuestLoop {
         grace: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line,
         // An attribute with an underscore, as in the standard library's `Task.init`: the body runs on the caller's
         // actor.
-        @_inheritActorContext @_implicitSelfCapture _ body: @escaping @Sendable (Scene) async throws -> Value
+        @_inheritActorContext @_implicitSelfCapture _ body: @escaping @Sendable (GuestScene) async throws -> Value
     ) async throws -> Value {
         try Task.checkCancellation()
         try admission.admit("GuestLoop.withScene")
-        let scene = Scene(
+        let scene = GuestScene(
             loop: self, grace: grace ?? configuration.sceneGrace, site: CallSite(fileID: fileID, line: line))
         var outcome: Result<Value, any Error>?
         _ = scene.start(fileID, line, { try await body(scene) }) { result in
@@ -60,7 +60,7 @@ extension GuestLoop {
     }
 
     /// A cancellation does not end this wait: it ends the scene, and the end of the scene ends this.
-    private func waitForEnd(of scene: Scene, isolation: isolated (any Actor)?) async {
+    private func waitForEnd(of scene: GuestScene, isolation: isolated (any Actor)?) async {
         await withTaskCancellationHandler(
             operation: {
                 _ = isolation

@@ -14,14 +14,14 @@ import Logging
 import SystemPackage
 import TandemCLinux
 
-extension Socket {
+extension GuestSocket {
     func listen(backlog: Int) throws(GuestError) {
         let failure = try attempt { Glibc.listen($0, Int32(clamping: backlog)) == 0 ? 0 : errno }
         if failure != 0 { throw .socket("listen on", localAddress.map { "\($0)" } ?? "", failure) }
     }
 
     /// The next connection. One task at a time.
-    func accept(_ site: CallSite) async throws -> Socket {
+    func accept(_ site: CallSite) async throws -> GuestSocket {
         try await begin(.readable)
         defer { end(.readable) }
         var pause = Duration.milliseconds(5)
@@ -42,7 +42,7 @@ extension Socket {
             }
             if fd >= 0 {
                 if pause > .milliseconds(5) { loop.configuration.logger.notice("connections are accepted again") }
-                return Socket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
+                return GuestSocket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
             }
             switch number {
             case EAGAIN:

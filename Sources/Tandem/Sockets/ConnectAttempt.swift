@@ -14,20 +14,20 @@ enum ConnectAttempt {
     /// Starts the attempt, and returns how to cancel it. `done` receives the connected socket, and owns it from then
     /// on.
     static func start(
-        _ address: SocketAddress, on loop: GuestLoop, _ done: @escaping (Result<Socket, GuestError>) -> Void
+        _ address: SocketAddress, on loop: GuestLoop, _ done: @escaping (Result<GuestSocket, GuestError>) -> Void
     ) -> (() -> Void) {
         let fd = tandem_socket(address.domain, Int32(SOCK_STREAM.rawValue), 0)
         guard fd >= 0 else {
             done(.failure(.socket("make a socket for", "\(address)", errno)))
             return {}
         }
-        let socket = Socket(taking: fd, peer: address, on: loop)
+        let socket = GuestSocket(taking: fd, peer: address, on: loop)
         return proceed(socket, address, pause: .milliseconds(1), done)
     }
 
     private static func proceed(
-        _ socket: Socket, _ address: SocketAddress, pause: Duration,
-        _ done: @escaping (Result<Socket, GuestError>) -> Void
+        _ socket: GuestSocket, _ address: SocketAddress, pause: Duration,
+        _ done: @escaping (Result<GuestSocket, GuestError>) -> Void
     ) -> (() -> Void) {
         let fd = socket.descriptor.rawValue
         let number = address.withRaw { connect(fd, $0, $1) == 0 ? 0 : errno }
@@ -52,7 +52,7 @@ enum ConnectAttempt {
     }
 
     private static func waitForOutcome(
-        _ socket: Socket, _ address: SocketAddress, _ done: @escaping (Result<Socket, GuestError>) -> Void
+        _ socket: GuestSocket, _ address: SocketAddress, _ done: @escaping (Result<GuestSocket, GuestError>) -> Void
     ) -> (() -> Void) {
         var watch: IOHandle?
         do throws(GuestError) {
@@ -72,7 +72,7 @@ enum ConnectAttempt {
         }
     }
 
-    private static func outcome(_ socket: Socket, _ address: SocketAddress) -> Result<Socket, GuestError> {
+    private static func outcome(_ socket: GuestSocket, _ address: SocketAddress) -> Result<GuestSocket, GuestError> {
         do throws(GuestError) {
             var number = try socket.takeError()
             if number == 0, address.family != .unix, socket.localAddress == address { number = ECONNREFUSED }

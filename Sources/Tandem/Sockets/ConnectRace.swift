@@ -12,7 +12,7 @@ final class ConnectRace: @unchecked Sendable {
     // Safe to send: made on any thread, used on the UI thread only; `winner` is read after the waiter was resumed.
 
     /// One attempt. It calls back once, on the UI thread, unless it is cancelled. It may call back before it returns.
-    typealias Attempt = (SocketAddress, @escaping (Result<Socket, GuestError>) -> Void) -> (() -> Void)
+    typealias Attempt = (SocketAddress, @escaping (Result<GuestSocket, GuestError>) -> Void) -> (() -> Void)
 
     static let attemptDelay = Duration.milliseconds(250)
 
@@ -25,7 +25,7 @@ final class ConnectRace: @unchecked Sendable {
     private var underWay: [Int: () -> Void] = [:]
     private var timer: CallbackHandle?
     private var failures: [GuestError] = []
-    private(set) var winner: Socket?
+    private(set) var winner: GuestSocket?
 
     /// A race among `addresses`, given in the order that the resolver prefers.
     init(_ addresses: [SocketAddress], on loop: GuestLoop, attempt: Attempt? = nil) {
@@ -51,7 +51,7 @@ final class ConnectRace: @unchecked Sendable {
     /// Suspends until one attempt has succeeded or all have failed.
     ///
     /// - Throws: the first failure if there was one address; else `.socketFailed`, which lists them.
-    func run() async throws -> Socket {
+    func run() async throws -> GuestSocket {
         try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
             self.waiter = waiter
             waiter.list(
@@ -77,7 +77,7 @@ final class ConnectRace: @unchecked Sendable {
         if underWay[index] != nil { underWay[index] = cancel }
     }
 
-    private func finish(_ index: Int, _ result: Result<Socket, GuestError>) {
+    private func finish(_ index: Int, _ result: Result<GuestSocket, GuestError>) {
         guard underWay.removeValue(forKey: index) != nil, let waiter else {
             if case .success(let late) = result { late.close() }
             return

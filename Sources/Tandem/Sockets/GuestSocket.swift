@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Socket: the only owner of a socket's descriptor.
+// GuestSocket: the only owner of a socket's descriptor.
 // Idea:   every operation tries its system call at once, and waits for readiness only if the kernel returns EAGAIN. The
 //         atomic word `uses` counts the threads that are inside a system call on the descriptor. Closing forbids new
 //         calls, and whoever leaves last closes the descriptor: exactly once, and never while another thread uses its
@@ -20,7 +20,7 @@ import TandemCLinux
 /// copies of them share it.
 ///
 /// It is closed by ``close()``, or when the last value that holds it is released.
-public final class Socket: Sendable {
+public final class GuestSocket: Sendable {
     /// The loop whose waits this socket uses. The socket keeps it alive.
     public let loop: GuestLoop
     /// The address of the peer, if the socket was connected or accepted.
@@ -97,7 +97,7 @@ public final class Socket: Sendable {
 
 // MARK: - Closing
 
-extension Socket {
+extension GuestSocket {
     /// True once ``close()`` was called.
     public var isClosed: Bool { uses.load(ordering: .acquiring) & 1 != 0 }
 
@@ -157,7 +157,7 @@ extension Socket {
 
 // MARK: - Operations
 
-extension Socket {
+extension GuestSocket {
     /// Makes a system call on the descriptor; nobody closes the descriptor meanwhile.
     func attempt<Result>(_ call: (Int32) -> Result) throws(GuestError) -> Result {
         try acquire()

@@ -98,7 +98,7 @@ public struct Messages<Stream: SocketStream>: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> Iterator { Iterator(messages: self) }
 }
 
-extension Socket {
+extension GuestSocket {
     fileprivate func nextMessage(
         _ prefix: LengthPrefix, _ maximumLength: Int, _ site: CallSite
     ) async throws -> [UInt8]? {

@@ -46,7 +46,7 @@ public final class Outbox: @unchecked Sendable {
         let waiter: Waiter
     }
 
-    private let socket: Socket
+    private let socket: GuestSocket
     private let capacity: Int
     private let overflow: Overflow
     private let stallLimit: Duration?

@@ -40,7 +40,7 @@ extension SocketBacked {
     }
 }
 
-extension Socket {
+extension GuestSocket {
     /// The limit for the wait of a read.
     var readLimit: PeerLimit? {
         let nanoseconds = silence.load(ordering: .relaxed)

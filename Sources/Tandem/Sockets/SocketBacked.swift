@@ -2,10 +2,10 @@
 // SocketBacked: what all types that hold a socket have in common.
 // Owner:  any thread.
 
-/// A value that holds a ``Socket``: a stream, a listener, a datagram socket.
+/// A value that holds a ``GuestSocket``: a stream, a listener, a datagram socket.
 public protocol SocketBacked: Sendable {
     /// The socket underneath.
-    var socket: Socket { get }
+    var socket: GuestSocket { get }
 }
 
 extension SocketBacked {

@@ -57,7 +57,7 @@ extension SocketOption where Value == Int {
     }
 }
 
-extension Socket {
+extension GuestSocket {
     /// Sets an option.
     ///
     /// - Throws: `.socketFailed` with what the kernel said, `.socketClosed`.

@@ -160,7 +160,7 @@ extension SocketStream {
     public func close() { socket.close() }
 }
 
-extension Socket {
+extension GuestSocket {
     // MARK: For the one task that reads, between `begin(.readable)` and `end(.readable)`
 
     func read(upTo limit: Int, _ site: CallSite) async throws -> [UInt8] {
@@ -251,7 +251,7 @@ extension Socket {
     }
 }
 
-extension Socket {
+extension GuestSocket {
     func closeForWriting() throws(GuestError) {
         _ = try attempt("close for writing the connection") { shutdown($0, Int32(SHUT_WR)) }
     }

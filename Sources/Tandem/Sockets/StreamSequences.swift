@@ -30,9 +30,9 @@ extension UnixListener {
 
 /// The connections of a listener. It throws what `accept` throws, except that closing the listener ends it.
 public struct Connections<Stream: SocketStream>: AsyncSequence, Sendable {
-    let listener: Socket
+    let listener: GuestSocket
     let site: CallSite
-    let make: @Sendable (Socket) -> Stream
+    let make: @Sendable (GuestSocket) -> Stream
 
     /// Accepts one connection at each call.
     public struct Iterator: AsyncIteratorProtocol {
@@ -133,7 +133,7 @@ public struct Lines<Stream: SocketStream>: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> Iterator { Iterator(lines: self) }
 }
 
-extension Socket {
+extension GuestSocket {
     /// Returns a line that needs no read, without the cost of an await. `nil`: call `nextLine`, which reads, and throws
     /// what there is to throw.
     fileprivate func lineAtHand(maximumLength: Int) throws(GuestError) -> String? {

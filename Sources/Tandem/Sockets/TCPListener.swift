@@ -12,7 +12,7 @@ import Glibc
 /// ```
 public struct TCPListener: Sendable {
     /// The socket underneath.
-    public let socket: Socket
+    public let socket: GuestSocket
     /// The address on which this listens. If port 0 was asked for, with the port that the kernel has chosen.
     public let localAddress: SocketAddress
 
@@ -32,7 +32,7 @@ public struct TCPListener: Sendable {
         guard address.family != .unix else {
             throw GuestError(.addressFailed, "\(address) is a Unix address; use UnixListener")
         }
-        socket = try Socket(address.family, SOCK_STREAM, on: loop)
+        socket = try GuestSocket(address.family, SOCK_STREAM, on: loop)
         try socket.set(.reuseAddress, to: true)
         if reusePort { try socket.set(.reusePort, to: true) }
         if address.family == .ipv6 { try socket.set(.ipv6Only, to: ipv6Only) }

@@ -13,12 +13,12 @@ import Glibc
 /// ```
 public struct TCPStream: SocketStream {
     /// The socket underneath.
-    public let socket: Socket
+    public let socket: GuestSocket
 
     /// A stream on a socket that is connected.
-    public init(_ socket: Socket) { self.socket = socket }
+    public init(_ socket: GuestSocket) { self.socket = socket }
 
-    init(accepted socket: Socket) {
+    init(accepted socket: GuestSocket) {
         self.socket = socket
         // This fails only if the connection has ended already, which the first read reports better.
         try? socket.set(.noDelay, to: true)

@@ -16,7 +16,7 @@ import TandemCLinux
 /// ```
 public struct UDPSocket: Sendable {
     /// The socket underneath.
-    public let socket: Socket
+    public let socket: GuestSocket
     /// This end's address, with the port that the kernel chose.
     public let localAddress: SocketAddress
 
@@ -36,7 +36,7 @@ public struct UDPSocket: Sendable {
         localAddress = socket.localAddress ?? address
     }
 
-    private init(_ socket: Socket, localAddress: SocketAddress) {
+    private init(_ socket: GuestSocket, localAddress: SocketAddress) {
         self.socket = socket
         self.localAddress = localAddress
     }
@@ -52,13 +52,13 @@ public struct UDPSocket: Sendable {
         return UDPSocket(socket, localAddress: socket.localAddress ?? .any(peer.family, port: 0))
     }
 
-    private static func make(_ address: SocketAddress, on loop: GuestLoop) throws(GuestError) -> Socket {
+    private static func make(_ address: SocketAddress, on loop: GuestLoop) throws(GuestError) -> GuestSocket {
         guard address.family != .unix else {
             throw GuestError(.addressFailed, "\(address) is a Unix address; a UDPSocket takes IPv4 or IPv6")
         }
         let fd = tandem_socket(address.domain, Int32(SOCK_DGRAM.rawValue), 0)
         guard fd >= 0 else { throw .socket("make a datagram socket for", "\(address)", errno) }
-        return Socket(taking: fd, on: loop)
+        return GuestSocket(taking: fd, on: loop)
     }
 
     /// Closes the socket. A task in `receive(upTo:)` gets `.socketClosed`. Any thread; harmless when repeated.

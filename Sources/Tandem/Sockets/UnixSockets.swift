@@ -9,10 +9,10 @@ import TandemCLinux
 /// A connection between two processes of this machine, or within one.
 public struct UnixStream: SocketStream {
     /// The socket underneath.
-    public let socket: Socket
+    public let socket: GuestSocket
 
     /// A stream on a socket that is connected.
-    public init(_ socket: Socket) { self.socket = socket }
+    public init(_ socket: GuestSocket) { self.socket = socket }
 
     /// Connects to the socket at `path`; `@name` is an abstract one. Waits while the listener's queue is full.
     ///
@@ -27,7 +27,7 @@ public struct UnixStream: SocketStream {
         guard tandem_socketpair(Int32(SOCK_STREAM.rawValue), &ends) == 0 else {
             throw .socket("make a pair of sockets", "", errno)
         }
-        return (UnixStream(Socket(taking: ends[0], on: loop)), UnixStream(Socket(taking: ends[1], on: loop)))
+        return (UnixStream(GuestSocket(taking: ends[0], on: loop)), UnixStream(GuestSocket(taking: ends[1], on: loop)))
     }
 
     /// The process at the other end, as it was when the connection was made; the kernel has checked it.
@@ -52,7 +52,7 @@ public struct UnixStream: SocketStream {
 /// Listens for Unix connections at a path, whose file it removes when it closes.
 public struct UnixListener: Sendable {
     /// The socket underneath.
-    public let socket: Socket
+    public let socket: GuestSocket
     /// The path, or `@name`.
     public let path: String
 
@@ -66,7 +66,7 @@ public struct UnixListener: Sendable {
         let fd = tandem_socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard fd >= 0 else { throw .socket("make a socket for", path, errno) }
         let mine = BoundFile(path: address.isAbstract ? nil : path)
-        socket = Socket(taking: fd, on: loop, onClosed: { mine.remove() })
+        socket = GuestSocket(taking: fd, on: loop, onClosed: { mine.remove() })
         self.path = path
         do throws(GuestError) {
             try socket.bind(address)

@@ -15,7 +15,7 @@ final class Stage {
     private let manual: ManualHost?
     private var window: OpaquePointer?
     private var event = SDL_Event()
-    private var sockets: [Socket] = []
+    private var sockets: [GuestSocket] = []
 
     init(_ options: Options, standard: String = "dummy") throws {
         raiseDescriptorLimit()
@@ -82,7 +82,7 @@ final class Stage {
     /// Watches a socket from here on: as one of the loop's own, or (owned=no) as a descriptor that is somebody else's, about which the loop asks the kernel.
     func watch(_ fd: Int32, _ options: Options, _ body: @escaping () -> Void) throws {
         if options.word("owned", "yes") == "yes" {
-            let socket = try Socket(adopting: FileDescriptor(rawValue: fd), on: loop)
+            let socket = try GuestSocket(adopting: FileDescriptor(rawValue: fd), on: loop)
             sockets.append(socket)
             _ = try socket.whenReadable(body)
         } else {

@@ -65,7 +65,7 @@ enum Command { case fire }
 
 @MainActor final class Match {
     var isOver = false
-    func waves(_ scene: Scene) async throws {}
+    func waves(_ scene: GuestScene) async throws {}
 }
 @MainActor var match: Match = given()
 
@@ -163,7 +163,7 @@ func saveGame() async throws {}
 let height = 480
 let device: SDL_AudioDeviceID = given()
 let url: URL = given()
-let scene: Scene = given()
+let scene: GuestScene = given()
 @MainActor let frame: Frame = given()
 @MainActor var isRunning: Bool = given()
 @MainActor var isLoading: Bool = given()
