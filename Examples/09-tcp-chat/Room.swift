@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Room: guests who talk, seen from the side that strangers connect to.
-// Idea:   whatever a guest does costs the room a bounded amount. At most a hundred guests; a line has at most 500 bytes; what a guest has yet to
-//         read is at most 60,000 bytes, of which the oldest lines give way (and the guest is told how many); who takes no byte for ten seconds, or
-//         for two after the last word, is shown out. Lines are said without control characters: they would be orders to a terminal.
+// Idea:   whatever a guest does costs the room a bounded amount. At most a hundred guests; a line has at most 500 bytes; who says more than fifty
+//         lines in a second is shown out, with all that has arrived and was not read: each line costs as much as there are guests. What a guest
+//         has yet to read is at most 60,000 bytes, of which the oldest lines give way (and the guest is told how many); who takes no byte for ten
+//         seconds, or for two after the last word, is shown out. Lines are said without control characters: they would be orders to a terminal.
 // Owner:  the main actor.
 
 import Tandem
@@ -23,7 +24,16 @@ import Tandem
         outboxes[key] = outbox
         say("\(name) has come")
         do {
-            for try await line in stream.lines(maximumLength: 500) { say("\(name): \(printable(line))") }
+            var second = (start: ContinuousClock.now, lines: 0)
+            for try await line in stream.lines(maximumLength: 500) {
+                let now = ContinuousClock.now
+                second = now - second.start < .seconds(1) ? (second.start, second.lines + 1) : (now, 1)
+                guard second.lines <= 50 else {
+                    outbox.send("you talk too fast\n")
+                    break
+                }
+                say("\(name): \(printable(line))")
+            }
             say("\(name) has left")
         } catch {
             say("\(name) was lost")
