@@ -88,7 +88,7 @@ let package = Package(
         example("08-dispatch-main"),
         example("09-tcp-chat"),
         example("10-udp-ping"),
-        example("16-pause-menu"),
+        example("18-pause-menu"),
 
         .target(name: "SkirmishRules", swiftSettings: settings),
         // The match without a window; all that other packages see of the game.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// 16-pause-menu: a loop inside of the loop: a pause menu that is opened by the frame, and by a task.
+// 18-pause-menu: a loop inside of the loop: a pause menu that is opened by the frame, and by a task.
 // Idea: a menu is a function that returns when the player has chosen. It has frames and events of its own, and everything else of the loop's goes
 // on meanwhile. A frame just calls it. So does a task: `FrameLoop.run` steps out of the tick that the task is in, and `runModal` does so
 // for a loop of one's own.
