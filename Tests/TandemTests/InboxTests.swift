@@ -169,7 +169,13 @@ extension Core.InboxTests {
             seen = loop
             proxy = loop.proxy
             let ran = Box(0)
-            Thread.detachNewThread { try? proxy.post { ran.value += 1 } }
+            // A thread that is asking the host for a tick holds the host, and with it the loop.
+            let posted = DispatchSemaphore(value: 0)
+            Thread.detachNewThread {
+                try? proxy.post { ran.value += 1 }
+                posted.signal()
+            }
+            posted.wait()
             #expect(host.waitForRequest())
             host.tick()
             #expect(ran.value == 1)
