@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything: `make play` and `make test`.
 
-.PHONY: help play test attack examples docs format assets dependencies model fuzz verify soak bench bench-quick bench-build
+.PHONY: help play test attack attack-build examples docs format assets dependencies model fuzz verify soak bench bench-quick bench-build
 
 help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
@@ -29,9 +29,12 @@ test: dependencies
 	swift build --build-tests
 	swift test --skip-build
 
-attack: dependencies
+attack-build: dependencies
 	@for name in AttackTarget 09-tcp-chat 10-udp-ping; do swift build --configuration release --product $$name || exit 1; done
-	swift build --package-path Examples/11-http-in-the-game --scratch-path .build-examples --disable-build-manifest-caching
+
+attack: attack-build
+	@for name in 11-http-in-the-game 15-dedicated-server 16-public-page; do \
+	swift build --package-path Examples/$$name --scratch-path .build-examples --disable-build-manifest-caching || exit 1; done
 	Tests/Attacks/attack --packages .build-examples/debug
 
 examples: dependencies

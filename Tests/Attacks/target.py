@@ -132,9 +132,9 @@ class Frames:
         return f"frame {attacked[0]:.0f} ms ({rest[0]:.0f}), tick {attacked[1]:.1f} ms ({rest[1]:.1f})"
 
     @staticmethod
-    def is_bad(attacked, rest):
+    def is_bad(attacked, rest, is_short):
         # The budget of a tick is 4 ms. What a frame is late beyond that is the machine's, which also has the attackers to run.
-        return attacked[1] > 12
+        return attacked[1] > (40 if is_short else 12)
 
 
 class FrameRate:
@@ -145,8 +145,10 @@ class FrameRate:
         self.last = self._now()
 
     def _now(self):
-        status, body = request(self.target, self.port)
-        return time.monotonic(), json.loads(body)[self.key] if status == 200 else 0
+        # Whoever has attacked a moment ago may hold every connection for some seconds more.
+        state = []
+        wait_until(lambda: state.extend(body for status, body in [request(self.target, self.port)] if status == 200) or state, 60)
+        return time.monotonic(), json.loads(state[0])[self.key] if state else 0
 
     def measure(self):
         (then, before), self.last = self.last, self._now()
@@ -157,8 +159,9 @@ class FrameRate:
         return f"{attacked:.1f} frames/s ({rest:.1f})"
 
     @staticmethod
-    def is_bad(attacked, rest):
-        return attacked < rest / 2
+    def is_bad(attacked, rest, is_short):
+        # In a second on a busy machine a few frames are all that can be asked for.
+        return attacked < (1 if is_short else rest / 2)
 
 
 def request(target, port, path="/state", method="GET", host=None, fields="", body=b"", timeout=10):
