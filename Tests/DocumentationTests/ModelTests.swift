@@ -52,6 +52,26 @@ import Testing
         #expect(count >= 60)
     }
 
+    /// The walks of the article *Where each part of the design lives*: true, and no longer than it says.
+    @Test func everyWalkThroughThePartsHasItsLinesOfCodeAndFewStops() throws {
+        let page = try text("Sources/Tandem/Tandem.docc/DesignMap.md")
+        let table = try #require(
+            page.components(separatedBy: "| walk | stop | file | code |\n|---|---|---|---|\n").last)
+        let sources = try sources()
+        var stops: [String: Int] = [:]
+        for row in table.components(separatedBy: "\n\n")[0].split(separator: "\n") {
+            let cells = row.dropFirst(2).dropLast(2).components(separatedBy: " | ")
+            try #require(cells.count == 4, "a row needs a walk, a stop, a file and a line of code: \(row)")
+            let code = cells[3].trimmingCharacters(in: ["`"]).replacingOccurrences(of: "\\|", with: "|")
+            #expect(
+                sources[cells[2]]?.contains(code) ?? false,
+                "\(cells[0]): \"\(code)\" is not in \(cells[2]) any more; is this still its way? Then mend the table")
+            stops[cells[0], default: 0] += 1
+        }
+        #expect(stops.keys.sorted().contains("a post") && stops.count >= 6)
+        for (walk, count) in stops { #expect(count <= (walk == "a post" ? 5 : 6), "\(walk) has \(count) stops") }
+    }
+
     @Test func everyMutantIsInTheModelAndIsRun() throws {
         let names = { (text: String, pattern: String) throws -> Set<String> in
             let expression = try NSRegularExpression(pattern: pattern)
