@@ -88,7 +88,7 @@ public final class GuestLoop: @unchecked Sendable {
             throw error
         }
         if !configuration.admitsOthers { admitsOthers = false }
-        if time.isVirtual { tickState.lookFurther() }
+        if time.isVirtual { tickState.expectUnannouncedWork() }
         callbacks.open(self)
         tandem_workers_take_mask_of_this_thread()
         io.registrations.onEnded = { [unowned self] in watchesEnded($0, $1, $2) }
@@ -100,7 +100,7 @@ public final class GuestLoop: @unchecked Sendable {
         guard admission.state != .closed else { return }
         // A forked child has a copy of its parent's loop: it is only released.
         if thread.isForkedChild { return finishClosing() }
-        logger.warning("the loop made at \(site) was let go without close(); it is closed now")
+        logger.warning("the loop made at \(site) was released without close(); it is closed now")
         if thread.isCurrent { performClose() } else { closeFromElsewhere() }
     }
 
@@ -142,7 +142,7 @@ public final class GuestLoop: @unchecked Sendable {
     /// Stops the backend thread and waits for it, closes all descriptors, and allows the thread to make another loop.
     func finishClosing() {
         admission.close()
-        tickState.lookFurther()
+        tickState.expectUnannouncedWork()
         shared.inbox.close()
         if let backend = backend.take(), !thread.isForkedChild { backend.stop() }
         if executors.adoption.path != nil { ProgramExecutors.leave(self) }

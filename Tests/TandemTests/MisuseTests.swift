@@ -111,7 +111,7 @@ extension Core {
             configuration.logger = log.logger
             // A host that does not own its loop, as some do by mistake.
             _ = try GuestLoop(host: ManualHost(), configuration: configuration)
-            #expect(log.lines.contains { $0.contains("let go without close()") && $0.contains("MisuseTests") })
+            #expect(log.lines.contains { $0.contains("released without close()") && $0.contains("MisuseTests") })
         }
 
         @Test func aSecondLoopOnAThreadIsToldWhereTheFirstOneWasMade() throws {

@@ -58,7 +58,7 @@ extension GuestLoop {
     /// UI thread: the recorded run begins here. Everything that starts in it stays on this thread, in one order.
     package func beginTape() {
         instruments.beginTape()
-        tickState.lookFurther()
+        tickState.expectUnannouncedWork()
         executors.kept.begin()
     }
 

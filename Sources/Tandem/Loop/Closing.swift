@@ -32,7 +32,7 @@ extension GuestLoop {
     func performClose() {
         admission.beginClosing()
         reportForgottenTicks()
-        tickState.lookFurther()
+        tickState.expectUnannouncedWork()
         tape?.loopCloses()
         tickState.beginClosing()
         readGraceClock()

@@ -47,7 +47,7 @@ extension GuestLoop {
         )
         admission.fail(error)
         timers.backendFailed()
-        tickState.lookFurther()
+        tickState.expectUnannouncedWork()
         configuration.logger.critical("\(error)")
         endEverything(with: error)
     }

@@ -56,7 +56,7 @@ extension GuestLoop {
         for job in executors.kept.takeAll() { Self.runPoolJobWithoutLoop(job) }
         let error = GuestError(
             .abandoned,
-            "the loop made at \(site) was let go on another thread before the run ended; call close() on the loop's own thread"
+            "the loop made at \(site) was released on another thread before the run ended; call close() on the loop's own thread"
         )
         for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
         // A watch and the table of watches refer to each other. Removing all watches breaks that cycle.
@@ -83,7 +83,7 @@ extension GuestLoop {
     private func handOver(_ late: [() -> Void]) {
         guard !late.isEmpty else { return }
         configuration.logger.warning(
-            "\(late.count) pieces of work of the loop made at \(site) were left when it was let go on another thread; they run on its own thread when that comes to it"
+            "\(late.count) pieces of work of the loop made at \(site) had not run when it was released on another thread; they run on the loop's thread when that makes its next loop, or ends"
         )
         // Safe: called on one thread only, the loop's own, or after that thread has ended.
         nonisolated(unsafe) let late = late

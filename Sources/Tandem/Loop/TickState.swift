@@ -26,7 +26,8 @@ struct TickState {
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
     private mutating func lookAtRest() { isAtRest = !isTicking && dependsOnRequests }
-    mutating func lookFurther() { dependsOnRequests = false }
+    /// From now on there may be work without a request for a tick.
+    mutating func expectUnannouncedWork() { dependsOnRequests = false }
     mutating func begin() { isTicking = true }
     mutating func end() { isTicking = false }
     mutating func closeAfterTick() { closesAfterTick = true }
