@@ -3,7 +3,7 @@
 // Owner:  the UI thread.
 
 package struct HostHooks {
-    /// What a tick of the host does besides the loop's tick. UI thread. `nil`: the host no longer exists.
+    /// A tick of the host, with its frames. UI thread. `nil`: the host no longer exists.
     private(set) var tick: ((Duration?) -> TickReport?)?
     /// Runs one frame of the host, or one wait and one tick, for the program's main executor. UI thread, outside ticks.
     /// `false`: the host no longer exists.

@@ -19,12 +19,12 @@ extension GuestLoop {
     /// Call it once per frame, and whenever the host was asked for a tick. If there is nothing to do, it costs one
     /// atomic load and allocates nothing: the backend announces due timers, some microseconds after their time.
     ///
+    /// On the loop of an `SDLGuest` this is `SDLGuest.tick(budget:)`: in a game with a loop of its own it is a frame, too.
+    ///
     /// - Parameter budget: How long user code may run. What does not fit is carried over to the next tick, in order, and
     ///   that tick is requested. `nil`: the configuration's budget. `.zero`: one pass over everything that is ready now,
     ///   however long it takes.
     /// - Returns: What was done. A call from inside a tick runs nothing, and says so in the report.
-    ///
-    /// On the loop of an `SDLGuest` it is the guest's tick, with the frame of a loop of your own.
     @discardableResult
     public func tick(budget: Duration? = nil) -> TickReport {
         if let hostTick = hooks.tick, let report = hostTick(budget) { return report }

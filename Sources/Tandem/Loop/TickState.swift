@@ -4,7 +4,7 @@
 
 struct TickState {
     /// Whether a tick or a frame's phase runs, or the loop's end does.
-    private(set) var isTicking = false { didSet { lookAtRest() } }
+    private(set) var isTicking = false { didSet { updateRest() } }
     /// ``GuestLoop/close()`` was called during the tick, and takes effect at its end.
     private(set) var closesAfterTick = false
     /// How many ticks are paused for modal loops; see `ModalLoop`.
@@ -14,10 +14,10 @@ struct TickState {
 
     /// True as long as every piece of work comes with a request for a tick. False for good once time is virtual, a run
     /// is recorded or replayed, the backend has ended with an error, or the loop closes.
-    private var dependsOnRequests = true { didSet { lookAtRest() } }
+    private var dependsOnRequests = true { didSet { updateRest() } }
 
-    /// What an idle tick checks, besides the requests and the turn: no tick runs, and work comes with requests. It is
-    /// kept, so that the check is one load.
+    /// What an idle tick checks, besides the requests and the turn: no tick runs, and the loop depends on requests.
+    /// It is stored, so that the check is one load.
     private(set) var isAtRest = true
 
     /// Whether a requested close can be done now: no tick is paused any more.
@@ -25,9 +25,14 @@ struct TickState {
     /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
+<<<<<<< ours
     private mutating func lookAtRest() { isAtRest = !isTicking && dependsOnRequests }
     /// From now on there may be work without a request for a tick.
     mutating func expectUnannouncedWork() { dependsOnRequests = false }
+=======
+    private mutating func updateRest() { isAtRest = !isTicking && dependsOnRequests }
+    mutating func lookFurther() { dependsOnRequests = false }
+>>>>>>> theirs
     mutating func begin() { isTicking = true }
     mutating func end() { isTicking = false }
     mutating func closeAfterTick() { closesAfterTick = true }
