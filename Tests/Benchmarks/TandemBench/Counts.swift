@@ -31,7 +31,7 @@ private final class Yes: GuestHost {
     metric("ran", "count", count)
 }
 
-private final class Tally: @unchecked Sendable {
+final class Tally: @unchecked Sendable {
     // Safe: everything here happens on one thread.
     var ran = 0
 }

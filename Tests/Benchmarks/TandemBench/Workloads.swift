@@ -25,6 +25,13 @@ import Glibc
     "count/lines": countLines,
     "count/chunks": countChunks,
     "count/receive": countDatagrams,
+    "count/frame": countEmptyFrame,
+    "count/framewaits": countFrameWaits,
+    "count/framereceives": countFrameReceives,
+    "count/framesends": countFrameSends,
+    "count/frametimers": countFrameTimers,
+    "count/frameposts": countFramePosts,
+    "count/wakes": countWakes,
 ]
 
 /// Something that this program does not do here.
