@@ -167,6 +167,15 @@
         try await loop.nextFrame(in: phase, fileID: fileID, line: line)
     }
 
+    /// Runs `body` in each frame, in `phase`; see `GuestLoop.everyFrame`.
+    @discardableResult
+    public func everyFrame(
+        in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping (Frame) throws -> Void
+    ) -> FrameHandle {
+        loop.everyFrame(in: phase, fileID: fileID, line: line, body)
+    }
+
     /// The frames, each in its update phase; see `GuestLoop.frames`.
     public var frames: Frames { loop.frames }
 

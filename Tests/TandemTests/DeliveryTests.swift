@@ -174,10 +174,10 @@ extension Core {
                 }
                 start { waiter in
                     waiter.resume()
-                    waiter.cancel()
+                    waiter.wasCancelled()
                 }
                 start { waiter in
-                    waiter.cancel()
+                    waiter.wasCancelled()
                     waiter.resume()
                 }
                 for _ in 0..<20 { host.tick() }

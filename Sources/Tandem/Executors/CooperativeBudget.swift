@@ -52,6 +52,13 @@ extension GuestLoop {
         _ = takeUnit()
     }
 
+    /// ``checkpoint()`` for the package's own operations. It is inlined into each of them, so that the usual case calls
+    /// no async function.
+    @inline(__always) func checkpointInline() async throws {
+        if !takeUnit() { await cooperate(isolation: #isolation) }
+        try Task.checkCancellation()
+    }
+
     /// UI thread: suspends the task until everything that is in the queue now has run. In a frame's phase that is the
     /// phase's queue.
     func goToEndOfLine(isolation: isolated (any Actor)?) async {

@@ -18,6 +18,10 @@ struct ExecutorState {
         forRuns = new
         return new
     }
+
+    /// A tick or a phase begins to run user code. Its caller holds a reference to the loop until ``endWork()``.
+    func beginWork(of loop: GuestLoop) { forRuns?.beginWork(of: loop) }
+    func endWork() { forRuns?.endWork() }
 }
 
 /// Two facts that the runtime does not pass on with a job.

@@ -147,6 +147,8 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
 final class RunExecutor: TaskExecutor {
     // Safe to send: weak references are read and written atomically.
     private nonisolated(unsafe) weak var loop: GuestLoop?
+    // Safe: used on the UI thread only, and set only while the caller of a tick or a phase holds the loop.
+    @exclusivity(unchecked) private nonisolated(unsafe) var working: Unmanaged<GuestLoop>?
     private let thread: UIThread
     private let shared: SharedState
     private let configuration: Configuration
@@ -158,6 +160,19 @@ final class RunExecutor: TaskExecutor {
         shared = loop.shared
         configuration = loop.configuration
         runs = loop.members.runs
+    }
+
+    // MARK: The loop, for its own thread
+
+    /// UI thread: a tick or a phase runs user code. Until ``endWork()`` the loop is known to be alive, and reading the
+    /// weak reference is spared, which costs more than all else that enqueues a job.
+    func beginWork(of loop: GuestLoop) { working = .passUnretained(loop) }
+    func endWork() { working = nil }
+
+    /// UI thread: calls `body` with the loop, if it still exists.
+    @inline(__always) func withLoop<Result>(_ body: (GuestLoop) -> Result) -> Result? {
+        if let working { return working._withUnsafeGuaranteedRef { body($0) } }
+        return loop.map(body)
     }
 
     // MARK: What the end of a run needs, also while its loop goes
@@ -184,10 +199,12 @@ final class RunExecutor: TaskExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if thread.isCurrent, let loop {
-            if loop.accept(.job(job, loop.resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .run(self))) {
-                return
-            }
+        if thread.isCurrent,
+            let isAccepted = withLoop({ loop in
+                loop.accept(.job(job, loop.resumedIdentity(preferring: asUnownedTaskExecutor()) ?? .run(self)))
+            })
+        {
+            if isAccepted { return }
         } else if shared.deliver(.job(job, .run(self))) {
             return
         }

@@ -59,6 +59,8 @@ import TandemCLinux
         private let lock = BriefLock()
         // Safe: written with `lock` held on the adopting thread, and read there only.
         private nonisolated(unsafe) weak var loop: GuestLoop?
+        // Safe: likewise. After its loop has ended it accepts nothing.
+        @exclusivity(unchecked) private(set) nonisolated(unsafe) var here: RunExecutor?
         // Safe: read and written only while `lock` is held. The loop's number, which can still be compared while the
         // loop is being deinitialised.
         private nonisolated(unsafe) var number: UInt32 = 0
@@ -71,6 +73,7 @@ import TandemCLinux
             let new = loop.executors.runExecutor(of: loop)
             lock.lock()
             self.loop = loop
+            here = new
             number = loop.callbacks.number
             let old = open
             open = new
@@ -84,7 +87,10 @@ import TandemCLinux
         func detach(_ number: UInt32, isHere: Bool) {
             lock.lock()
             guard self.number == number else { return lock.unlock() }
-            if isHere { loop = nil }
+            if isHere {
+                loop = nil
+                here = nil
+            }
             self.number = 0
             let old = open
             open = nil
@@ -114,10 +120,10 @@ import TandemCLinux
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
             if Adopter.shared.isHere {
-                if let loop = Adopter.shared.loopHere, loop.accept(.job(job, .mainActor(loop.executors.hint.preferred)))
-                {
-                    return
+                let isAccepted = Adopter.shared.here?.withLoop { loop in
+                    loop.accept(.job(job, .mainActor(loop.executors.hint.preferred)))
                 }
+                if isAccepted ?? false { return }
             } else if let entrance = Adopter.shared.entrance, entrance.takeMainActorJob(job) {
                 return
             }

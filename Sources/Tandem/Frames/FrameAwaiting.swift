@@ -14,7 +14,7 @@ extension GuestLoop {
     public func nextFrame(
         in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Frame {
-        try await frame(phase, nil, CallSite(fileID: fileID, line: line), isolation: #isolation)
+        try await frame(phase, nil, CallSite(fileID: fileID, line: line))
     }
 
     /// Suspends for `count` frames, and returns the last of them. With 0 it returns at once. Traps on a negative count.
@@ -38,7 +38,7 @@ extension GuestLoop {
         _ condition: @escaping () -> Bool
     ) async throws {
         if condition() { return await cooperate(isolation: #isolation) }
-        _ = try await frame(phase, condition, CallSite(fileID: fileID, line: line), isolation: #isolation)
+        _ = try await frame(phase, condition, CallSite(fileID: fileID, line: line))
     }
 
     /// The frames, one after the other, each in its update phase. See ``frames(in:fileID:line:)``.
@@ -54,23 +54,19 @@ extension GuestLoop {
     }
 
     /// One wait for a frame. All the functions above use it.
+    @inline(__always)
     fileprivate func frame(
-        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool = false,
-        isolation: isolated (any Actor)?
+        _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool = false
     ) async throws -> Frame {
         try Task.checkCancellation()
         try admission.admit("GuestLoop.nextFrame")
         if isOfSequence, members.framesHaveEnded { throw CancellationError() }
         let waiter = members.frameLine(of: self).waiter()
-        waiter.prepare(phase, condition, site, isOfSequence: isOfSequence, isolation)
-        let wait = waiter.number
-        return try await withTaskCancellationHandler(
-            operation: {
-                _ = isolation
-                // Safe without checks: `FrameWaiter` resumes its continuation at most once, and the end of the loop
-                // ends every wait.
-                return try await withUnsafeThrowingContinuation(isolation: isolation) { waiter.begin($0) }
-            }, onCancel: { waiter.cancel(wait) }, isolation: isolation)
+        waiter.prepare(phase, condition, site, isOfSequence: isOfSequence, #isolation)
+        // Safe without checks: `FrameWaiter` resumes its continuation at most once, and the end of the loop ends every
+        // wait.
+        await waiter.suspend { waiter.begin($0) }
+        return try waiter.finish()
     }
 }
 
@@ -86,11 +82,13 @@ public struct Frames: AsyncSequence, Sendable {
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.
         public mutating func next(isolation: isolated (any Actor)?) async -> Frame? {
-            try? await frames.loop.frame(frames.phase, nil, frames.site, isOfSequence: true, isolation: isolation)
+            try? await frames.loop.frame(frames.phase, nil, frames.site, isOfSequence: true)
         }
 
         /// The next frame; `nil` when the task is cancelled or the loop ends.
-        public mutating func next() async -> Frame? { await next(isolation: #isolation) }
+        public mutating func next() async -> Frame? {
+            try? await frames.loop.frame(frames.phase, nil, frames.site, isOfSequence: true)
+        }
     }
 
     /// Begins with the next frame.

@@ -1,56 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameLine: the tasks that wait for a frame, in one list for each phase, and how a phase runs them.
-// Idea:   a phase is a small tick of its own. It resumes the tasks that wait for it, and runs them, and the jobs that
-//         they enqueue, within the phase instead of in the next tick. Jobs that are enqueued during a phase go into the
-//         phase's own queue.
+// FrameLine: the handlers of each phase and the tasks that wait for it, in one list for each phase, and how a phase
+//            runs them.
+// Idea:   a phase is a small tick of its own. It calls its handlers, resumes the tasks that wait for it, and runs them,
+//         and the jobs that they enqueue, within the phase instead of in the next tick. Jobs that are enqueued during a
+//         phase go into the phase's own queue.
 // Owner:  the UI thread.
 // Breaks: a task that waits again while its phase runs waits for the next time that the phase comes. If it were resumed
 //         in the same phase, the phase might never end.
 
 final class FrameLine {
     // Safe: the loop owns its line and empties it when it closes. The tasks that wait keep the loop alive.
-    unowned let loop: GuestLoop
-    private var lines = [[FrameWaiter]](repeating: [], count: FramePhase.allCases.count)
+    unowned(unsafe) let loop: GuestLoop
+    let handlers = FrameHandlers()
+    // Exclusivity of these is not checked: no method below is in the middle of a change when it calls user code.
+    @exclusivity(unchecked) private var lines = [[FrameWaiter]](repeating: [], count: FramePhase.allCases.count)
     /// The waiters of the phase that runs now. The array is kept for its memory.
-    private var current: [FrameWaiter] = []
+    @exclusivity(unchecked) private var current: [FrameWaiter] = []
     /// Waiters that are free for the next wait.
-    private var spare: [FrameWaiter] = []
-    private(set) var count = 0
+    @exclusivity(unchecked) private var spare: [FrameWaiter] = []
+    @exclusivity(unchecked) private var waiting = 0
     /// Waiters are being resumed, and their conditions are being called.
-    private(set) var isResuming = false
+    @exclusivity(unchecked) private(set) var isResuming = false
 
     init(loop: GuestLoop) { self.loop = loop }
 
     /// All that wait, sorted by phase.
     var waiters: [FrameWaiter] { lines.flatMap { $0 } }
 
-    func waiter() -> FrameWaiter { spare.popLast() ?? FrameWaiter(line: self) }
+    func waiter() -> FrameWaiter {
+        spare.popLast() ?? FrameWaiter(line: self, Frame(number: 0, time: loop.now, delta: .zero))
+    }
 
     func recycle(_ waiter: FrameWaiter) { spare.append(waiter) }
 
+    /// Is the calling thread the loop's?
+    var isHere: Bool { loop.thread.isCurrent }
+
+    /// Tasks that wait, and handlers.
+    var count: Int { waiting + handlers.count }
+
     func append(_ waiter: FrameWaiter) {
         lines[waiter.phase.rawValue].append(waiter)
-        count += 1
+        waiting += 1
     }
 
     /// Removes a waiter. O(n). Does nothing if the phase that runs now has removed it already.
     func remove(_ waiter: FrameWaiter) {
         guard let index = lines[waiter.phase.rawValue].firstIndex(where: { $0 === waiter }) else { return }
         lines[waiter.phase.rawValue].remove(at: index)
-        count -= 1
+        waiting -= 1
     }
+
+    /// Whether the phase has neither handlers nor waiters.
+    func isEmpty(_ phase: FramePhase) -> Bool { lines[phase.rawValue].isEmpty && handlers[phase].isEmpty }
 
     /// Resumes the tasks that wait for `phase`, in the order in which they began to wait.
     func resume(_ phase: FramePhase, _ frame: Frame) {
-        guard !lines[phase.rawValue].isEmpty else { return }
         isResuming = true
         defer { isResuming = false }
         swap(&current, &lines[phase.rawValue])
-        count -= current.count
-        for waiter in current {
-            let wait = waiter.number
-            // A condition is user code: it may have cancelled another task of the list, which ended that task's wait.
-            if waiter.isWaiting, !waiter.resume(frame), waiter.isWaiting, waiter.number == wait { append(waiter) }
+        waiting -= current.count
+        // Nothing else changes `current`: a condition, which is user code, cannot start another phase.
+        current.withUnsafeBufferPointer { waiters in
+            for waiter in waiters {
+                let wait = waiter.number
+                // A condition may have cancelled another task of the list, which ended that task's wait.
+                if waiter.isWaiting, !waiter.resume(frame), waiter.isWaiting, waiter.number == wait { append(waiter) }
+            }
         }
         current.removeAll(keepingCapacity: true)
     }
@@ -59,7 +75,7 @@ final class FrameLine {
     func endSequences() {
         for waiter in waiters where waiter.isOfSequence {
             remove(waiter)
-            waiter.end(with: .failure(CancellationError()))
+            waiter.end(throwing: CancellationError())
         }
     }
 
@@ -68,8 +84,8 @@ final class FrameLine {
         for phase in lines.indices {
             let ended = lines[phase]
             lines[phase] = []
-            count -= ended.count
-            for waiter in ended { waiter.end(with: .failure(error)) }
+            waiting -= ended.count
+            for waiter in ended { waiter.end(throwing: error) }
         }
     }
 }
@@ -93,20 +109,22 @@ extension GuestLoop {
     /// UI thread, for hosts: frames run again after ``endFrames()`` or ``callOffFrames()``.
     package func beginFrames() { members.beginFrames() }
 
-    /// UI thread: whether a task waits for a frame. A host that draws only on demand should then run one.
+    /// UI thread: whether a task waits for a frame, or a handler runs in each. A host that draws only on demand should
+    /// then run one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
         return (members.frameLine?.count ?? 0) > 0
     }
 
-    /// UI thread, for hosts: runs one phase of a frame. It resumes the tasks that wait for the phase, in the order in
-    /// which they began to wait, and runs each until it waits again.
+    /// UI thread, for hosts: runs one phase of a frame. It calls the handlers of the phase, then resumes the tasks that
+    /// wait for it, in the order in which they began to wait, and runs each until it waits again.
     ///
     /// `FrameLoop` and `SDLGuest` call it. A host of your own calls it for each phase that it has, in the order of
     /// ``FramePhase``. Every resumed task runs at least once; what is left when the configuration's budget is used up
-    /// runs in the next tick. If no task waits, it costs one comparison. It must not be called from inside a tick.
+    /// runs in the next tick. A phase without handlers and waiting tasks costs a few comparisons. It must not be called
+    /// from inside a tick.
     public func runPhase(_ phase: FramePhase, of frame: Frame) {
-        guard let frameLine = members.frameLine, frameLine.count > 0 else { return }
+        guard let frameLine = members.frameLine, !frameLine.isEmpty(phase) else { return }
         thread.check("GuestLoop.runPhase(_:of:)")
         guard admission.state == .open else { return }
         precondition(
@@ -115,16 +133,19 @@ extension GuestLoop {
         )
         tickState.begin()
         hooks.onWork?(true)
+        executors.beginWork(of: self)
         tickClock.read()
         queues.beginPhase()
+        runHandlers(frameLine.handlers[phase], frame)
         frameLine.resume(phase, frame)
         // Each resumed task once, then whatever is ready, as long as the budget allows.
         runPhaseWork(budget: 0)
-        runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp))
+        if queues.phaseCount > 0 { runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp)) }
         queues.endPhase()
         // As at the end of a tick. The turn is not passed, because a phase does not take it.
         publishDeadline()
         if hasReadyWork { shared.requestTick(for: .ready) }
+        executors.endWork()
         tickState.end()
         if tickState.closesNow { performClose() }
         hooks.onWork?(false)

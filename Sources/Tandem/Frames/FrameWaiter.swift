@@ -2,28 +2,36 @@
 // FrameWaiter: one task that waits for a frame.
 // Idea:   the same object serves wait after wait, so that waiting for frames allocates nothing once the program runs.
 //         Each wait has a number, because a cancellation from another thread arrives later, through the inbox, and must
-//         not end the next wait.
-// Owner:  the UI thread. Only `cancel` may be called on another thread.
+//         not end the next wait. The object is free for the next wait when its task has taken the outcome.
+// Owner:  the UI thread. Only `wasCancelled` may be called on another thread.
 
-final class FrameWaiter: @unchecked Sendable {
-    // Safe to send: every field is used on the UI thread only; `cancel` sends its work there.
+final class FrameWaiter: CancellableWait, @unchecked Sendable {
+    // Safe to send: every field is used on the UI thread only; `wasCancelled` sends its work there. The task reads the
+    // outcome after it was resumed, when nobody writes it any more.
 
     // Safe: a waiting task keeps its loop alive, and the loop keeps the line; a free waiter does not use `line`. The
     // line holds its waiters, so that a strong reference here would be a cycle that is never freed.
-    private unowned let line: FrameLine
-    private var continuation: UnsafeContinuation<Frame, any Error>?
-    private var isolation: (any Actor)?
-    private var isCancelled = false
+    private unowned(unsafe) let line: FrameLine
+    // Exclusivity of these is not checked: no method calls user code while it changes one.
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var isolation: (any Actor)?
+    @exclusivity(unchecked) private var isCancelled = false
+    /// The outcome: the error that has ended the wait, or the frame that came.
+    @exclusivity(unchecked) private var failure: (any Error)?
+    @exclusivity(unchecked) private var frame: Frame
     /// The number of the present wait, or of the last one.
-    private(set) var number: UInt64 = 0
-    private(set) var phase = FramePhase.update
-    private(set) var site = CallSite()
+    @exclusivity(unchecked) private(set) var number: UInt64 = 0
+    @exclusivity(unchecked) private(set) var phase = FramePhase.update
+    @exclusivity(unchecked) private(set) var site = CallSite()
     /// The wait belongs to a sequence of frames, which a host can end.
-    private(set) var isOfSequence = false
+    @exclusivity(unchecked) private(set) var isOfSequence = false
     /// If there is a condition, the wait ends at the first frame in which it returns true.
-    private var condition: (() -> Bool)?
+    @exclusivity(unchecked) private var condition: (() -> Bool)?
 
-    init(line: FrameLine) { self.line = line }
+    init(line: FrameLine, _ frame: Frame) {
+        self.line = line
+        self.frame = frame
+    }
 
     var isWaiting: Bool { continuation != nil }
 
@@ -41,40 +49,54 @@ final class FrameWaiter: @unchecked Sendable {
     }
 
     /// Suspends the task, unless it was cancelled before this call.
-    func begin(_ continuation: UnsafeContinuation<Frame, any Error>) {
+    func begin(_ continuation: UnsafeContinuation<Void, Never>) {
         self.continuation = continuation
         if isCancelled {
-            end(with: .failure(CancellationError()))
+            end(throwing: CancellationError())
         } else {
             line.append(self)
         }
     }
 
     /// Resumes the task with `frame` if its condition returns true. `false`: it goes on waiting.
-    func resume(_ frame: Frame) -> Bool {
+    func resume(_ frame: borrowing Frame) -> Bool {
         if let condition, !condition() { return false }
-        end(with: .success(frame))
+        // The condition may have cancelled the task.
+        guard continuation != nil else { return true }
+        self.frame = copy frame
+        goOn()
         return true
     }
 
-    /// Ends the wait. After that the waiter may be used for another one.
-    func end(with result: Result<Frame, any Error>) {
-        guard let continuation else { return }
-        let isolation = self.isolation
-        let released = condition
-        self.continuation = nil
-        self.isolation = nil
-        condition = nil
-        line.recycle(self)
-        line.loop.resuming(isolation) { continuation.resume(with: result) }
-        // What the condition has captured is released here, while no list is being changed: a `deinit` may call
-        // anything.
+    /// Ends the wait.
+    func end(throwing error: any Error) {
+        guard continuation != nil else { return }
+        failure = error
+        goOn()
+    }
+
+    private func goOn() {
+        let (isolation, released) = (isolation.take(), condition.take())
+        let continuation = continuation.take()!
+        line.loop.resuming(isolation) { continuation.resume() }
+        // What the condition captured is released here, while nothing of the line is being changed.
         withExtendedLifetime(released) {}
     }
 
-    /// Any thread: the task was cancelled while it was in wait number `wait`.
-    func cancel(_ wait: UInt64) {
-        let loop = line.loop
+    /// Called by the task after it was resumed, once for each wait: the frame that came.
+    ///
+    /// - Throws: the error that has ended the wait.
+    func finish() throws -> Frame {
+        let failure = failure.take()
+        // After the loop has closed the task may run on another thread; then the waiter is not used again.
+        if line.isHere { line.recycle(self) }
+        if let failure { throw failure }
+        return frame
+    }
+
+    /// Any thread: the task that is in this wait was cancelled.
+    override func wasCancelled() {
+        let (loop, wait) = (line.loop, number)
         if loop.thread.isCurrent {
             cancelOnUIThread(wait)
         } else {
@@ -88,6 +110,6 @@ final class FrameWaiter: @unchecked Sendable {
         isCancelled = true
         guard continuation != nil else { return }
         line.remove(self)
-        end(with: .failure(CancellationError()))
+        end(throwing: CancellationError())
     }
 }

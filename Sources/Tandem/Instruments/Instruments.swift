@@ -14,13 +14,21 @@ struct Instruments {
     private var latency = LatencyRun()
     private var hasNotedBlockedThread = false
     private var counters = Statistics()
+    // Not as durations, whose sums are calls.
+    private var timeInTicks: Nanoseconds = 0
+    private var longestCallback: Nanoseconds = 0
 
     init(tape: (any RunTape)?) { self.tape = tape }
 
     /// The tape, while it records or replays.
     var activeTape: (any RunTape)? { tape.flatMap { $0.isActive ? $0 : nil } }
     /// What this object has counted; the loop's other parts add their counts.
-    var statistics: Statistics { counters }
+    var statistics: Statistics {
+        var statistics = counters
+        statistics.timeInTicks = Duration(exactly: timeInTicks)
+        statistics.longestCallback = Duration(exactly: longestCallback)
+        return statistics
+    }
 
     mutating func beginTape() { isTaped = true }
 
@@ -76,9 +84,9 @@ struct Instruments {
         counters.ioEvents += report.ioEvents
         counters.jobs += report.jobs
         counters.timersFired += report.timersFired
-        counters.timeInTicks += report.elapsed
+        timeInTicks &+= report.elapsedNanoseconds
         if report.overrunNanoseconds > 0 { counters.budgetOverruns += 1 }
-        counters.longestCallback = max(counters.longestCallback, Duration(exactly: longest))
+        longestCallback = max(longestCallback, longest)
         longest = 0
     }
 
@@ -93,6 +101,7 @@ struct Instruments {
         return counters.nestedTicks == 1
     }
 
+    mutating func countFrameHandler() { counters.callbacks += 1 }
     mutating func countError() { counters.callbackErrors += 1 }
     mutating func countInboxEntries(_ count: Int) { counters.inboxEntries += count }
     /// A request for a tick was not needed.

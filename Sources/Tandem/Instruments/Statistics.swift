@@ -9,7 +9,7 @@ public struct Statistics: Sendable {
     public internal(set) var emptyTicks = 0
     /// Calls of `tick` from inside a tick, which ran nothing.
     public internal(set) var nestedTicks = 0
-    /// Callbacks run: `callSoon`, posts, timers and descriptor handlers.
+    /// Callbacks run: `callSoon`, posts, timers, descriptor and frame handlers.
     public internal(set) var callbacks = 0
     /// Swift jobs run: pieces of `async` code between two suspensions.
     public internal(set) var jobs = 0

@@ -91,6 +91,11 @@ extension GuestLoop {
                 kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
                 reason: "a task that waits for the \($0.phase) phase of a frame")
         }
+        reports += (members.frameLine?.handlers.all ?? []).map {
+            WaitingReport(
+                kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
+                reason: "a handler of the \($0.phase) phase of each frame")
+        }
         reports += members.runs.values.map {
             WaitingReport(kind: .run, site: $0.site, deadline: nil, descriptor: nil, reason: "a run that has not ended")
         }

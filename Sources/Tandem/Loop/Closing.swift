@@ -44,6 +44,7 @@ extension GuestLoop {
         resumeWaiters(throwing: GuestError.closed)
         endKeptSleeps()
         dropTimers()
+        dropFrameHandlers()
         let graceEnd = tickClock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
         drain(until: graceEnd)
         giveUpRuns()
@@ -62,6 +63,12 @@ extension GuestLoop {
 
     private func countingByMachine(_ body: () -> Void) {
         if let byMachineTime = hooks.byMachineTime { byMachineTime(body) } else { body() }
+    }
+
+    /// Removes the handlers of frames, and releases what they captured.
+    private func dropFrameHandlers() {
+        let released = members.frameLine?.handlers.removeAll()
+        withExtendedLifetime(released) {}
     }
 
     /// Removes the timers, which will not fire, and releases what they captured.

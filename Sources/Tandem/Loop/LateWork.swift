@@ -61,6 +61,7 @@ extension GuestLoop {
         for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
         // A watch and the table of watches refer to each other. Removing all watches breaks that cycle.
         _ = io.registrations.removeAll()
+        _ = members.frameLine?.handlers.removeAll()
         handOver(late)
         finishClosing()
     }

@@ -9,10 +9,11 @@ final class LoopMembers {
     let runs = RunList()
     private var liveScenes = InOrder<GuestScene>()
     private var waiting = InOrder<Waiter>()
+    // Exclusivity of these two is not checked: only the methods below change them, and call nothing meanwhile.
     /// The tasks that wait for frames. Made by the first wait.
-    private(set) var frameLine: FrameLine?
+    @exclusivity(unchecked) private(set) var frameLine: FrameLine?
     /// Sequences of frames have ended, and new ones end at once. See `GuestLoop.endFrames`.
-    private(set) var framesHaveEnded = false
+    @exclusivity(unchecked) private(set) var framesHaveEnded = false
 
     // MARK: Scenes
 

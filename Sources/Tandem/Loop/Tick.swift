@@ -68,6 +68,7 @@ extension GuestLoop {
         shared.turn.beginTick()
         io.expectChanges()
         hooks.onWork?(true)
+        executors.beginWork(of: self)
         shared.trace?(.tick)
         let endOfLast = tickClock.mark
         tickClock.read()
@@ -91,6 +92,7 @@ extension GuestLoop {
         publishDeadline()
         shared.turn.finish(tick.next, canPoll: admission.failure == nil && !tick.pollFailed, now: tickClock.mark)
         if tick.report.carriedOver > 0 || shared.inbox.hasLeftovers { shared.requestTick(for: .ready) }
+        executors.endWork()
         tickState.end()
         if tick.report.isEmpty { instruments.countTickWithoutWork() }
         if tickState.closesNow { performClose() }

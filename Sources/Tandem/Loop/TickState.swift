@@ -25,14 +25,9 @@ struct TickState {
     /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
-<<<<<<< ours
-    private mutating func lookAtRest() { isAtRest = !isTicking && dependsOnRequests }
+    private mutating func updateRest() { isAtRest = !isTicking && dependsOnRequests }
     /// From now on there may be work without a request for a tick.
     mutating func expectUnannouncedWork() { dependsOnRequests = false }
-=======
-    private mutating func updateRest() { isAtRest = !isTicking && dependsOnRequests }
-    mutating func lookFurther() { dependsOnRequests = false }
->>>>>>> theirs
     mutating func begin() { isTicking = true }
     mutating func end() { isTicking = false }
     mutating func closeAfterTick() { closesAfterTick = true }

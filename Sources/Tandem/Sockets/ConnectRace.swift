@@ -52,14 +52,14 @@ final class ConnectRace: @unchecked Sendable {
     ///
     /// - Throws: the first failure if there was one address; else `.socketFailed`, which lists them.
     func run() async throws -> GuestSocket {
-        try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
+        try await loop.waitFromAnywhere { [self] waiter in
             self.waiter = waiter
             waiter.list(
                 WaitNote(
                     kind: .other, site: nil,
                     reason: "a task that connects to \(addresses.map(\.description).joined(separator: ", "))"))
             startNext()
-            return { [self] in end() }
+            return .call { [self] in end() }
         }
         return winner!
     }

@@ -185,8 +185,8 @@ extension GuestSocket {
     ///
     /// An operation takes a unit of the task's budget (`CooperativeBudget`), and lets other tasks run first if there is
     /// none left.
-    func begin(_ direction: IOHandle.Direction) async throws {
-        try await loop.checkpoint()
+    @inline(__always) func begin(_ direction: IOHandle.Direction) async throws {
+        try await loop.checkpointInline()
         if !tryBegin(direction) { throw busyError(direction) }
     }
 
@@ -210,12 +210,20 @@ extension GuestSocket {
     /// for a read by default.
     func wait(_ direction: IOHandle.Direction, _ site: CallSite, limit: PeerLimit? = nil) async throws {
         let limit = limit ?? (direction == .readable ? readLimit : nil)
-        try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            if isClosed { throw closedError }
-            let handle = try loop.watch(descriptor, direction, .resume(waiter), site)
-            if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
-            return { handle.cancel() }
+        if try loop.admitWaitHere() {
+            try await loop.waitHere { try arm($0, direction, site, limit) }
+        } else {
+            try await loop.waitFromAnywhere { [self] in try arm($0, direction, site, limit) }
         }
+    }
+
+    private func arm(
+        _ waiter: Waiter, _ direction: IOHandle.Direction, _ site: CallSite, _ limit: PeerLimit?
+    ) throws -> Waiter.Disarm {
+        if isClosed { throw closedError }
+        let handle = try loop.watch(descriptor, direction, .resume(waiter), site)
+        if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
+        return .watch(handle)
     }
 
     /// Runs `body` whenever the socket can be read, has ended or has failed, until the handle is cancelled or the

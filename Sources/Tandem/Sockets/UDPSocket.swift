@@ -165,7 +165,7 @@ extension UDPSocket {
     public func send(
         _ bytes: RawSpan, to peer: SocketAddress? = nil, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {
-        try await socket.loop.checkpoint()
+        try await socket.loop.checkpointInline()
         while try bytes.withUnsafeBytes({ bytes throws(GuestError) in try push(bytes, to: peer) }) == nil {
             try await socket.wait(.writable, CallSite(fileID: fileID, line: line))
         }

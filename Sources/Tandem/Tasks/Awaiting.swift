@@ -69,10 +69,7 @@ extension GuestLoop {
     }
 
     func sleep(until deadline: Nanoseconds, _ site: CallSite) async throws {
-        try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            let handle = arm(.resume(waiter), deadline, site)
-            return { handle.cancel() }
-        }
+        try await waitFromAnywhere { [self] waiter in .timer(arm(.resume(waiter), deadline, site)) }
     }
 
     /// Suspends until `fd` can be read, has hung up or failed.
@@ -92,9 +89,6 @@ extension GuestLoop {
     }
 
     private func ready(_ fd: FileDescriptor, _ direction: IOHandle.Direction, _ site: CallSite) async throws {
-        try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
-            let handle = try watch(fd, direction, .resume(waiter), site)
-            return { handle.cancel() }
-        }
+        try await waitFromAnywhere { [self] waiter in .watch(try watch(fd, direction, .resume(waiter), site)) }
     }
 }

@@ -38,14 +38,14 @@ extension GuestLoop {
     ) async throws -> Value {
         let work = Blocking<Value>()
         do {
-            try await waitFromAnywhere(isolation: #isolation) { [self] waiter in
+            try await waitFromAnywhere { [self] waiter in
                 waiter.list(WaitNote(kind: .other, site: site, reason: "a task that waits for the offload pool"))
                 let task = work.start(on: pool, body) { [self] in
                     postInternally($0)
                 } then: {
                     waiter.resume()
                 }
-                return { task.cancel() }
+                return .call { task.cancel() }
             }
         } catch {
             guard let task = work.task, !abandonsOnCancel, !work.callOff() else { throw error }

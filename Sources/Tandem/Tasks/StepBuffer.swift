@@ -66,7 +66,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
             let (step, isFinished) = taken()
             if step != nil || isFinished { return step }
             do {
-                try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in arm(waiter) }
+                try await loop.waitFromAnywhere { [self] waiter in arm(waiter) }
             } catch {
                 return nil
             }
@@ -80,7 +80,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
         return (steps.popFirst(), isFinished)
     }
 
-    private func arm(_ waiter: Waiter) -> (() -> Void) {
+    private func arm(_ waiter: Waiter) -> Waiter.Disarm {
         precondition(self.waiter == nil, "two tasks take the steps of the work started at \(site); let one do it")
         waiter.list(WaitNote(kind: .other, site: site, reason: "a task that waits for a step of long work"))
         lock.lock()
@@ -92,6 +92,6 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
         } else {
             self.waiter = waiter
         }
-        return { self.waiter = nil }
+        return .call { self.waiter = nil }
     }
 }

@@ -4,25 +4,34 @@
 //         After that the outcome does not change: if the event has taken something from the kernel or from a queue, the
 //         task receives it, even if it is cancelled, or its loop ends, before the task runs again. The task sees the
 //         cancellation at its next wait.
-// Owner:  the UI thread. Only `cancel` may be called on another thread; it then passes through the inbox.
+// Owner:  the UI thread. Only `wasCancelled` may be called on another thread; it then passes through the inbox.
 // Breaks: if a cancellation replaced an outcome, an event, a connection or a result that nobody else has would be lost.
 
-package final class Waiter: @unchecked Sendable {
-    // Safe to send: every field is used on the UI thread only; `cancel` sends its work there.
+package final class Waiter: CancellableWait, @unchecked Sendable {
+    // Safe to send: every field is used on the UI thread only; `wasCancelled` sends its work there. The task reads the
+    // outcome after it was resumed, when nobody writes it any more.
+
+    /// How to remove what would have resumed the task: its timer, its registration or its place in a queue.
+    package enum Disarm {
+        case nothing
+        case timer(CallbackHandle)
+        case watch(IOHandle)
+        case call(() -> Void)
+    }
 
     private let loop: GuestLoop
     /// The actor in whose isolation the task waits, and on which it resumes.
     private let isolation: (any Actor)?
-    private var continuation: UnsafeContinuation<Void, any Error>?
-    /// Removes what would have resumed the task: its timer, its registration or its place in a queue.
-    private var disarm: (() -> Void)?
-    /// The outcome, if it was decided before the task was suspended: by a cancellation, or inside `arm`.
-    private var early: Result<Void, any Error>?
+    // Exclusivity of these is not checked: no method calls user code while it changes one.
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var disarm = Disarm.nothing
+    /// Set once. That may be before the task is suspended: by a cancellation, or inside `arm`.
+    @exclusivity(unchecked) private var outcome: Result<Void, any Error>?
     /// The timer that ends the wait when it has lasted too long.
-    private var limit: CallbackHandle?
+    @exclusivity(unchecked) private var limit: CallbackHandle?
     /// A description of the wait for reports, if the waiter is in the loop's list. Sleeps and waits for descriptors are
     /// not in that list: reports find them by their handles.
-    private(set) var note: WaitNote?
+    @exclusivity(unchecked) private(set) var note: WaitNote?
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = loop
@@ -31,24 +40,40 @@ package final class Waiter: @unchecked Sendable {
 
     /// Suspends the task: stores the continuation, unless the outcome is known already. `arm` sets up what will resume
     /// the task, and returns how to remove that again. It may resume the waiter itself.
-    func begin(_ continuation: UnsafeContinuation<Void, any Error>, arm: () throws -> () -> Void) {
+    @inline(__always)
+    func begin(_ continuation: UnsafeContinuation<Void, Never>, arm: () throws -> Disarm) {
         loop.thread.check("the beginning of a wait")
-        do {
-            try early?.get()
-            let disarm = try arm()
-            guard let early else {
-                self.disarm = disarm
-                self.continuation = continuation
-                return
+        if outcome == nil {
+            do {
+                let disarm = try arm()
+                if outcome == nil {
+                    self.disarm = disarm
+                    self.continuation = continuation
+                    return
+                }
+                if case .failure = outcome { run(disarm) }
+            } catch {
+                outcome = .failure(error)
             }
-            if case .failure = early { disarm() }
-        } catch {
-            early = .failure(error)
         }
-        let outcome = early!
+        goOnAtOnce(continuation)
+    }
+
+    private func goOnAtOnce(_ continuation: UnsafeContinuation<Void, Never>) {
         endLimit()
         leaveList()
-        loop.resuming(isolation) { continuation.resume(with: outcome) }
+        loop.resuming(isolation) { continuation.resume() }
+    }
+
+    /// Another thread: the loop has closed, and accepts no waits.
+    func refuse(_ continuation: UnsafeContinuation<Void, Never>) {
+        outcome = .failure(GuestError.closed)
+        continuation.resume()
+    }
+
+    /// Called by the task after it was resumed. Throws the error that has ended the wait, if there is one.
+    @inline(__always) func finish() throws {
+        if case .failure(let error) = outcome { throw error }
     }
 
     /// Adds the waiter to the loop's list of waits that are neither timers nor descriptors. The end of the loop finds
@@ -75,42 +100,49 @@ package final class Waiter: @unchecked Sendable {
     /// Ends the wait with success. Does nothing if the outcome is decided: check `isWaiting` before you take anything
     /// for the task.
     package func resume() {
-        disarm = nil
-        guard let continuation = take() else { return decideEarly(.success(())) }
-        loop.resuming(isolation) { continuation.resume() }
+        disarm = .nothing
+        guard outcome == nil else { return }
+        outcome = .success(())
+        goOn()
     }
 
     /// Ends the wait with an error. Does nothing if the outcome is decided.
     func resume(throwing error: any Error) {
+        guard outcome == nil else { return }
+        outcome = .failure(error)
         let disarm = self.disarm
-        self.disarm = nil
-        let continuation = take()
-        disarm?()
-        guard let continuation else { return decideEarly(.failure(error)) }
-        loop.resuming(isolation) { continuation.resume(throwing: error) }
+        self.disarm = .nothing
+        run(disarm)
+        goOn()
     }
 
-    /// Stores an outcome that was decided before the task was suspended. After that nobody reads `early`.
-    private func decideEarly(_ outcome: Result<Void, any Error>) {
-        if early == nil { early = outcome }
+    private func run(_ disarm: Disarm) {
+        switch disarm {
+        case .nothing: break
+        case .timer(let handle): handle.cancel()
+        case .watch(let handle): handle.cancel()
+        case .call(let body): body()
+        }
+    }
+
+    /// The outcome has been decided: resumes the task, if it is suspended already. If not, `begin` finds the outcome.
+    private func goOn() {
+        let continuation = self.continuation
+        self.continuation = nil
+        if limit != nil { endLimit() }
+        leaveList()
+        guard let continuation else { return }
+        loop.resuming(isolation) { continuation.resume() }
     }
 
     /// Any thread: the task was cancelled.
-    func cancel() {
+    override func wasCancelled() {
         if loop.thread.isCurrent {
             resume(throwing: CancellationError())
         } else {
             // If this is refused, the loop has closed, and closing has resumed every waiter.
             loop.postInternally { self.resume(throwing: CancellationError()) }
         }
-    }
-
-    private func take() -> UnsafeContinuation<Void, any Error>? {
-        let taken = continuation
-        continuation = nil
-        if limit != nil { endLimit() }
-        leaveList()
-        return taken
     }
 
     private func leaveList() {
@@ -120,65 +152,62 @@ package final class Waiter: @unchecked Sendable {
     }
 }
 
-// The isolation is passed as a parameter, and the closures mention it by name. Without that, the closure given to the
-// standard library's function would leave the caller's actor for the global pool and come back, once in every wait.
+// The functions below run in their caller's isolation (`nonisolated(nonsending)`, the module's default), as does
+// `CancellableWait.suspend`. Without that each wait would leave the caller's actor for the global pool and come back.
 
 extension GuestLoop {
     /// Suspends the calling task, which runs on the UI thread, until its waiter is resumed by what `arm` has set up.
-    private func wait(isolation: isolated (any Actor)?, arm: (Waiter) throws -> () -> Void) async throws {
-        let waiter = Waiter(loop: self, isolation: isolation)
-        try await withTaskCancellationHandler(
-            operation: {
-                _ = isolation
-                // Safe without checks: `Waiter` resumes its continuation at most once, and whatever ends the loop ends
-                // every wait.
-                try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
-                    waiter.begin(continuation) { try arm(waiter) }
-                }
-            }, onCancel: { waiter.cancel() }, isolation: isolation)
+    @inline(__always)
+    func waitHere(arm: (Waiter) throws -> Waiter.Disarm) async throws {
+        let waiter = Waiter(loop: self, isolation: #isolation)
+        // Safe without checks: `Waiter` resumes its continuation at most once, and whatever ends the loop ends every
+        // wait.
+        await waiter.suspend { continuation in waiter.begin(continuation) { try arm(waiter) } }
+        try waiter.finish()
     }
 
     /// UI thread, for hosts: suspends the calling task until its waiter is resumed by what `arm` has set up, the task
     /// is cancelled, or the loop ends. `arm` returns how to remove again what it has set up.
     package func wait(
-        for reason: String, site: CallSite, isolation: isolated (any Actor)? = #isolation,
-        arm: (Waiter) throws -> () -> Void
+        for reason: String, site: CallSite, arm: (Waiter) throws -> () -> Void
     ) async throws {
         try Task.checkCancellation()
         try admission.admit("a wait for a host's event")
-        try await wait(isolation: isolation) { waiter in
+        try await waitHere { waiter in
             let disarm = try arm(waiter)
             waiter.list(WaitNote(kind: .other, site: site, reason: reason))
-            return disarm
+            return .call(disarm)
         }
     }
 
     /// Suspends the calling task until its waiter is resumed by what `arm` has set up. Generic and nonisolated code may
     /// call it on another thread; then `arm` is sent to the UI thread.
-    func waitFromAnywhere(
-        isolation: isolated (any Actor)?, arm: @escaping @Sendable (Waiter) throws -> () -> Void
-    ) async throws {
+    func waitFromAnywhere(arm: @escaping @Sendable (Waiter) throws -> Waiter.Disarm) async throws {
+        if try admitWaitHere() { try await waitHere(arm: arm) } else { try await waitFromElsewhere(arm: arm) }
+    }
+
+    /// Any thread: throws if no wait may begin. Returns whether this is the UI thread.
+    @inline(__always) func admitWaitHere() throws -> Bool {
         // Before all else: a wait of a cancelled task throws `CancellationError`, whatever the state of the loop.
         try Task.checkCancellation()
         if admission.isClosed { throw GuestError.closed }
-        if thread.isCurrent {
-            try admission.admitWait()
-            return try await wait(isolation: isolation, arm: arm)
-        }
+        guard thread.isCurrent else { return false }
+        try admission.admitWait()
+        return true
+    }
+
+    private func waitFromElsewhere(arm: @escaping @Sendable (Waiter) throws -> Waiter.Disarm) async throws {
         shared.countHandedOverWait()
-        let waiter = Waiter(loop: self, isolation: isolation)
-        try await withTaskCancellationHandler(
-            operation: {
-                _ = isolation
-                try await withUnsafeThrowingContinuation(isolation: isolation) { continuation in
-                    let isAccepted = postInternally {
-                        waiter.begin(continuation) {
-                            try self.admission.admitWait()
-                            return try arm(waiter)
-                        }
-                    }
-                    if !isAccepted { continuation.resume(throwing: GuestError.closed) }
+        let waiter = Waiter(loop: self, isolation: #isolation)
+        await waiter.suspend { continuation in
+            let isAccepted = postInternally {
+                waiter.begin(continuation) {
+                    try self.admission.admitWait()
+                    return try arm(waiter)
                 }
-            }, onCancel: { waiter.cancel() }, isolation: isolation)
+            }
+            if !isAccepted { waiter.refuse(continuation) }
+        }
+        try waiter.finish()
     }
 }

@@ -102,12 +102,12 @@ public final class GameClock: Clock, @unchecked Sendable {
 
     func sleep(until deadline: Instant, _ tolerance: Duration?, _ site: CallSite) async throws {
         let deadline = deadline.elapsed.nanosecondsRoundedUp.coalesced(within: tolerance)
-        try await loop.waitFromAnywhere(isolation: #isolation) { [self] waiter in
+        try await loop.waitFromAnywhere { [self] waiter in
             let handle = loop.callbacks.add(.resume(waiter), .sleepers, site)
             sleepers.insert(handle.slot, deadline: max(deadline, elapsed))
             waiter.list(WaitNote(kind: .gameSleep, site: site, reason: "a sleep on a GameClock"))
             setAlarm()
-            return { [self] in remove(handle) }
+            return .call { [self] in remove(handle) }
         }
     }
 

@@ -44,9 +44,8 @@ public struct GuestClock: Clock {
     func sleep(until deadline: Instant, _ tolerance: Duration?, _ site: CallSite) async throws {
         let loop = loop
         let deadline = loop.time.nanoseconds(at: deadline).coalesced(within: tolerance)
-        try await loop.waitFromAnywhere(isolation: #isolation) { waiter in
-            let handle = loop.arm(.resume(waiter), deadline, site)
-            return { handle.cancel() }
+        try await loop.waitFromAnywhere { waiter in
+            .timer(loop.arm(.resume(waiter), deadline, site))
         }
     }
 

@@ -6,6 +6,7 @@
 
 #include "Signals.h"
 #include "Sockets.h"
+#include "Tasks.h"
 #include "Work.h"
 
 #include <errno.h>
