@@ -65,6 +65,8 @@ ssize_t tandem_receive_datagram(int descriptor, void *buffer, size_t size, void 
 struct tandem_batch {
     int count;
     size_t capacity;
+    // The entries from here on are prepared to be received into; those before were used since.
+    int ready_from;
     struct mmsghdr *headers;
     struct iovec *vectors;
     struct sockaddr_storage *addresses;
@@ -78,6 +80,7 @@ tandem_batch *tandem_batch_create(int count, size_t capacity) {
     }
     batch->count = count;
     batch->capacity = capacity;
+    batch->ready_from = count;
     batch->headers = calloc((size_t)count, sizeof *batch->headers);
     batch->vectors = calloc((size_t)count, sizeof *batch->vectors);
     batch->addresses = calloc((size_t)count, sizeof *batch->addresses);
@@ -111,6 +114,9 @@ void tandem_batch_prepare(tandem_batch *batch, int index, size_t length, uint32_
     batch->headers[index].msg_hdr.msg_name = address_size > 0 ? &batch->addresses[index] : NULL;
     batch->headers[index].msg_hdr.msg_namelen = address_size;
     batch->headers[index].msg_hdr.msg_flags = 0;
+    if (index >= batch->ready_from) {
+        batch->ready_from = index + 1;
+    }
 }
 
 void tandem_batch_get(const tandem_batch *batch, int index, size_t *length, uint32_t *address_size, bool *is_truncated) {
@@ -120,13 +126,14 @@ void tandem_batch_get(const tandem_batch *batch, int index, size_t *length, uint
 }
 
 int tandem_batch_receive(int descriptor, tandem_batch *batch) {
-    for (int index = 0; index < batch->count; index++) {
+    for (int index = 0; index < batch->ready_from; index++) {
         tandem_batch_prepare(batch, index, batch->capacity, sizeof(struct sockaddr_storage));
     }
     int count = recvmmsg(descriptor, batch->headers, (unsigned)batch->count, 0, NULL);
     for (int index = 0; index < count; index++) {
         batch->vectors[index].iov_len = batch->headers[index].msg_len;
     }
+    batch->ready_from = count > 0 ? count : 1;
     return count;
 }
 

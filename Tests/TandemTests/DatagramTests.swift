@@ -181,6 +181,89 @@ extension Core.DatagramTests {
         }
     }
 
+    /// The entries of a batch are made ready to be received into once, and again after each use.
+    @Test func aBatchThatWasUsedInEveryWayReceivesWholeDatagramsAgain() throws {
+        try onLoop { loop in
+            let (one, other) = try pair(loop)
+            let batch = DatagramBatch(capacity: 4, messageSize: 16)
+            for round in 0..<8 {
+                let count = round % 4 + 1
+                batch.removeAll()
+                for _ in 0..<count { batch.append([UInt8](repeating: 7, count: round), to: one.localAddress) }
+                try await other.send(batch)
+                // Received into while its entries are those of what was sent, or shorter ones of an earlier round.
+                #expect(try await one.receive(batch) == count)
+                for number in 0..<count {
+                    try await one.send([UInt8](repeating: UInt8(number), count: 16), to: other.localAddress)
+                }
+                #expect(try await other.receive(batch) == count)
+                for index in 0..<count {
+                    #expect(batch.withBytes(at: index) { $0.byteCount } == 16)
+                    #expect(batch.address(at: index) == one.localAddress && !batch.isTruncated(at: index))
+                }
+                #expect(try other.socket.attempt("receive", { recv($0, nil, 0, 0) }) == nil)
+            }
+        }
+    }
+
+    @Test func aHandlerOfDatagramsGetsEachOnceAndLeavesTheSocketToATaskAfterwards() throws {
+        try withLoop { host, loop in
+            let (one, other) = try pair(loop)
+            let batch = DatagramBatch(capacity: 3, messageSize: 16)
+            var received: [UInt8] = []
+            var sizes: [Int] = []
+            let watch = try other.whenReceived(batch) { batch in
+                sizes.append(batch.count)
+                for index in 0..<batch.count {
+                    received.append(batch.withBytes(at: index) { $0.unsafeLoad(as: UInt8.self) })
+                }
+                if received.count == 10 { throw TestError(10) }
+            }
+            for number in 0..<10 { try one.sendNow([UInt8(number)], to: other.localAddress) }
+            #expect(host.run { received.count >= 10 })
+            #expect(received == Array(0..<10))
+            #expect(sizes == [3, 3, 3, 1])
+            #expect(loop.statistics.callbackErrors == 1)
+            // What threw stays.
+            try one.sendNow([10], to: other.localAddress)
+            #expect(host.run { received.count == 11 })
+            watch.cancel()
+            var outcome: Result<UDPSocket.Datagram, any Error>?
+            loop.run({ try await other.receive() }) { outcome = $0 }
+            try one.sendNow([11], to: other.localAddress)
+            #expect(host.run { outcome != nil })
+            #expect(try outcome?.get().bytes == [11])
+            #expect(received.count == 11)
+        }
+    }
+
+    @Test func aBatchIsSentAtOnceWithoutATask() throws {
+        try withLoop { host, loop in
+            let (one, other) = try pair(loop)
+            let batch = DatagramBatch(capacity: 3, messageSize: 16)
+            for number in 0..<3 { batch.append([UInt8(number)], to: other.localAddress) }
+            #expect(try one.sendNow(batch))
+            #expect(batch.sentCount == 3)
+            batch.append([0], to: .loopback(port: 0))
+            batch.removeAll()
+            batch.append([3], to: other.localAddress)
+            batch.append([4], to: .loopback(port: 0))
+            // The second is refused, and told so; the first has gone.
+            #expect(throws: GuestError.self) { try one.sendNow(batch) }
+            #expect(batch.sentCount == 1)
+            var bytes: [UInt8] = []
+            _ = try other.whenReceived(batch) { batch in
+                for index in 0..<batch.count {
+                    bytes.append(batch.withBytes(at: index) { $0.unsafeLoad(as: UInt8.self) })
+                }
+            }
+            #expect(host.run { bytes.count == 4 })
+            #expect(bytes == [0, 1, 2, 3])
+            one.close()
+            #expect(throws: GuestError.self) { try one.sendNow(batch) }
+        }
+    }
+
     /// Port 0 is nobody's, and a broadcast needs an option: the kernel refuses both.
     @Test func anAnswerThatTheKernelRefusesIsDroppedAndTheOthersGo() throws {
         try onLoop { loop in

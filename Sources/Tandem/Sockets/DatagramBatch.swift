@@ -123,6 +123,41 @@ extension UDPSocket {
         }
     }
 
+    /// Runs `body` whenever datagrams have arrived, with as many in `batch` as fit; the rest comes with the next call.
+    /// It runs until the handle is cancelled or the socket is closed.
+    ///
+    /// A handler costs about a third of a task that receives by the batch. What was in the batch is replaced before
+    /// each call. If a connected socket is refused by its peer, the error goes to the error handler, and the watch goes
+    /// on.
+    ///
+    /// ```swift
+    /// let batch = DatagramBatch(capacity: 64, messageSize: 1500)
+    /// let watch = try socket.whenReceived(batch) { batch in
+    ///     for index in 0..<batch.count { batch.withBytes(at: index) { handle($0, from: batch.address(at: index)) } }
+    /// }
+    /// ```
+    ///
+    /// UI thread. One system call for each call of `body`.
+    ///
+    /// - Throws: as ``Socket/whenReadable(fileID:line:_:)``; `.alreadyRegistered` while a task receives.
+    public func whenReceived(
+        _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping (DatagramBatch) throws -> Void
+    ) throws(GuestError) -> IOHandle {
+        let socket = socket
+        return try socket.whenReadable(fileID: fileID, line: line) { [weak socket] in
+            batch.removeAll()
+            // On another thread the socket may have gone, which ends the watch a moment later.
+            guard let socket,
+                let count = try socket.attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) })
+            else {
+                return
+            }
+            batch.count = count
+            try body(batch)
+        }
+    }
+
     /// Sends every datagram of the batch, in order, in as few calls as the kernel allows. They stay in the batch and
     /// can be sent again.
     ///
@@ -133,6 +168,25 @@ extension UDPSocket {
     ) async throws {
         batch.sentCount = 0
         try await sendRest(of: batch, CallSite(fileID: fileID, line: line))
+    }
+
+    /// Sends as many datagrams of the batch as the kernel has room for now. It never waits, and works in code that is
+    /// not async. They stay in the batch.
+    ///
+    /// - Returns: Whether all were sent; ``DatagramBatch/sentCount`` is the number of those that were.
+    /// - Throws: `.socketFailed`, `.socketClosed`, for the first datagram that could not be sent.
+    @discardableResult
+    public func sendNow(_ batch: DatagramBatch) throws(GuestError) -> Bool {
+        batch.sentCount = 0
+        while batch.sentCount < batch.count {
+            let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
+            guard let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) })
+            else {
+                return false
+            }
+            batch.sentCount += count
+        }
+        return true
     }
 
     /// Sends every datagram of the batch. Those that the kernel refuses are dropped, as if they had been lost on their
@@ -164,7 +218,7 @@ extension UDPSocket {
 
     /// Sends those from the index `sentCount` on.
     private func sendRest(of batch: DatagramBatch, _ site: CallSite) async throws {
-        try await socket.loop.checkpoint()
+        try await socket.loop.checkpointInline()
         while batch.sentCount < batch.count {
             let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
             if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {
