@@ -25,6 +25,7 @@ SUBJECTS = {
     "tandem": Subject(TANDEM),
     "tandem-foreign": Subject(TANDEM, {"owned": "no"}),
     "tandem-frameloop": Subject(TANDEM, {"frames": "frameloop"}),
+    "tandem-handlers": Subject(TANDEM, {"with": "handlers"}),
     "libuv-guest": Subject(LIBUV, {"design": "guest"}),
     "libuv-frame": Subject(LIBUV, {"design": "frame"}),
     "libuv-streams": Subject(LIBUV, {"design": "guest", "impl": "streams"}),
@@ -112,6 +113,9 @@ def cases():
         "game", "game", "dummy", ("tandem", "tandem-frameloop", "tandem-foreign", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
         {"seconds": 2}, {"seconds": 1})
     yield Case(
+        "smallframe", "smallframe", "dummy", ("tandem", "tandem-handlers", "tandem-frameloop", "raw"),
+        {"seconds": 2}, {"seconds": 1}, reference="raw")
+    yield Case(
         "tasks", "tasks", "x11", ("tandem", "dispatch", "libuv-guest", *SLOW), {"n": 500000}, {"n": 50000},
         reference="dispatch", smaller={subject: {"n": 50000} for subject in SLOW})
     yield Case("memory", "memory", "dummy", ("tandem", "libuv-guest"), {}, {})
@@ -182,6 +186,7 @@ GOALS = [
     Goal("game", "dummy", "work_per_frame", "<=", 1.0, "libuv-guest"),
     Goal("game", "dummy", "late_p99", "<=", 1.0, "raw"),
     Goal("game", "dummy", "overruns", "<=", 0),
+    Goal("smallframe", "dummy", "ui_thread_per_frame", "<=", 1.3, "raw"),
     Goal("tasks", "x11", "job", "<=", 0.5, "dispatch"),
     Goal("tasks", "x11", "hop", "<=", 1.0, "dispatch"),
     Goal("tasks", "x11", "awaits_ticks", "<=", 1),

@@ -73,18 +73,23 @@ private final class AskedHost: GuestHost {
     metric("ran", "count", count)
 }
 
-/// Three tasks that wait for each frame's update.
+/// Three tasks that wait for each frame's update; kind=task: the program's own, which prefer no executor; kind=handler: no tasks.
 @MainActor func countFrameWaits(_ options: Options) throws {
     let count = try options.number("n", 10_000)
     let frames = try Frames()
     let loop = frames.loop
     let waits = Counter()
+    @MainActor @Sendable func wait() async throws {
+        while true {
+            _ = try await loop.nextFrame()
+            waits.value += 1
+        }
+    }
     for _ in 0..<tasks {
-        frames.start {
-            while true {
-                _ = try await loop.nextFrame()
-                waits.value += 1
-            }
+        switch options.word("kind", "run") {
+        case "run": frames.start(wait)
+        case "task": Task { try await wait() }
+        default: loop.everyFrame { _ in waits.value += 1 }
         }
     }
     while waits.value < count * tasks { frames.run() }

@@ -60,12 +60,19 @@ final class Stage {
         }
     }
 
-    /// One frame: SDL's events, a tick.
+    /// One frame: SDL's events, a tick, and what waits for the frame.
     func frame() {
         if let guest {
             while SDL_PollEvent(&event) != 0 { _ = guest.handle(event) }
+            guest.tick()
+        } else {
+            loop.tick()
         }
-        loop.tick()
+    }
+
+    /// Starts a task of the main actor's.
+    func start(_ body: @escaping @MainActor @Sendable () async throws -> Void) {
+        loop.run { try await body() }
     }
 
     /// `count` frames of a `FrameLoop`. `body` is called once in each, after its tick, with the time at which the frame began.

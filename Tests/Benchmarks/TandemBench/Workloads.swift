@@ -15,6 +15,7 @@ import Glibc
     "idle": idle,
     "idletick": idleTick,
     "game": game,
+    "smallframe": smallFrame,
     "tasks": tasks,
     "dispatch/tasks": dispatchTasks,
     "memory": memory,

@@ -12,7 +12,9 @@ long bench_allocations(void);
 long bench_bytes(void);
 /// CLOCK_MONOTONIC.
 int64_t bench_now(void);
-/// Sleeps until a time of that clock.
+/// Processor time of the calling thread, in nanoseconds.
+int64_t bench_thread_time(void);
+/// Sleeps until a time of CLOCK_MONOTONIC.
 void bench_sleep_until(int64_t nanoseconds);
 
 #endif

@@ -22,3 +22,4 @@ void echo(void);
 void idle(void);
 void idletick(void);
 void game(void);
+void smallframe(void);
