@@ -45,7 +45,7 @@ private final class AskedHost: GuestHost {
     func run() {
         loop.tick()
         let frame = Frame(number: number, time: loop.now, delta: .milliseconds(16))
-        for phase in FramePhase.allCases { loop.run(phase, of: frame) }
+        for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
         number += 1
     }
 
