@@ -139,7 +139,7 @@ extension UDPSocket {
     ///
     /// UI thread. One system call for each call of `body`.
     ///
-    /// - Throws: as ``Socket/whenReadable(fileID:line:_:)``; `.alreadyRegistered` while a task receives.
+    /// - Throws: as ``GuestSocket/whenReadable(fileID:line:_:)``; `.alreadyRegistered` while a task receives.
     public func whenReceived(
         _ batch: DatagramBatch, fileID: StaticString = #fileID, line: UInt = #line,
         _ body: @escaping (DatagramBatch) throws -> Void
