@@ -5,6 +5,7 @@
 package struct HostHooks {
     /// A tick of the host, with its frames. UI thread. `nil`: the host no longer exists.
     private(set) var tick: ((Duration?) -> TickReport?)?
+    private(set) var hasTick = false
     /// Runs one frame of the host, or one wait and one tick, for the program's main executor. UI thread, outside ticks.
     /// `false`: the host no longer exists.
     private(set) var drive: (() -> Bool)?
@@ -24,6 +25,7 @@ package struct HostHooks {
         tick: @escaping (Duration?) -> TickReport?, drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool
     ) {
         self.tick = tick
+        hasTick = true
         self.drive = drive
         self.awaitsEvents = awaitsEvents
     }
