@@ -30,6 +30,15 @@ public struct CallSite: Sendable, Hashable, CustomStringConvertible {
         shortLine = 0
     }
 
+    /// As a number, for an atomic variable.
+    var bits: UInt64 { UInt64(startLow) | UInt64(startHigh) << 32 | UInt64(shortLine) << 48 }
+
+    init(bits: UInt64) {
+        startLow = UInt32(truncatingIfNeeded: bits)
+        startHigh = UInt16(truncatingIfNeeded: bits >> 32)
+        shortLine = UInt16(truncatingIfNeeded: bits >> 48)
+    }
+
     /// The place is not known: the caller is generic code of the standard library, or a property, which is not told its
     /// caller's place.
     package static var unknown: CallSite { CallSite(unknownAt: 0) }

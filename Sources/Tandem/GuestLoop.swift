@@ -72,21 +72,28 @@ public final class GuestLoop: @unchecked Sendable {
     public init(
         host: any GuestHost, configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
-        self.configuration = configuration
         time = LoopClock(source: configuration.timeSource)
         admission = Admission(site: CallSite(fileID: fileID, line: line), logger: configuration.logger)
         callbacks = CallbackTable(thread: admission.thread)
         timers = TimerQueue(table: callbacks, isVirtual: time.isVirtual)
-        instruments = Instruments(tape: configuration.timeSource as? any RunTape)
         try OpenLoops.enter(admission.thread, admission.site, callbacks.number)
+        var configuration = configuration
+        let trace = configuration.beginTrace()
+        let probe = configuration.watchdog.map { WatchdogProbe($0, logger: configuration.logger) }
+        self.configuration = configuration
+        let observers: [(any LoopObserver)?] = [trace, probe]
+        instruments = Instruments(
+            tape: configuration.timeSource as? any RunTape, trace: trace, observers: observers.compactMap { $0 })
         do throws(GuestError) {
             shared = try SharedState(host: host, configuration: configuration)
             io = IOSource(poller: shared.poller, thread: admission.thread)
             backend = try BackendThread(shared: shared)
         } catch {
             OpenLoops.leave(admission.thread, callbacks.number)
+            instruments.activities?.endAll()
             throw error
         }
+        probe?.start(shared)
         if !configuration.admitsOthers { admitsOthers = false }
         if time.isVirtual { tickState.expectUnannouncedWork() }
         callbacks.open(self)
@@ -149,6 +156,7 @@ public final class GuestLoop: @unchecked Sendable {
         shared.release()
         callbacks.close()
         OpenLoops.leave(thread, callbacks.number)
+        if !thread.isForkedChild { instruments.activities?.endAll() }
     }
 }
 

@@ -63,7 +63,7 @@ final class RunningFrames {
     private func frame() {
         let loop = guest.loop
         let start = loop.beginFrame()
-        takeEvents()
+        loop.observed(.events) { takeEvents() }
         let plan = pacer.begin(at: start)
         var frame = Frame(number: count, time: start, delta: plan.delta, blend: plan.blend)
         loop.runPhase(.input, of: frame)
@@ -75,15 +75,15 @@ final class RunningFrames {
             part.delta = step
             for _ in 0..<plan.steps {
                 loop.runPhase(.fixedUpdate, of: part)
-                fixedUpdate(step)
+                loop.observed(.fixedUpdate) { fixedUpdate(step) }
             }
         }
         loop.runPhase(.update, of: frame)
-        update(frame)
+        loop.observed(.update) { update(frame) }
         loop.runPhase(.lateUpdate, of: frame)
         loop.runPhase(.draw, of: frame)
-        draw(frame)
-        loop.activeTape?.frameEnds()
+        loop.observed(.draw) { draw(frame) }
+        loop.endFrame()
         count += 1
         let took = beforeDrawing.duration(to: loop.hostNow)
         // The slower of what was seen lately: a budget that is too small costs less than a late frame.

@@ -93,7 +93,7 @@ extension SDL {
                 SDL_Init(SDL_INIT_VIDEO)
                 let isAsking = DispatchSemaphore(value: 0)
                 var configuration = Configuration()
-                configuration.trace = { if $0 == .hint, !tandem_is_main_thread() { isAsking.signal() } }
+                configuration.onStep = { if $0 == .hint, !tandem_is_main_thread() { isAsking.signal() } }
                 let guest = try SDLGuest(configuration: configuration, handlesInterrupts: false)
                 let closing = Closing(guest, isAsking)
                 // Safe: `closing` outlives the push below.

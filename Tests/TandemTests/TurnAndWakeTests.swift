@@ -12,7 +12,7 @@ extension Core.TurnAndWakeTests {
     private func traced() -> (Configuration, Steps) {
         let steps = Steps()
         var configuration = Configuration.unhurried
-        configuration.trace = { steps.add($0) }
+        configuration.onStep = { steps.add($0) }
         return (configuration, steps)
     }
 
@@ -257,7 +257,7 @@ extension Core.TurnAndWakeTests {
             // The backend may take a step before the loop is in the box.
             let (lock, loop) = (Lock(), Box<GuestLoop?>(nil))
             var configuration = Configuration.unhurried
-            configuration.trace = { step in
+            configuration.onStep = { step in
                 lock.lock()
                 let shared = loop.value?.shared
                 lock.unlock()

@@ -54,6 +54,7 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     func accept(_ work: consuming Work) -> Bool {
         if thread.isCurrent {
             guard admission.state != .closed else { return false }
+            if instruments.isObserved { instruments.activities?.noteEnqueued(work) }
             appendJob(work)
             return true
         }

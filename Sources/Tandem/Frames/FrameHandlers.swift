@@ -114,6 +114,7 @@ extension GuestLoop {
             instruments.willRun(.callback, handle.site, readyFor: 0)
             instruments.countFrameHandler()
             call({ try body(frame) }, handle.site)
+            if instruments.isObserved { instruments.activities?.endPiece() }
         }
     }
 }

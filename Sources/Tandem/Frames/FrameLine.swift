@@ -132,6 +132,7 @@ extension GuestLoop {
             "GuestLoop.runPhase(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks"
         )
         tickState.begin()
+        instruments.activities?.begin(Activity(phase))
         hooks.onWork?(true)
         executors.beginWork(of: self)
         tickClock.read()
@@ -142,6 +143,7 @@ extension GuestLoop {
         runPhaseWork(budget: 0)
         if queues.phaseCount > 0 { runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp)) }
         queues.endPhase()
+        instruments.activities?.end(Activity(phase))
         // As at the end of a tick. The turn is not passed, because a phase does not take it.
         publishDeadline()
         if hasReadyWork { shared.requestTick(for: .ready) }

@@ -78,7 +78,8 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     private func goOn() {
         let (isolation, released) = (isolation.take(), condition.take())
         let continuation = continuation.take()!
-        line.loop.resuming(isolation) { continuation.resume() }
+        let loop = line.loop
+        loop.attributing(to: site) { loop.resuming(isolation) { continuation.resume() } }
         // What the condition captured is released here, while nothing of the line is being changed.
         withExtendedLifetime(released) {}
     }

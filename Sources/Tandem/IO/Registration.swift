@@ -92,6 +92,11 @@ struct Registration {
         return wanted
     }
 
+    /// Nobody else refers to the watch's handle.
+    mutating func isLetGo(_ direction: IOHandle.Direction) -> Bool {
+        direction == .readable ? isKnownUniquelyReferenced(&reader) : isKnownUniquelyReferenced(&writer)
+    }
+
     subscript(direction: IOHandle.Direction) -> IOHandle? {
         get { direction == .readable ? reader : writer }
         set {

@@ -269,6 +269,16 @@ final class RegistrationTable {
     /// The watches, by descriptor. O(n); for reports.
     var handles: [IOHandle] { numbers.flatMap { [slots![$0].reader, slots![$0].writer].compactMap { $0 } } }
 
+    /// The users' watches that stay until they are cancelled. O(n); for reports.
+    var watched: [(fd: Int32, direction: IOHandle.Direction, site: CallSite)] {
+        handles.filter { !$0.isOneShot && !$0.isDone && !$0.site.isOfLibrary }.map { ($0.fd, $0.direction, $0.site) }
+    }
+
+    /// Whether the watch's handle was let go: nobody but this table has it.
+    func isLetGo(_ fd: Int32, _ direction: IOHandle.Direction) -> Bool {
+        self[fd]?.pointee.isLetGo(direction) ?? false
+    }
+
     /// The descriptor's owner is about to close it. Its entry is removed first, since a duplicate would keep the entry
     /// after the close. Ends the watches; the caller resumes the tasks that wait.
     func retire(_ fd: Int32) -> [Ended] {

@@ -9,6 +9,12 @@ struct Instruments {
     let tape: (any RunTape)?
     /// Whether the tape is told what the loop does. True from the beginning of a recorded run on.
     private(set) var isTaped = false
+    /// What the UI thread does, for those who are told of it.
+    let activities: ActivityLog?
+    /// Told of scenes and game clocks, too.
+    let loopTrace: LoopTrace?
+    /// Whether anybody is told of each piece of work: one branch where nobody is.
+    private(set) var isObserved: Bool
     /// The longest time of this tick between two readings of the clock.
     private var longest: Nanoseconds = 0
     private var latency = LatencyRun()
@@ -18,7 +24,12 @@ struct Instruments {
     private var timeInTicks: Nanoseconds = 0
     private var longestCallback: Nanoseconds = 0
 
-    init(tape: (any RunTape)?) { self.tape = tape }
+    init(tape: (any RunTape)?, trace: LoopTrace?, observers: [any LoopObserver]) {
+        self.tape = tape
+        loopTrace = trace
+        activities = observers.isEmpty ? nil : ActivityLog(observers)
+        isObserved = activities != nil
+    }
 
     /// The tape, while it records or replays.
     var activeTape: (any RunTape)? { tape.flatMap { $0.isActive ? $0 : nil } }
@@ -30,7 +41,10 @@ struct Instruments {
         return statistics
     }
 
-    mutating func beginTape() { isTaped = true }
+    mutating func beginTape() {
+        isTaped = true
+        isObserved = true
+    }
 
     // MARK: A tick
 
@@ -43,7 +57,7 @@ struct Instruments {
     mutating func tickBegins(hasWork: Bool) -> Bool {
         counters.ticks += 1
         let goesOn = isTaped ? activeTape?.tickBegins(hasWork: hasWork) ?? hasWork : hasWork
-        if !goesOn { counters.emptyTicks += 1 }
+        if goesOn { activities?.begin(.tick) } else { counters.emptyTicks += 1 }
         return goesOn
     }
 
@@ -51,12 +65,18 @@ struct Instruments {
     @inline(__always) mutating func willRun(
         _ kind: RecordedWork.Kind, _ site: CallSite?, readyFor nanoseconds: Nanoseconds
     ) {
-        if isTaped { activeTape?.runs(RecordedWork(kind: kind, site: site)) }
+        if isObserved { tellWork(kind, site) }
         latency.record(nanoseconds, into: &counters.latency)
+    }
+
+    @inline(never) private func tellWork(_ kind: RecordedWork.Kind, _ site: CallSite?) {
+        if isTaped { activeTape?.runs(RecordedWork(kind: kind, site: site)) }
+        activities?.beginPiece(Activity(kind), site)
     }
 
     /// The same for a handler of the library's or the host's, which is not part of a recorded run.
     mutating func willRunUnrecorded(readyFor nanoseconds: Nanoseconds) {
+        activities?.beginPiece(.descriptor, nil)
         latency.record(nanoseconds, into: &counters.latency)
     }
 

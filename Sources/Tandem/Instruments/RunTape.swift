@@ -69,6 +69,13 @@ extension GuestLoop {
     /// A frame of the host begins. Returns the loop's time, which stays the same from here on in a recorded run.
     package func beginFrame() -> ContinuousClock.Instant {
         activeTape?.frameBegins()
+        instruments.activities?.begin(.frame)
         return now
+    }
+
+    /// A host's frame is over.
+    package func endFrame() {
+        activeTape?.frameEnds()
+        instruments.activities?.end(.frame)
     }
 }

@@ -32,6 +32,7 @@ extension GuestLoop {
     func performClose() {
         admission.beginClosing()
         reportForgottenTicks()
+        reportLeftovers()
         tickState.expectUnannouncedWork()
         tape?.loopCloses()
         tickState.beginClosing()

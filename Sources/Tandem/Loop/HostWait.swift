@@ -212,7 +212,9 @@ extension GuestLoop {
         let deadline = machineDeadline(of: end)
         if hostWait.wantsToSpin(), spin(on: waker, until: deadline) { return .waker }
         let polls = shared.turn.beginSleep()
-        let wake = waker.sleep(until: deadline, or: polls ? shared.poller.rawValue : -1, descriptor)
+        let wake = observed(.sleep) {
+            waker.sleep(until: deadline, or: polls ? shared.poller.rawValue : -1, descriptor)
+        }
         if wake.contains(.readiness) { shared.turn.sleepSawReadiness() }
         if wake.contains(.wakerWasClosed) {
             logger.error(

@@ -12,9 +12,10 @@ extension GuestLoop {
 
     /// One callback, or one job of a task, has taken `time`.
     @inline(never) func reportBlockedThread(_ time: Nanoseconds) {
-        guard instruments.noteBlockedThread() else { return }
+        // A watchdog has said it, while it was so.
+        guard configuration.watchdog == nil, instruments.noteBlockedThread() else { return }
         configuration.logger.warning(
-            "one callback, or one task between two awaits, kept the UI thread for \(Duration.nanoseconds(time)); meanwhile no frame was drawn and nothing else of the loop ran. Put long work and calls that block (a lookup, a lock, a slow file) into offload { }, and a loop that waits into runModal { }. This is said once; Statistics.longestCallback has the longest."
+            "one callback, or one task between two awaits, kept the UI thread for \(Duration.nanoseconds(time)); meanwhile no frame was drawn and nothing else of the loop ran. Put long work and calls that block (a lookup, a lock, a slow file) into offload { }, and a loop that waits into runModal { }. Configuration.watchdog names what it is, with the stack, while it runs. This is said once; Statistics.longestCallback has the longest."
         )
     }
 

@@ -68,7 +68,7 @@ extension GuestLoop {
             let wasSpent = tick.isSpent
             guard runNext(&tick) else { return }
             if tickClock.isOlder(than: tick.cyclesUntilLook) { noteTime(&tick) }
-            if instruments.isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: false) }
+            if instruments.isObserved { noteRun(&tick, wasSpent: wasSpent) }
             if tick.isSpent || tickState.closesAfterTick { return }
         }
     }
@@ -95,6 +95,7 @@ extension GuestLoop {
         tick.finish(
             carriedOver: io.count + timers.dueCount + queues.count + shared.inbox.leftovers, now: tickClock.mark,
             paused: tickState.takePausedTime())
+        if instruments.isObserved { observeEnd(of: tick) }
         instruments.tickEnds(tick.report)
     }
 
@@ -126,6 +127,7 @@ extension GuestLoop {
             tick.countCallback()
             call(body, site)
         case .job(let job, let identity):
+            if instruments.isObserved { instruments.activities?.willRun(job) }
             instruments.willRun(.task, nil, readyFor: tickClock.mark - readyAt)
             tick.countJob()
             execute(job, identity)

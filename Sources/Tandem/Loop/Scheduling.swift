@@ -77,7 +77,12 @@ extension GuestLoop {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
         try admission.admitFromAnyThread()
-        let work = Work.posted(consume body, CallSite(fileID: fileID, line: line))
+        let site = CallSite(fileID: fileID, line: line)
+        if let trace = shared.postTrace {
+            guard shared.deliverTraced(body, site, trace) else { throw .closed }
+            return
+        }
+        let work = Work.posted(consume body, site)
         guard shared.deliver(work, isPost: true) else { throw .closed }
     }
 }

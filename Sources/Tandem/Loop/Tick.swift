@@ -86,6 +86,7 @@ extension GuestLoop {
         let (events, due, work) = (io.count, timers.dueCount, queues.count)
         if events + due + work == 0 { return false }
         tick.beginPass()
+        if instruments.isObserved { instruments.activities?.beginPass() }
         runDescriptors(events, &tick)
         runTimers(due, &tick)
         runWork(work, &tick)

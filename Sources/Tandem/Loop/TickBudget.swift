@@ -101,6 +101,9 @@ struct TickBudget {
 
     // MARK: Figures
 
+    /// When the tick has finished: what is left of its budget, for reports.
+    var timeLeft: Nanoseconds { max(0, budget - report.elapsedNanoseconds) }
+
     mutating func countEvents(_ count: Int) { report.ioEvents += count }
     @inline(__always) mutating func countCallback() { report.callbacks += 1 }
     @inline(__always) mutating func countJob() { report.jobs += 1 }

@@ -45,6 +45,7 @@ public final class GuestScene: @unchecked Sendable {
         let enclosing = GuestScene.enclosing
         parent = enclosing?.loop === loop ? enclosing : nil
         loop.members.add(self)
+        loop.instruments.loopTrace?.began(self, in: parent)
     }
 
     /// True once the scene has begun to end.
@@ -63,6 +64,7 @@ public final class GuestScene: @unchecked Sendable {
         if loop.admission.isClosed { return }
         loop.thread.check("GuestScene.end")
         guard phase == .live else { return }
+        reportLeftovers(tasksByAge.map(\.value))
         phase = .ending
         callbacks.takeAll().forEach { $0.cancel() }
         watches.takeAll().forEach { $0.cancel() }
@@ -135,6 +137,7 @@ public final class GuestScene: @unchecked Sendable {
         phase = .ended
         graceTimer?.cancel()
         loop.members.remove(self)
+        loop.instruments.loopTrace?.ended(self)
         // The time that this scene has used is given back to the grace period of the outer one.
         if let parent, parent.phase == .ending { parent.startGrace() }
         let onSettled = self.onSettled
@@ -153,6 +156,8 @@ struct Handles<Handle> {
     init(isDone: @escaping (Handle) -> Bool) { self.isDone = isDone }
 
     var count: Int { handles.count }
+    /// Those that are not over.
+    var live: [Handle] { handles.filter { !isDone($0) } }
 
     /// Amortised O(1).
     mutating func keep(_ handle: Handle) -> Handle {

@@ -12,6 +12,8 @@ final class SharedState: Sendable {
     let poller: Poller
     let inbox = Inbox()
     let trace: (@Sendable (TraceStep) -> Void)?
+    /// Who is told of posts, if anybody is.
+    let postTrace: Trace?
 
     private let hostLock = Lock()
     // Safe: read and written only while `hostLock` is held. A strong reference until the loop closes: often the host
@@ -36,8 +38,9 @@ final class SharedState: Sendable {
 
     init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
         self.host = host
-        trace = configuration.trace
-        turn = try PollTurn(lease: configuration.turnLease, trace: configuration.trace)
+        trace = configuration.onStep
+        postTrace = configuration.trace
+        turn = try PollTurn(lease: configuration.turnLease, trace: configuration.onStep)
         poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
     }
 
@@ -113,6 +116,9 @@ extension SharedState {
     /// acquire load may be done before that store; then both sides would see the old state, and this thread would sleep
     /// although there is work. In one total order one of the two sees the other. On x86 it is the same instruction.
     var pending: TickRequest { TickRequest(rawValue: requests.load(ordering: .sequentiallyConsistent)) }
+
+    /// Any thread: a request for a tick is under way.
+    var isAskingForTick: Bool { requests.load(ordering: .relaxed) & TickRequest.underWay.rawValue != 0 }
 
     /// UI thread: reads the reasons and clears them. The caller looks at what they announce afterwards.
     func take(_ wanted: TickRequest) -> TickRequest {

@@ -44,7 +44,7 @@ extension GuestLoop {
         }
         shared.trace?(.runStarted)
         members.runs.add(run)
-        run.start(on: executors.runExecutor(of: self), main)
+        attributing(to: run.site) { run.start(on: executors.runExecutor(of: self), main) }
         return run
     }
 

@@ -117,6 +117,8 @@ extension Error {
 /// The part of a run that the loop uses, whatever the type of its value.
 protocol AnyGuestRun: AnyObject, Sendable {
     var site: CallSite { get }
+    /// UI thread: somebody is told of the outcome, or waits for it.
+    var isAwaited: Bool { get }
     func cancel()
     /// UI thread: decides that the run's outcome is `error`, and cancels its task. Does nothing if the run has ended.
     /// `false`: nobody received the error.
@@ -127,6 +129,12 @@ protocol AnyGuestRun: AnyObject, Sendable {
 }
 
 extension GuestRun: AnyGuestRun {
+    var isAwaited: Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        return onDone != nil || !waiting.isEmpty
+    }
+
     @discardableResult func abandon(_ error: any Error) -> Bool {
         guard claim() else { return true }
         cancel()

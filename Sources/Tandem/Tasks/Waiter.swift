@@ -130,9 +130,11 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
         let continuation = self.continuation
         self.continuation = nil
         if limit != nil { endLimit() }
+        // Read before the note goes.
+        let site = note?.site
         leaveList()
         guard let continuation else { return }
-        loop.resuming(isolation) { continuation.resume() }
+        loop.attributing(to: site) { loop.resuming(isolation) { continuation.resume() } }
     }
 
     /// Any thread: the task was cancelled.

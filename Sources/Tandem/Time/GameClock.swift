@@ -52,7 +52,10 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// While this is true, no game time passes and sleepers wait. Any thread may read it; the UI thread sets it.
     public var isPaused: Bool {
         get { readingTimeline { $0.isPaused } }
-        set { change { $0.isPaused = newValue } }
+        set {
+            loop.instruments.loopTrace?.mark(newValue ? .clockPaused : .clockGoesOn)
+            change { $0.isPaused = newValue }
+        }
     }
 
     /// Game seconds for each second of the loop's time. 1 at first; with 0 the game's time does not move. Any thread

@@ -4,6 +4,7 @@
 #ifndef TANDEM_CLINUX_H
 #define TANDEM_CLINUX_H
 
+#include "Instruments.h"
 #include "Signals.h"
 #include "Sockets.h"
 #include "Tasks.h"
