@@ -16,6 +16,7 @@ let host: any GuestHost = given()
 let clock: GameClock = given()
 let stream: TCPStream = given()
 let other: TCPStream = given()
+let fd: FileDescriptor = given()
 let listener: TCPListener = given()
 let udp: UDPSocket = given()
 let socket: UDPSocket = given()
@@ -175,7 +176,10 @@ let scene: GuestScene = given()
 }
 @MainActor let loader: Loader = given()
 @MainActor final class Picture { var brightness = 0.0 }
-@MainActor final class Ship { var fuel = 0 }
+@MainActor final class Ship {
+    var fuel = 0
+    func move(by time: Duration) {}
+}
 @MainActor let ship: Ship = given()
 @MainActor final class Camera { func follow(_ ship: Ship, for time: Duration) {} }
 @MainActor let camera: Camera = given()
