@@ -40,6 +40,7 @@ let package = Package(
         .library(name: "TandemTesting", targets: ["TandemTesting"]),
         .executable(name: "Skirmish", targets: ["Skirmish"]),
         .library(name: "SkirmishMatch", targets: ["SkirmishMatch"]),
+        .library(name: "SkirmishNetwork", targets: ["SkirmishNetwork"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
@@ -95,7 +96,7 @@ let package = Package(
         .target(name: "SkirmishMatch", dependencies: ["SkirmishRules", "Tandem"], swiftSettings: settings),
         // What goes over the network, without a network.
         .target(name: "SkirmishProtocol", dependencies: ["SkirmishRules"], swiftSettings: settings),
-        // A host and its players, on Tandem's sockets; without a window.
+        // A host and its players, on Tandem's sockets; without a window. Other packages see DedicatedHost and BotPlayer.
         .target(
             name: "SkirmishNetwork",
             dependencies: [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatchState: what goes over a network: a match as an onlooker sees it, and what a player may ask for.
 
-internal import SkirmishRules
+package import SkirmishRules
 
 /// A match at one moment. Positions are in the arena's units: 960 × 540, y down.
 public struct MatchState: Codable, Sendable, Hashable {
@@ -40,7 +40,7 @@ public struct MatchState: Codable, Sendable, Hashable {
     /// Everything else.
     public let things: [ThingState]
 
-    init(_ world: World) {
+    package init(_ world: World) {
         step = world.steps
         wave = world.wave
         score = world.score

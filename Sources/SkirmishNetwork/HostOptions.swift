@@ -13,6 +13,8 @@ nonisolated package struct HostOptions: Sendable {
     package var player: String?
     package var code = MatchCode("")!
     package var bots = 2
+    /// So many people are let in.
+    package var capacity = GameProtocol.seats
     package var seed: UInt64 = 1
     /// Where searches are answered; `nil`: nowhere.
     package var discoveryPort: UInt16? = GameProtocol.discoveryPort

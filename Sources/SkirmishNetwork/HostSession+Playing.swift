@@ -29,8 +29,8 @@ extension HostSession {
         }
     }
 
-    /// A host of its own: serves, plays and steps until the task is cancelled.
-    package func runAlone() async throws {
+    /// A host of its own: serves, plays and steps until the task is cancelled, or `goesOn`, which is asked after each beat's steps, says no.
+    package func runAlone(while goesOn: () -> Bool = { true }) async throws {
         let clock = GameClock(loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
@@ -39,6 +39,7 @@ extension HostSession {
             for try await beat in clock.timer(every: .seconds(World.step)) {
                 miss(beat.missed)
                 for _ in 0...min(beat.missed, 5) { step() }
+                if !goesOn() { return }
             }
         }
     }

@@ -90,8 +90,9 @@ extension HostSession {
         }
         guard version == GameProtocol.version else { throw Refusal.version }
         guard let code = MatchCode(code), options.code.isEmpty || code.matches(options.code) else { throw Refusal.code }
+        guard !isDraining else { throw Refusal.draining }
         guard !isTaken(name) else { throw Refusal.name }
-        guard let seat = freeSeat() else { throw Refusal.full }
+        guard people < options.capacity, let seat = freeSeat() else { throw Refusal.full }
         return Peer(stream, outbox, name: name, seat: seat, at: time)
     }
 

@@ -34,6 +34,8 @@ package final class HostSession {
     /// Sixtieths of a second that this session has made, and those that came too late to be made one by one.
     package private(set) var steps = 0
     package private(set) var missedSteps = 0
+    /// Nobody is let in, and no match begins any more.
+    package private(set) var isDraining = false
     private var lastRoster = Duration.zero
     private var localIntent = Intent()
     private var calls = 0
@@ -144,6 +146,16 @@ package final class HostSession {
     /// What lets people in from now on. Whoever is there stays.
     package func setCode(_ code: MatchCode) { options.code = code }
 
+    /// How many people are let in from now on. Whoever is there stays.
+    package func setCapacity(_ count: Int) { options.capacity = min(max(0, count), GameProtocol.seats) }
+
+    /// Lets nobody in any more, begins no match any more, and tells everybody.
+    package func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        tell("The server ends after this match")
+    }
+
     /// An address that others can reach, as far as this machine knows: host and port.
     package var invitation: String {
         let own = address.host
@@ -210,9 +222,9 @@ package final class HostSession {
 
     /// Without a player at the host a match begins when everybody is ready.
     func startIfReady() {
-        guard options.player == nil, phase != .playing, !peers.isEmpty, peers.values.allSatisfy(\.isReady) else {
-            return
-        }
+        guard options.player == nil, !isDraining, phase != .playing, !peers.isEmpty,
+            peers.values.allSatisfy(\.isReady)
+        else { return }
         startMatch()
     }
 

@@ -61,7 +61,7 @@ package enum ClientMessage: Sendable, Hashable {
 
 /// Why somebody is not let in, or not any longer. Its number stays the same in all versions.
 package enum Refusal: UInt8, Sendable, Hashable, CaseIterable, Error {
-    case version = 1, code, full, name, tooMany, closed, slow, malformed, silent
+    case version = 1, code, full, name, tooMany, closed, slow, malformed, silent, draining
 
     package var words: String {
         switch self {
@@ -74,6 +74,7 @@ package enum Refusal: UInt8, Sendable, Hashable, CaseIterable, Error {
         case .slow: "the connection is too slow"
         case .malformed: "the host did not understand this game's messages"
         case .silent: "nothing came for five seconds"
+        case .draining: "the host ends soon, and lets nobody in any more"
         }
     }
 }
