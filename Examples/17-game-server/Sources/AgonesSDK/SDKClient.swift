@@ -51,25 +51,27 @@ public struct SDKClient: Sendable {
         return try Self.decode(GameServerRecord.self, Data(bytes.readableBytesView))
     }
 
-    /// Calls `body` with the record at each of its changes, until the connection ends.
+    /// Calls `body` with the record as it is, and at each of its changes, until the connection ends or nothing has come for the client's read time-out.
     public func watch(_ body: (GameServerRecord) async -> Void) async throws {
         struct Event: Decodable { let result: GameServerRecord }
-        // Without a deadline: a record may stay as it is for hours. The client's read time-out ends a connection on which nothing comes.
+        // Without a deadline: a record may stay as it is for hours.
         let response = try await http.execute(
             HTTPClientRequest(url: base + "/watch/gameserver"), deadline: .distantFuture)
         guard response.status == .ok else { throw Failure(description: "/watch/gameserver: \(response.status)") }
         var rest: [UInt8] = []
-        for try await piece in response.body {
-            rest += piece.readableBytesView
-            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = Data(rest[..<end])
-                rest.removeSubrange(...end)
-                if !line.isEmpty { await body(try Self.decode(Event.self, line).result) }
+        do {
+            for try await piece in response.body {
+                rest += piece.readableBytesView
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    let line = Data(rest[..<end])
+                    rest.removeSubrange(...end)
+                    if !line.isEmpty { await body(try Self.decode(Event.self, line).result) }
+                }
+                guard rest.count <= Self.mostBytes else {
+                    throw Failure(description: "/watch/gameserver: a record has more than \(Self.mostBytes) bytes")
+                }
             }
-            guard rest.count <= Self.mostBytes else {
-                throw Failure(description: "/watch/gameserver: a record has more than \(Self.mostBytes) bytes")
-            }
-        }
+        } catch let error as HTTPClientError where error == .readTimeout {}
     }
 
     @discardableResult

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RequestLimits: how long a peer may take to send a request or to read an answer, and how long a body may be.
-// Idea:   Hummingbird closes a connection that is idle, and refuses a head that is too long. Whoever sends a byte now and then is not idle, and whoever
-//         does not read is waited for: both have a deadline here. A body is counted as it comes, whoever reads it.
+// Idea:   Hummingbird closes a connection on which no whole head comes in time, and refuses a head that is too long. Whoever sends a piece of a body now
+//         and then, and whoever does not read, would be waited for: both have a deadline here. A body is counted as it comes, whoever reads it.
 // Owner:  the connection's event loop.
 
 import NIOCore

@@ -20,9 +20,9 @@ public struct WebLimits: Sendable {
     public var headFields = 64
     /// Bytes of a request's body.
     public var bodyBytes = 1024
-    /// How long a connection may be idle between requests.
+    /// How long a connection may be without a request's whole head.
     public var idle: Duration = .seconds(30)
-    /// How long a peer may take to send a request, and how long it may not read.
+    /// How long a peer may take for a request after its head, and how long it may not read.
     public var patience: Duration = .seconds(10)
 
     /// The limits above.
