@@ -19,7 +19,6 @@ import SkirmishServer
 import SpectatorPage
 import Tandem
 
-@main
 struct ServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "skirmish-server",
@@ -145,7 +144,4 @@ struct ServerCommand: ParsableCommand {
     }
 }
 
-/// On the standard output, at once: whoever started this process waits for it.
-@Sendable private func announce(_ line: String) {
-    try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8))
-}
+ServerCommand.main()
