@@ -40,9 +40,10 @@ int64_t tandem_trace_clock(void) {
 enum { CAPACITY = 64 };
 static const int SIGNAL = SIGURG;
 
-// Written by the thread that was asked, before it posts `answered`; read by the one that asked, after that.
+// Written by the thread that was asked, before it posts `answered`; read by the one that asked, after that. The number is stored after the
+// addresses, so that the order holds by itself: the thread sanitizer does not know `sem_clockwait`.
 static void *found[CAPACITY];
-static int found_count;
+static _Atomic int found_count;
 // The kernel id of the thread that is asked; 0: nobody is.
 static _Atomic int asked;
 static sem_t answered;
@@ -56,7 +57,7 @@ static void walk(int signal) {
     int error = errno;
     if (atomic_load(&asked) == (int)syscall(SYS_gettid)) {
         atomic_store(&asked, 0);
-        found_count = backtrace(found, CAPACITY);
+        atomic_store_explicit(&found_count, backtrace(found, CAPACITY), memory_order_release);
         sem_post(&answered);
     }
     errno = error;
@@ -108,7 +109,8 @@ int tandem_stack_of(int thread, void **frames, int capacity, int64_t nanoseconds
         if (syscall(SYS_tgkill, getpid(), thread, SIGNAL) != 0) {
             atomic_store(&asked, 0);
         } else if (wait_for_answer(nanoseconds)) {
-            count = found_count < capacity ? found_count : capacity;
+            count = atomic_load_explicit(&found_count, memory_order_acquire);
+            count = count < capacity ? count : capacity;
             memcpy(frames, found, (size_t)count * sizeof *frames);
         } else {
             // Not yet begun: it is called off. Begun: it will answer.
