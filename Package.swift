@@ -134,6 +134,14 @@ let package = Package(
         .executableTarget(
             name: "Soak", dependencies: ["Tandem", "TandemSDL", "TandemCSDL"], path: "Tests/Soak",
             swiftSettings: settings),
+        // What Tests/Faults/run runs with one call failing each time.
+        .executableTarget(
+            name: "FaultProbe",
+            dependencies: [
+                "Tandem", "TandemSDL", "TandemCSDL", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Faults/FaultProbe", swiftSettings: settings),
         .target(name: "CTestSupport", path: "Tests/CTestSupport"),
         // Calls from bytes, beside a reference; the tests play many, and the program is what libFuzzer drives.
         .target(
@@ -144,8 +152,17 @@ let package = Package(
             ],
             path: "Tests/CallFuzz",
             swiftSettings: settings),
+        .target(name: "FuzzDriver", path: "Tests/FuzzDriver", swiftSettings: settings),
         .executableTarget(
-            name: "CallFuzzer", dependencies: ["CallFuzz"], path: "Tests/CallFuzzer", swiftSettings: settings),
+            name: "CallFuzzer", dependencies: ["CallFuzz", "FuzzDriver"], path: "Tests/CallFuzzer",
+            swiftSettings: settings),
+        // Skirmish's messages from bytes; likewise.
+        .target(
+            name: "MessageFuzz", dependencies: ["SkirmishProtocol", "SkirmishRules"], path: "Tests/MessageFuzz",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "MessageFuzzer", dependencies: ["MessageFuzz", "FuzzDriver"], path: "Tests/MessageFuzzer",
+            swiftSettings: settings),
         .testTarget(
             name: "TandemTests",
             dependencies: [
@@ -190,7 +207,8 @@ let package = Package(
         .testTarget(name: "SimulationXCTests", dependencies: ["Tandem", "TandemTesting"], swiftSettings: settings),
         .testTarget(name: "SkirmishRulesTests", dependencies: ["SkirmishRules"], swiftSettings: settings),
         .testTarget(
-            name: "SkirmishProtocolTests", dependencies: ["SkirmishProtocol", "SkirmishRules"], swiftSettings: settings),
+            name: "SkirmishProtocolTests", dependencies: ["SkirmishProtocol", "SkirmishRules", "MessageFuzz"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

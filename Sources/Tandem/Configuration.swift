@@ -23,12 +23,13 @@ public struct Configuration: Sendable {
     public var closeGrace: Duration
     /// How long the end of a scene waits for its cancelled tasks before it gives them up; on the loop's clock.
     public var sceneGrace: Duration
-    /// Where the loop writes down what it does, for Perfetto and Chrome; `nil`: where the environment's `TANDEM_TRACE` says, or nowhere.
+    /// Where the loop writes down what it does, for Perfetto and Chrome; `nil`: where the environment's `TANDEM_TRACE`
+    /// says, or nowhere.
     public var trace: Trace?
     /// Reports code that keeps the UI thread, while it does; `nil`: nobody watches.
     public var watchdog: Watchdog?
-    /// Whether the end of a loop, and of a scene, names in the log what still waited there and where it was made; what nobody can end or await any more is
-    /// marked. For finding leaks.
+    /// Whether the end of a loop, and of a scene, names in the log what still waited there and where it was made; what
+    /// nobody can end or await any more is marked. For finding leaks.
     public var reportsLeftovers = false
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
@@ -42,6 +43,8 @@ public struct Configuration: Sendable {
     package var admitsOthers = true
     /// Called at each step of the two threads, on the thread that makes the step. For tests of the order of steps.
     package var onStep: (@Sendable (TraceStep) -> Void)?
+    /// The same for the steps by which the threads wake each other and pass the turn: a trace shows them, too. `nil`: `onStep` alone is called.
+    var onThreadStep: (@Sendable (TraceStep) -> Void)?
 
     /// Makes a configuration with the defaults, except for the arguments given.
     public init(

@@ -41,7 +41,8 @@ public struct GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let socketClosed = Code(description: "socketClosed")
         /// The text is no address, the name has none, or the address does not suit the socket.
         public static let addressFailed = Code(description: "addressFailed")
-        /// The peer has sent, or taken, nothing for longer than it was given; see ``SocketBacked/silenceLimit`` and ``Outbox``.
+        /// The peer has sent, or taken, nothing for longer than it was given; see ``SocketBacked/silenceLimit`` and
+        /// ``Outbox``.
         public static let peerUnresponsive = Code(description: "peerUnresponsive")
         /// What a peer sent is longer than this program was ready to take.
         public static let messageTooLong = Code(description: "messageTooLong")

@@ -9,8 +9,8 @@
 public protocol GuestHost: AnyObject, Sendable {
     /// Asks the UI thread to tick soon.
     ///
-    /// Called on any thread, the backend thread and the UI thread included; once for each tick, as a rule, and once more if a tick
-    /// begins while a request is on its way. It must not block and must not tick by itself.
+    /// Called on any thread, the backend thread and the UI thread included; once for each tick, as a rule, and once
+    /// more if a tick begins while a request is on its way. It must not block and must not tick by itself.
     ///
     /// - Returns: `false` if the request could not be delivered. No work is lost then: every tick looks into the queues
     ///   themselves. The loop counts the failure, and asks again with the next piece of work.

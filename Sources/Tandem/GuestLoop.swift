@@ -20,9 +20,9 @@ import Logging
 import Synchronization
 import TandemCLinux
 
-/// An asynchronous event loop that is a guest in a host's loop: it runs callbacks, timers, descriptor handlers and `async` code
-/// on the thread that made it, whenever that thread calls ``tick(budget:)``, and has a second thread of its own that does
-/// nothing but sleep until there is a reason to ask for a tick.
+/// An asynchronous event loop that is a guest in a host's loop: it runs callbacks, timers, descriptor handlers and
+/// `async` code on the thread that made it, whenever that thread calls ``tick(budget:)``, and has a second thread of
+/// its own that does nothing but sleep until there is a reason to ask for a tick.
 ///
 /// ```swift
 /// let loop = try GuestLoop(host: host)
@@ -45,8 +45,6 @@ public final class GuestLoop: @unchecked Sendable {
     let admission: Admission
     /// Everything that the backend thread and the posts of other threads use.
     let shared: SharedState
-    /// The records of callbacks, timers and sleeps.
-    let callbacks: CallbackTable
     /// Scenes, runs and waiting tasks.
     let members = LoopMembers()
     /// Descriptors' events.
@@ -56,39 +54,38 @@ public final class GuestLoop: @unchecked Sendable {
     // Parts that are structs. Exclusivity is not checked at run time: none of their methods runs user code, so that no
     // access begins inside another one.
     @exclusivity(unchecked) var tickState = TickState()
-    @exclusivity(unchecked) var tickClock = TickClock()
     @exclusivity(unchecked) var timers: TimerQueue
     @exclusivity(unchecked) var queues = ReadyQueues()
-    @exclusivity(unchecked) var hostWait = HostWait()
+    @exclusivity(unchecked) var hosting = HostParts()
     @exclusivity(unchecked) var executors = ExecutorState()
-    @exclusivity(unchecked) var hooks = HostHooks()
     // The last one, because it is large.
     @exclusivity(unchecked) var instruments: Instruments
 
     /// Makes a loop on the calling thread, which becomes its UI thread, and starts its backend thread.
     ///
-    /// - Throws: `.loopAlreadyOnThread` if this thread has an open loop, `.startFailed` if the kernel refuses a descriptor or
-    ///   the thread. Nothing is left behind.
+    /// - Throws: `.loopAlreadyOnThread` if this thread has an open loop, `.startFailed` if the kernel refuses a
+    ///   descriptor or the thread. Nothing is left behind.
     public init(
         host: any GuestHost, configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
         time = LoopClock(source: configuration.timeSource)
         admission = Admission(site: CallSite(fileID: fileID, line: line), logger: configuration.logger)
-        callbacks = CallbackTable(thread: admission.thread)
+        let callbacks = CallbackTable(thread: admission.thread)
         timers = TimerQueue(table: callbacks, isVirtual: time.isVirtual)
         try OpenLoops.enter(admission.thread, admission.site, callbacks.number)
         var configuration = configuration
         let trace = configuration.beginTrace()
         let probe = configuration.watchdog.map { WatchdogProbe($0, logger: configuration.logger) }
         self.configuration = configuration
-        let observers: [(any LoopObserver)?] = [trace, probe]
         instruments = Instruments(
-            tape: configuration.timeSource as? any RunTape, trace: trace, observers: observers.compactMap { $0 })
+            tape: configuration.timeSource as? any RunTape, trace: trace, watchdog: probe)
         do throws(GuestError) {
+            try callbacks.attach()
             shared = try SharedState(host: host, configuration: configuration)
             io = IOSource(poller: shared.poller, thread: admission.thread)
             backend = try BackendThread(shared: shared)
         } catch {
+            callbacks.close()
             OpenLoops.leave(admission.thread, callbacks.number)
             instruments.activities?.endAll()
             throw error
@@ -127,7 +124,7 @@ public final class GuestLoop: @unchecked Sendable {
     public var hasWork: Bool {
         thread.check("GuestLoop.hasWork")
         guard admission.state == .open else { return false }
-        if let known = activeTape?.hasTick { return known }
+        if isTaped, let known = activeTape?.hasTick { return known }
         if !shared.pending.isEmpty || hasReadyWork || shared.turn.hasReadiness { return true }
         guard timers.count > 0, timers.nearest <= time.live else { return false }
         // The backend will find out, too, but a moment later. The tick that follows must not depend on that: it would
@@ -166,6 +163,8 @@ extension GuestLoop {
     var thread: UIThread { admission.thread }
     /// Where the loop was made.
     var site: CallSite { admission.site }
+    /// The records of callbacks, timers and sleeps.
+    var callbacks: CallbackTable { timers.table }
     /// Where the loop logs what nobody else is told.
     package var logger: Logger { configuration.logger }
     /// Actions that other parts have registered for the end of the loop. They are called on the UI thread.

@@ -57,8 +57,9 @@ static uint64_t bit(int number) { return UINT64_C(1) << (number - 1); }
 static void note(tandem_signal_receiver *receiver, int number) {
     atomic_fetch_or(&receiver->arrived, bit(number));
     uint64_t one = 1;
-    ssize_t ignored = write(receiver->eventfd, &one, sizeof one);
-    (void)ignored;  // An eventfd that is full is readable already, which is all that is wanted.
+    // An eventfd that is full is readable already, which is all that is wanted.
+    while (write(receiver->eventfd, &one, sizeof one) < 0 && errno == EINTR) {
+    }
 }
 
 static void handler(int number, siginfo_t *information, void *context);
@@ -206,13 +207,18 @@ bool tandem_signals_receive(tandem_signal_receiver *receiver, int number, bool t
     if (!is_ours(&current)) {
         // A place that was left may still be read.
         wait_for_handlers();
-        int depth = atomic_load(&route->depth);
-        if (depth == MOST_FORMERS) {
-            depth--;
-        }
+        int before = atomic_load(&route->depth);
+        int depth = before == MOST_FORMERS ? before - 1 : before;
         route->formers[depth] = current;
         atomic_store(&route->depth, depth + 1);
-        install_handler(number);
+        if (install_handler(number) != 0) {
+            int failure = errno;
+            atomic_store(takes ? &route->taker : &route->listener, NULL);
+            atomic_store(&route->depth, before);
+            pthread_mutex_unlock(&lock);
+            errno = failure;
+            return false;
+        }
     }
     pthread_mutex_unlock(&lock);
     return true;

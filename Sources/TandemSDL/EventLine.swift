@@ -65,7 +65,9 @@ final class EventLine {
     /// How many events are kept for one task.
     private static let capacity = 256
 
-    private var places: [Place] = []
+    private var places: [Place] = [] { didSet { isUnused = places.isEmpty } }
+    /// Nobody waits. Stored, as each wait and each tick of the game's asks.
+    @exclusivity(unchecked) private(set) var isUnused = true
     private var nextNumber = 0
     private var returns: [Return] = []
     /// The events are heard of by a watch, and nothing can be kept from the game; see ``SDLGuest/EventSource``.
@@ -93,7 +95,7 @@ final class EventLine {
 
     /// Hands an event round; `true` if somebody consumed it.
     func offer(_ event: SDL_Event) -> Bool {
-        if isFedByWatch || places.isEmpty { return false }
+        if isUnused || isFedByWatch { return false }
         guard let index = returns.firstIndex(where: { $0.event.isSame(as: event) }) else {
             return offer(event, to: places)
         }
@@ -171,7 +173,7 @@ extension EventLine {
     /// Outside of ticks: tasks that have gone on and do not wait for an event any more leave. What they had consumed for their next wait goes
     /// on its way, to those behind them and to the game.
     func endServed() {
-        guard places.contains(where: { $0.single?.hasGoneOn ?? false }) else { return }
+        guard !isUnused, places.contains(where: { $0.single?.hasGoneOn ?? false }) else { return }
         for place in places where place.single?.hasGoneOn ?? false {
             remove(place.number)
             for next in place.single!.kept where next.isConsumed { sendOn(next.event, from: place) }

@@ -51,7 +51,7 @@ public import TandemCSDL
     /// Ends the loop after so many frames.
     public var frameLimit: Int?
     /// What ``stop()`` has asked for, until a run has answered it.
-    private(set) var isStopRequested = false
+    @exclusivity(unchecked) private(set) var isStopRequested = false
 
     /// A loop around `guest`, at rest.
     public init(_ guest: SDLGuest, pace: Pace = .display, fixedStep: Duration? = nil) {

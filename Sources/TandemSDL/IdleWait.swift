@@ -41,20 +41,23 @@ extension SDLGuest {
     /// - Returns: `true` if `event` is one for the game; `false` if it is time to tick or the time is over. Tandem's own events
     ///   are never returned.
     public nonisolated func waitEvent(_ event: inout SDL_Event, timeout: Duration? = nil) -> Bool {
-        withUnsafeMutablePointer(to: &event) {
-            nonisolated(unsafe) let event = $0  // Safe: used before this returns, on this thread.
-            return onMain("SDLGuest.waitEvent") {
-                if isOwnLoopInTick { return loop.runModal { waitGameEvent(&event.pointee, timeout) } }
-                return waitGameEvent(&event.pointee, timeout)
-            }
-        }
+        loop.requireUIThread("SDLGuest.waitEvent")
+        return Self.waitAsMain(self, &event, timeout)
     }
 
-    private func waitGameEvent(_ event: inout SDL_Event, _ timeout: Duration?) -> Bool {
-        let end = timeout.map { loop.hostNow.advancedClamped(by: $0) }
-        ticksAfterWait = true
-        while nextEvent(&event, until: end) {
-            if !events.offer(event) { return true }
+    // Safe: as in `onMain`, of which each call allocates a closure.
+    private nonisolated static let waitAsMain = unsafeBitCast(
+        SDLGuest.waitGameEvent, to: (@Sendable (SDLGuest, inout SDL_Event, Duration?) -> Bool).self)
+
+    private static func waitGameEvent(_ guest: SDLGuest, _ event: inout SDL_Event, _ timeout: Duration?) -> Bool {
+        let now = guest.loop.hostTime
+        var end = Int64.max
+        if let timeout { end = now.addingClamped(timeout.nanosecondsRoundedUp) }
+        guest.ticksAfterWait = true
+        // A recorded run has its frames where its ticks are: the time at which a wait ends is not on the tape.
+        guest.ownFrames.waits(from: now, until: guest.loop.isTaped ? .max : end)
+        while guest.nextEvent(&event, until: end) {
+            if !guest.events.offer(event) { return true }
         }
         return false
     }
@@ -63,21 +66,21 @@ extension SDLGuest {
     @discardableResult
     func waitAndTick(_ deliver: (SDL_Event) -> Void) -> TickReport {
         var event = SDL_Event()
-        if nextEvent(&event, until: nil) { deliver(event) }
+        if nextEvent(&event, until: .max) { deliver(event) }
         return loop.tick(then: .wait)
     }
 
     /// Waits for the next event of the game's, before it is offered to tasks that wait for events. `false`: the loop has work,
-    /// or the time is over. If there are both, the event waits until the caller has run the work.
-    private func nextEvent(_ event: inout SDL_Event, until end: ContinuousClock.Instant?) -> Bool {
+    /// or the time is over. If there are both, the event waits until the caller has run the work. `end`: in the loop's `hostTime`; `.max`: never.
+    private func nextEvent(_ event: inout SDL_Event, until end: Int64) -> Bool {
         while true {
-            pump.runIfDue()
+            pump.runIfDue(pace: SDLDriver.pumpPace)
             if nextGameEvent(&event, pumping: false) { return true }
             var ended: WaitEnd?
             switch SDLDriver.sleeper(forcesSDL: forcesSDLWait) {
             case .sdl:
                 var hasEvent = false
-                ended = loop.waitElsewhere(until: end) { hasEvent = sleepThroughSDL(&event, $0) }
+                ended = loop.waitElsewhere(untilTime: end) { hasEvent = sleepThroughSDL(&event, $0) }
                 if hasEvent {
                     if isOwn(event) { return false }
                     record(event)
@@ -85,38 +88,47 @@ extension SDLGuest {
                 }
                 if loop.hasWork { return false }
             case .waker(let connection):
-                ended = loop.wait(on: host.waker, until: end, also: connection, work: .endsWait) { step in
+                ended = loop.wait(on: host.waker, untilTime: end, also: connection, work: .endsWait) { step in
                     checkQueue(after: step, until: end)
                 }
             }
-            if ended == .work || ended == .time { return false }
+            switch ended {
+            case .work, .time: return false
+            case .checked, .closed, nil: break
+            }
         }
     }
 
     /// Looks into SDL's queue during a wait. Nothing is taken out of it.
-    private func checkQueue(after step: WaitStep, until end: ContinuousClock.Instant?) -> WaitCheck {
+    private func checkQueue(after step: WaitStep, until end: Int64) -> WaitCheck {
         if case .woke(let wake) = step { pump.note(wake) }
         // The loop's work ends the wait; SDL is asked afterwards.
         if loop.hasWork { return .goesOn }
+        let pace = SDLDriver.pumpPace
         switch step {
         case .began: watch.stand()
         case .woke(let wake):
             // Only the time that the last check allowed has passed.
-            if wake.isEmpty, end.map({ loop.hostNow < $0 }) ?? true {
+            if wake.isEmpty, loop.hostTime < end {
                 watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
             }
-            pump.runIfDue()
+            pump.runIfDue(pace: pace)
         case .ticked, .skippedTime: break
         }
         if SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE { return .ends }
-        return .checksAgain(within: min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest))
+        return .checksAgain(within: min(watch.untilNextLook, pace ?? QueueLooks.longest))
     }
 
     /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for the next frame,
     /// which is near: no driver announces them without a pump.
     func runWork(until end: ContinuousClock.Instant, unless isStopped: () -> Bool) {
         _ = loop.wait(on: host.waker, until: end, work: .runsUntilEnd) { step in
-            if case .ticked(let report) = step, !report.isEmpty { wantsFrame = true }
+            switch step {
+            // A sleep runs nothing of the program's that could have stopped it.
+            case .woke: return .goesOn
+            case .ticked(let report): if !report.isEmpty { wantsFrame = true }
+            case .began, .skippedTime: break
+            }
             return isStopped() ? .ends : .goesOn
         }
     }
@@ -124,7 +136,7 @@ extension SDLGuest {
     /// The next event that is not Tandem's own: SDL's, or the recorded run's.
     func nextGameEvent(_ event: inout SDL_Event, pumping: Bool = true) -> Bool {
         tendEvents()
-        if let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
+        if loop.isTaped, let tape = loop.activeTape, tape.isReplay { return nextRecordedEvent(&event, tape) }
         while pumping ? SDL_PollEvent(&event) != 0 : takeEvent(&event) {
             watch.saw(event)
             if !isOwn(event) {
@@ -148,7 +160,8 @@ extension SDLGuest {
 
     /// Sleeps in SDL's own wait, for at most a quarter of a second. `true`: SDL gave an event.
     private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration?) -> Bool {
-        let milliseconds = (min(left ?? QueueLooks.longest, QueueLooks.longest) / .milliseconds(1)).rounded(.up)
+        let longest = Duration.nanoseconds(QueueLooks.longest)
+        let milliseconds = (min(left ?? longest, longest) / .milliseconds(1)).rounded(.up)
         guard SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0 else { return false }
         watch.saw(event)
         return true
@@ -175,12 +188,12 @@ enum SDLDriver {
     }
 
     /// How often SDL has to be pumped for what announces nothing: open devices as often as a game draws, for a new one to
-    /// be plugged in once a second.
-    static var pumpPace: Duration? {
+    /// be plugged in once a second. In nanoseconds; `nil`: never.
+    static var pumpPace: Int64? {
         let subsystems = UInt32(SDL_INIT_JOYSTICK | SDL_INIT_GAMECONTROLLER | SDL_INIT_SENSOR | SDL_INIT_HAPTIC)
         guard SDL_WasInit(subsystems) != 0 else { return nil }
         let joysticks = SDL_WasInit(UInt32(SDL_INIT_JOYSTICK)) != 0 && SDL_NumJoysticks() > 0
         let sensors = SDL_WasInit(UInt32(SDL_INIT_SENSOR)) != 0 && SDL_NumSensors() > 0
-        return joysticks || sensors ? .milliseconds(8) : .seconds(1)
+        return joysticks || sensors ? 8_000_000 : 1_000_000_000
     }
 }

@@ -27,14 +27,15 @@ struct Pump {
         lastLook = tandem_clock_nanoseconds()
     }
 
-    /// Does so unless nothing can have come.
-    mutating func runIfDue() {
-        let mayRest = isQuiet && SDLDriver.pumpPace == nil && tandem_x11_is_still()
+    /// Does so unless nothing can have come. `pace`: the driver's, see `SDLDriver.pumpPace`.
+    mutating func runIfDue(pace: Int64?) {
+        let mayRest = isQuiet && pace == nil && tandem_x11_is_still()
         if !mayRest || tandem_clock_nanoseconds() - lastLook > Self.longestRest { run() }
     }
 
-    /// A sleep that watched the connection has ended.
+    /// A sleep has ended. It has watched the connection, unless the thread stayed awake.
     mutating func note(_ wake: Wake) {
+        if wake.contains(.stayedAwake) { return }
         if wake.contains(.descriptor) { isQuiet = false }
         lastLook = tandem_clock_nanoseconds()
     }

@@ -14,16 +14,18 @@
 // Owner:  the main thread, but for what `PushedEvents` holds.
 // Breaks: SDL may call a watch as long as the process lives. So it is given no memory of ours; a guest that closes is only detached.
 
+import Synchronization
 import Tandem
 import TandemCLinux
 import TandemCSDL
 
 @MainActor
 final class PushedEventWatch {
-    private static var isAdded = false
+    // Exclusivity of these is not checked: plain values, and nothing is called while one changes.
+    @exclusivity(unchecked) private static var isAdded = false
     private let waker: Waker
     private let ownType: UInt32
-    private var looks = QueueLooks()
+    @exclusivity(unchecked) private var looks = QueueLooks()
 
     init(waker: Waker, own type: UInt32) {
         self.waker = waker
@@ -49,8 +51,8 @@ final class PushedEventWatch {
     /// Nothing was in the queue.
     func foundQueueEmpty() { PushedEvents.shared.forgetMainThread() }
 
-    /// How long the main thread may sleep before it looks at the queue.
-    var untilNextLook: Duration { looks.pause(newest: PushedEvents.shared.newestOnItsWay) }
+    /// How long the main thread may sleep before it looks at the queue, in nanoseconds.
+    var untilNextLook: Int64 { looks.pause(newest: PushedEvents.shared.newestOnItsWay) }
 
     /// So much time has passed, and nothing else has happened.
     func looked(found: Bool) {
@@ -78,12 +80,17 @@ final class PushedEvents: Sendable {
     }
 
     private let lock = Lock()
-    // Safe: these are touched with `lock` held.
-    private nonisolated(unsafe) var waker: Waker?
+    // Safe: these are touched with `lock` held; but `waker`, which the main thread alone writes, is read there without it.
+    @exclusivity(unchecked) private nonisolated(unsafe) var waker: Waker?
     private nonisolated(unsafe) var ownType: UInt32 = 0
     /// The oldest first. Of a program that takes its events by itself nobody sees any: then the newest ones are kept.
-    private nonisolated(unsafe) var pushes: [Push] = []
+    private nonisolated(unsafe) var pushes: [Push] = [] {
+        didSet { isEmpty.store(pushes.isEmpty, ordering: .sequentiallyConsistent) }
+    }
     private nonisolated(unsafe) var lastNumber: UInt64 = 0
+    /// Whether there are no pushes. A main thread that waits reads it without the lock: it has armed its waker before, so that whoever adds a push
+    /// after that wakes it.
+    private let isEmpty = Atomic<Bool>(true)
     /// Told of every event, on its pushing thread.
     private nonisolated(unsafe) var hearer: (@Sendable (SDL_Event) -> Void)?
     private static let capacity = 64
@@ -98,9 +105,10 @@ final class PushedEvents: Sendable {
 
     private static func key(_ event: SDL_Event) -> UInt64 { UInt64(event.type) << 32 | UInt64(event.common.timestamp) }
 
+    /// Main thread.
     func attach(_ waker: Waker, own type: UInt32) {
+        guard self.waker !== waker else { return }
         locked {
-            guard self.waker !== waker else { return }
             self.waker = waker
             ownType = type
             pushes = []
@@ -108,7 +116,7 @@ final class PushedEvents: Sendable {
         }
     }
 
-    /// `false`: another guest's is attached.
+    /// Main thread. `false`: another guest's is attached.
     func detach(_ waker: Waker) -> Bool {
         locked {
             guard self.waker === waker else { return false }
@@ -151,10 +159,16 @@ final class PushedEvents: Sendable {
     }
 
     /// Main thread: what it has pushed itself has been taken, or has been refused.
-    func forgetMainThread() { locked { pushes.removeAll { $0.number == 0 } } }
+    func forgetMainThread() {
+        guard !isEmpty.load(ordering: .sequentiallyConsistent) else { return }
+        locked { pushes.removeAll { $0.number == 0 } }
+    }
 
     /// 0: none is.
-    var newestOnItsWay: UInt64 { locked { pushes.last { $0.number != 0 }?.number ?? 0 } }
+    var newestOnItsWay: UInt64 {
+        guard !isEmpty.load(ordering: .sequentiallyConsistent) else { return 0 }
+        return locked { pushes.last { $0.number != 0 }?.number ?? 0 }
+    }
 
     /// Neither that one nor an older one is on its way: somebody else has taken them, or dropped them.
     func forget(upTo number: UInt64) { locked { pushes.removeAll { $0.number <= number } } }

@@ -6,10 +6,11 @@
 // Owner:  the main thread. What it has learned outlives the wait: only what is new starts the short pauses again.
 
 struct QueueLooks {
+    // All of these in nanoseconds.
     /// A sleep lasts no longer. An event that nothing announces waits so long, at most.
-    static let longest = Duration.milliseconds(250)
-    private static let firstForPushed = Duration.microseconds(20)
-    private static let firstForUnannounced = Duration.milliseconds(2)
+    static let longest: Int64 = 250_000_000
+    private static let firstForPushed: Int64 = 20_000
+    private static let firstForUnannounced: Int64 = 2_000_000
 
     /// The newest event that was waited for.
     private var awaited: UInt64 = 0
@@ -17,7 +18,7 @@ struct QueueLooks {
     private var pauseForUnannounced = longest
 
     /// How long to sleep before the next look. `newest`: the number of the newest event that is on its way, 0 if none is.
-    mutating func pause(newest: UInt64) -> Duration {
+    mutating func pause(newest: UInt64) -> Int64 {
         if newest > awaited {
             awaited = newest
             pauseForPushed = Self.firstForPushed

@@ -19,10 +19,13 @@ final class RunningFrames {
     private var drawing = Duration.zero
     /// How many frames were run.
     private(set) var count = 0
+    /// The distance of two frames.
+    var period: Duration { pacer.period }
+    // Exclusivity of these two is not checked: they are read after each piece of work between two frames, and are plain values.
     /// The player wants to leave.
-    var hasQuit = false
+    @exclusivity(unchecked) var hasQuit = false
     /// The task that waits for the end was cancelled.
-    var isCancelled = false
+    @exclusivity(unchecked) var isCancelled = false
     /// Told once, when the frames have ended.
     var onEnd: () -> Void = {}
 
@@ -44,7 +47,9 @@ final class RunningFrames {
 
     /// Nothing but the number of frames is left to ask.
     var isStopped: Bool {
-        owner.isStopRequested || hasQuit || isCancelled || !guest.loop.isOpen || guest.loop.tape?.isOver ?? false
+        let loop = guest.loop
+        return owner.isStopRequested || hasQuit || isCancelled || !loop.isOpen
+            || (loop.isTaped && loop.tape?.isOver ?? false)
     }
 
     private var isOver: Bool { isStopped || count >= settings.frameLimit ?? .max }

@@ -36,6 +36,10 @@
     let events = EventLine()
     /// The frame loop that is under way, the innermost one.
     private var running: RunningFrames?
+    /// The distance of two frames of the frame loop that is under way.
+    var runningPeriod: Duration? { running?.period }
+    /// What the loop does, to be drawn over the game; see ``FrameOverlay``.
+    public private(set) lazy var overlay = FrameOverlay(self)
     /// The frames of an async main that awaits some without a frame loop.
     private lazy var unaskedFrames = {
         let frames = FrameLoop(self)
@@ -44,22 +48,24 @@
         return RunningFrames(
             frames, event: { [unowned self] in drop($0) }, fixedUpdate: { _ in }, update: { _ in }, draw: { _ in })
     }()
-    /// Frames of a game that has a loop of its own: each tick is one.
-    private var ownFrames = OwnFrames()
-    var pump = Pump()
+    // Exclusivity of these is not checked, which would cost a wait as much as its sleep: each is a plain value, and no method calls the loop's user
+    // code while it changes one. An event watch of the game's, which a pump may call, may find `pump` half changed; it then pumps once more.
+    /// Frames of a game that has a loop of its own.
+    @exclusivity(unchecked) var ownFrames = OwnFrames()
+    @exclusivity(unchecked) var pump = Pump()
     let watch: PushedEventWatch
     /// What the event watch has heard of, where waits for events hear by it.
-    var heard: HeardEvents?
+    @exclusivity(unchecked) var heard: HeardEvents?
     /// Pictures a second; for tests, which have one display.
     var displayRate: @MainActor () -> Int? = DisplayRate.current
     /// Leaves every wait to SDL, as where no connection can be had. For tests of that path.
-    package var forcesSDLWait = false
+    @exclusivity(unchecked) package var forcesSDLWait = false
     /// `SDL_QUIT`, which came while an async main awaited something else than frames.
     private var unclaimedQuit: SDL_Event?
     /// `waitEvent` was called since the last tick: the game sleeps there, and is likely to come back.
-    var ticksAfterWait = false
+    @exclusivity(unchecked) var ticksAfterWait = false
     /// Something happened that a frame drawn on demand should show.
-    var wantsFrame = false
+    @exclusivity(unchecked) var wantsFrame = false
 
     /// Makes a loop on the main thread and starts its backend thread. SDL's event subsystem is initialised if it is not yet.
     ///
@@ -129,23 +135,34 @@
     /// Runs what is ready, within the budget; see `GuestLoop.tick`, which on a guest's loop is this.
     ///
     /// In a game with a loop of its own each call is a frame, too: the phases run after the tick, one after the other, for the tasks
-    /// that wait for them. So it is in a modal loop of the game's, inside a `FrameLoop` or not.
+    /// that wait for them. So it is in a modal loop of the game's, inside a `FrameLoop` or not. But where the game waits for its next frame's
+    /// time by ``waitEvent(_:timeout:)``, ticks because of work that came before, and waits for that time again, it draws nothing in between, and
+    /// such a tick is no frame.
     ///
     /// A callback or a task is inside a tick, where this runs nothing and says so; see `GuestLoop.runModal`. But an `async` main, and what its
     /// tasks call, may have a loop of its own, as a synchronous one may.
     @discardableResult
     public nonisolated func tick(budget: Duration? = nil) -> TickReport {
-        onMain("SDLGuest.tick") {
-            guard !isOwnLoopInTick else { return loop.runModal { tick(budget: budget) } }
-            let report = loop.tick(budget: budget, then: ticksAfterWait ? .wait : .unknown)
-            ticksAfterWait = false
-            // The phases run user code, which may have a loop of its own in it.
-            if !report.isNested, let frame = ownFrames.begin(loop) {
-                for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
-            }
-            tendEvents()
-            return report
+        loop.requireUIThread("SDLGuest.tick")
+        return Self.tickAsMain(self, budget)
+    }
+
+    // Safe: as in `onMain`, of which each call allocates a closure.
+    private nonisolated static let tickAsMain = unsafeBitCast(
+        SDLGuest.tickWithFrame, to: (@Sendable (SDLGuest, Duration?) -> TickReport).self)
+
+    private static func tickWithFrame(_ guest: SDLGuest, _ budget: Duration?) -> TickReport {
+        let loop = guest.loop
+        guard !guest.isOwnLoopInTick else { return loop.runModal { guest.tick(budget: budget) } }
+        let isAfterWait = guest.ticksAfterWait
+        let report = loop.tick(budget: budget, then: isAfterWait ? .wait : .unknown)
+        guest.ticksAfterWait = false
+        // The phases run user code, which may have a loop of its own in it.
+        if !report.isNested, let frame = guest.ownFrames.begin(loop, isAfterWait: isAfterWait) {
+            for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
         }
+        guest.tendEvents()
+        return report
     }
 
     /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. It is `GuestLoop.run` for main-actor code:
@@ -257,7 +274,7 @@ extension SDLGuest {
         }
         if loop.hasFrameWaiters {
             // Frames are awaited, and nobody has made a frame loop: this is one. It ends with a run that is given back.
-            if !unaskedFrames.step(), loop.isOpen { loop.callOffFrames() }
+            if !unaskedFrames.step(), loop.isOpen { loop.cancelFrameWaits() }
             return
         }
         waitAndTick { event in
@@ -287,23 +304,5 @@ extension SDLGuest {
     /// Whether an async main, or what its tasks call, runs a loop of its own: its code is a job in a tick of the main executor's.
     var isOwnLoopInTick: Bool {
         loop.isInTick && loop.isDriven && withUnsafeCurrentTask { $0 != nil }
-    }
-}
-
-/// Counts the frames of a game with a loop of its own.
-@MainActor
-private struct OwnFrames {
-    private static let maximumDelta = Duration.milliseconds(100)
-    private var number = 0
-    private var last: ContinuousClock.Instant?
-
-    /// `nil`: nobody waits for it.
-    mutating func begin(_ loop: GuestLoop) -> Frame? {
-        number += 1
-        guard loop.hasFrameWaiters else { return nil }
-        let now = loop.now
-        let delta = min(last.map { $0.duration(to: now) } ?? .zero, Self.maximumDelta)
-        last = now
-        return Frame(number: number - 1, time: now, delta: delta)
     }
 }

@@ -7,7 +7,8 @@ import Glibc
 public import Tandem
 
 extension Simulation {
-    /// Moves time on by `duration`, running what comes due, each thing at its time.
+    /// Moves time on by `duration`, running what comes due, each thing at its time. Frames are not run: whoever waits for one, or for a fixed step, goes on in
+    /// ``advance(frames:_:)`` and ``run(limit:fileID:line:_:)``.
     ///
     /// - Throws: ``SimulationError``; what inputs and callbacks throw.
     public func advance(by duration: Duration) throws {

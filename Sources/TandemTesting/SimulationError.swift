@@ -38,7 +38,8 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
                 "after \(elapsed) nothing can go on: nothing is ready, and neither a deadline nor an input is left. If an input is to come, script it with at(_:_:); if another thread is to go on, give the simulation some patience"
             case .limit: "after \(elapsed), the limit of virtual time, the simulation still goes on"
             case .endless: "after \(elapsed) time cannot go on: what runs keeps making more that is ready at once"
-            case .leftovers: "something was still waiting when the simulation was closed, after \(elapsed)"
+            case .leftovers:
+                "something was still waiting when the simulation was closed, after \(elapsed). End it before (cancel its run, then runUntilIdle()), or call Simulation.run with allowsLeftovers: true"
             }
         guard !waiting.isEmpty else { return sentence + "; nothing of the loop's is waiting" }
         let shown = waiting.prefix(Self.shown).map { "\n  - \($0)" }.joined()

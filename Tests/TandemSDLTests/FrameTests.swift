@@ -73,12 +73,12 @@ extension SDL {
                 let frames = FrameLoop(guest, pace: .fixed(framesPerSecond: 100))
                 var (wasHeld, held, kept, count) = (false, 0, 0, 0)
                 frames.run(
-                    event: { _ in wasHeld = loop.shared.turn.isHere },
+                    event: { _ in wasHeld = loop.shared.turn.isWithUIThread },
                     update: { _ in
                         count += 1
                         if wasHeld {
                             held += 1
-                            if loop.shared.turn.isHere { kept += 1 }
+                            if loop.shared.turn.isWithUIThread { kept += 1 }
                         }
                         wasHeld = false
                         if held == 20 || count == 2000 { frames.stop() }

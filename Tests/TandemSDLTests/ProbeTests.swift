@@ -44,7 +44,7 @@ struct BuiltProgram {
     @Test(
         arguments: [
             "headless", "headlessKept", "ownLoop", "frameLoop", "waitEvent", "waitEventKept", "timeout", "sdlTimeout",
-            "backendIsLate", "closedBell", "closedTurn",
+            "backendIsLate", "closedBell", "closedTurn", "closedWakes",
         ])
     func aWaitThatTheMachineSleepsThroughOrWhoseDescriptorIsClosedEnds(mode: String) async throws {
         let (status, output) = try await BuiltProgram.run("WaitProbe", [mode])

@@ -98,14 +98,14 @@ extension SDL {
                 let hello = ClientMessage.hello(version: 1, name: "Mute", code: "")
                 try await mute.write(message: hello.bytes, prefix: .twoBytes)
                 try await table.wait("Mute") { ann.seats.contains { $0.name == "Mute" } }
-                @MainActor func isLetGo() -> Bool {
+                @MainActor func isUnreferenced() -> Bool {
                     table.lines.contains {
                         $0.contains("Mute") && ($0.contains("too slow") || $0.contains("has taken no byte"))
                     }
                 }
                 var rounds = 0
                 var lastWord = table.loop.now
-                while !isLetGo(), rounds < 2000 {
+                while !isUnreferenced(), rounds < 2000 {
                     rounds += 1
                     if lastWord.duration(to: table.loop.now) > .seconds(1) {
                         // It says that it is there, and reads nothing.

@@ -80,6 +80,7 @@ extension SDL {
             var host: HostSession?
             var run: GuestRun<Void>?
             var notice = ""
+            var (figures, hostsFigures, frameCount): ([String], [String], Int) = ([], [], 0)
             let (screens, _, _) = try GameRun.play(
                 ["--local", "--name", "Ann"], frames: 20_000,
                 watch: GameRun.watch([
@@ -121,8 +122,18 @@ extension SDL {
                         GameRun.press(SDLK_RETURN)
                     },
                     .init {
-                        $0.party?.phase == .playing && $0.party?.seen?.steps ?? 0 > 60
+                        $0.party?.phase == .playing
+                    } _: { _ in
+                        GameRun.press(SDLK_F3)
+                    },
+                    .init {
+                        // Without pictures nothing else is drawn.
+                        $0.drawFigures()
+                        return $0.party?.seen?.steps ?? 0 > 60 && $0.guest.overlay.frameCount > 60
                     } _: { stage in
+                        figures = stage.guest.overlay.writtenLines
+                        frameCount = stage.guest.overlay.frameCount
+                        hostsFigures = HostParty(host!, stage.guest.loop).figures
                         let session = host
                         stage.guest.run({ await session?.close() }) { _ in }
                     },
@@ -135,6 +146,14 @@ extension SDL {
                 ]))
             #expect(screens == ["title", "lobby", "match", "title"])
             #expect(notice == "The host has ended the game")
+            // What F3 shows: times of frames and of ticks as graphs, the rest in words; of a host, too, what is its own.
+            #expect(frameCount > 60)
+            for what in [
+                "callbacks", "jobs", "timers", "descriptors", "ready to run", "over budget", "round trip", "snapshot",
+            ] { #expect(figures.contains { $0.contains(what) }, "\(what) in \(figures)") }
+            for what in ["players 1", "round trip", "snapshot"] {
+                #expect(hostsFigures.contains { $0.contains(what) }, "\(what) in \(hostsFigures)")
+            }
         }
 
         @Test func aGamepadThatIsPluggedInPlaysAndItsGoingHarmsNothing() throws {

@@ -98,7 +98,7 @@ extension SDL {
             (["--latency", "-1"], "--latency"), (["--jitter", "5000"], "--jitter"), (["--loss", "91"], "--loss"),
             (["--window", "big"], "--window"), (["--host", "--virtual-time", "--seconds", "1"], "others"),
             (["--join", "a", "--record", "b"], "others"),
-            (["--matches", "2"], "--headless and --host"), (["--headless", "--host", "--matches", "65"], "1 to 64"),
+            (["--matches", "2"], "--headless and --host"), (["--headless", "--host", "--matches", "513"], "1 to 512"),
             (["--headless", "--host", "0.0.0.0:65530", "--matches", "8"], "lower port"),
         ])
         func wrongUseIsToldWithWhatWasExpected(_ arguments: [String], _ word: String) {

@@ -66,7 +66,7 @@ extension SDL {
             (0..<count).map { _ in
                 let pause = looks.pause(newest: newest)
                 _ = looks.looked(found: false, newest: newest)
-                return pause
+                return .nanoseconds(pause)
             }
         }
 
@@ -81,7 +81,7 @@ extension SDL {
             #expect(pauses(&looks, newest: 7, count: 3) == [.microseconds(20), .microseconds(80), .microseconds(320)])
             // The newer one has come, and an older one has not.
             #expect(pauses(&looks, newest: 6, count: 1) == [.microseconds(1280)])
-            #expect(looks.pause(newest: 8) == .microseconds(20))
+            #expect(looks.pause(newest: 8) == 20_000)
         }
 
         @Test func anEventThatDoesNotComeIsGivenUp() {

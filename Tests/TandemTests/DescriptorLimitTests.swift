@@ -23,6 +23,22 @@ import Testing
         }
     }
 
+    /// A process has 1,024 keys for what its threads keep.
+    @Test func aLoopIsRefusedWithAnErrorWhereTheProcessHasUsedUpItsThreadSpecificKeys() async {
+        await #expect(processExitsWith: .success) {
+            var key = pthread_key_t()
+            while pthread_key_create(&key, nil) == 0 {}
+            do {
+                _ = try HeadlessHost()
+                fail(2, "a loop was made")
+            } catch let error as GuestError {
+                guard error.code == .startFailed, error.errno == .resourceTemporarilyUnavailable else {
+                    fail(3, "\(error)")
+                }
+            }
+        }
+    }
+
     /// The number of the connection before tells nothing: other descriptors take the rest, all but the last ones.
     @Test func aJumpToTheLimitCostsNoConnection() async {
         await #expect(processExitsWith: .success) {

@@ -184,7 +184,7 @@ extension Core.EndTests {
             guard status == 7 << 8 else { exit(2) }
             var fired = false
             loop.callLater(.milliseconds(1)) { fired = true }
-            while !fired { loop.tick() }
+            while !fired { tickNow(loop) }
             loop.close()
             exit(0)
         }

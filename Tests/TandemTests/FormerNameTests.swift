@@ -61,7 +61,7 @@ extension Core {
                 var calls = 0
                 let handles: [any GuestHandle] = [
                     loop.callSoon { calls += 1 }, loop.callLater(.milliseconds(1)) { calls += 1 },
-                    try loop.whenReadable(pipe.reader) { calls += 1 },
+                    try loop.whenReadable(pipe.reader) { calls += 1 }, loop.everyFrame { _ in calls += 1 },
                     loop.run({ try await loop.sleep(for: .seconds(3600)) }) { _ in },
                 ]
                 #expect(handles.allSatisfy { !$0.isDone })

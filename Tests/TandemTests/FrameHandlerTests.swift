@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tandem
 
-extension Core.FrameLineTests {
+extension Core.FrameQueueTests {
     @Test func aHandlerRunsInEachFrameBeforeTheTasksThatWaitForIt() throws {
         try withLoop { host, loop in
             let journal = Journal([])

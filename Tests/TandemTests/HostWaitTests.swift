@@ -121,7 +121,7 @@ extension Core {
                 var checks = 0
                 let end = loop.wait(on: waker, until: start + .seconds(20), work: .endsWait) { _ in
                     checks += 1
-                    return checks < 4 ? .checksAgain(within: .milliseconds(1)) : .ends
+                    return checks < 4 ? .checksAgain(within: 1_000_000) : .ends
                 }
                 #expect(end == .checked)
                 #expect(loop.hostNow < start + .seconds(10))
@@ -168,7 +168,7 @@ extension Core {
             try withWaitingLoop(configuration) { _, loop in
                 func wait(until end: ContinuousClock.Instant?) -> (WaitEnd?, Duration?, Bool) {
                     var (left, hasSlept): (Duration?, Bool) = (nil, false)
-                    let end = loop.waitElsewhere(until: end) { (left, hasSlept) = ($0, true) }
+                    let end = loop.waitElsewhere(untilTime: loop.hostTime(of: end)) { (left, hasSlept) = ($0, true) }
                     return (end, left, hasSlept)
                 }
                 let start = clock.now
@@ -182,7 +182,7 @@ extension Core {
             }
             try withWaitingLoop { _, loop in
                 var left: Duration?
-                #expect(loop.waitElsewhere(until: loop.hostNow + .seconds(20)) { left = $0 } == nil)
+                #expect(loop.waitElsewhere(untilTime: loop.hostTime + 20_000_000_000) { left = $0 } == nil)
                 #expect(left! > .zero && left! <= .seconds(20))
             }
         }

@@ -40,6 +40,46 @@ extension Core.InboxTests {
         }
     }
 
+    /// Whichever thread finds a chunk full, and whenever the UI thread swaps the buffers.
+    @Test func threadsThatFillChunkAfterChunkAtTheSameTimeLoseNothingAndKeepTheirOrder() throws {
+        try withLoop { _, loop in
+            let (threads, each) = (4, 5_000)
+            let proxy = loop.proxy
+            let ran = Box([[Int]](repeating: [], count: threads))
+            let group = DispatchGroup()
+            for thread in 0..<threads {
+                group.enter()
+                Thread.detachNewThread {
+                    for number in 0..<each { try? proxy.post { ran.value[thread].append(number) } }
+                    group.leave()
+                }
+            }
+            let end = ContinuousClock.now + .seconds(60)
+            while group.wait(timeout: .now()) != .success, ContinuousClock.now < end { loop.tick() }
+            while loop.hasWork { loop.tick() }
+            for numbers in ran.value { #expect(numbers == Array(0..<each)) }
+            #expect(loop.statistics.posts == threads * each)
+        }
+    }
+
+    /// The `deinit` of what a post has captured is the user's code, and may post itself.
+    @Test func aPostThatIsRefusedReleasesWhatItHasCapturedOutsideOfTheInboxesLock() {
+        final class Poster: Sendable {
+            let inbox: Inbox
+            init(_ inbox: Inbox) { self.inbox = inbox }
+            deinit { _ = inbox.append(.posted({}, CallSite())) { true } }
+        }
+        let inbox = Inbox()
+        inbox.closeToPosts()
+        func workOfPoster() -> Work {
+            let poster = Poster(inbox)
+            return .posted({ _ = poster }, CallSite())
+        }
+        #expect(inbox.append(workOfPoster()) { true } == .closed)
+        inbox.close()
+        #expect(inbox.append(workOfPoster()) { true } == .closed)
+    }
+
     @Test func whatStandsInTheInboxOfALoopThatGoesAwayIsReleased() throws {
         final class Witness: Sendable {}
         weak var seen: Witness?
@@ -126,14 +166,14 @@ extension Core.InboxTests {
 
     @Test func aThreadThatIsAnsweredAtOnceWaitsAwakeForAsLongAsAnswersCome() {
         var spin = AdaptiveSpin()
-        var wishes = [spin.isWorthIt()]
+        var wishes = [spin.wantsToSpin()]
         for delay in [1_000_000, 5000] as [Nanoseconds] {
             spin.noteArrival(after: delay)
-            wishes.append(spin.isWorthIt())
+            wishes.append(spin.wantsToSpin())
         }
         #expect(wishes == [false, false, true])
         spin.note(wasAnswered: false)
-        wishes = (0..<6).map { _ in spin.isWorthIt() }
+        wishes = (0..<6).map { _ in spin.wantsToSpin() }
         #expect(wishes == [false, false, false, false, true, true])
     }
 

@@ -59,6 +59,36 @@ extension Core {
             #expect(!report.contains("\(file):\(line + 3)"))
         }
 
+        @Test func theScenesOfALoopAreATree() throws {
+            let (configuration, clock) = virtualConfiguration()
+            try withLoop(configuration: configuration) { host, loop in
+                #expect(loop.scenes.isEmpty)
+                let line = UInt32(#line) + 2
+                loop.run {
+                    try await loop.withScene { outer in
+                        outer.task { try await loop.withScene { _ in try await loop.sleep(for: .seconds(60)) } }
+                        outer.callLater(.seconds(50)) {}
+                        try await loop.sleep(for: .seconds(60))
+                    }
+                }
+                loop.run {
+                    try await loop.withScene { other in
+                        other.clock.isPaused = true
+                        try await loop.sleep(for: .seconds(60))
+                    }
+                }
+                for _ in 0..<5 { host.tick() }
+                clock.advance(by: .seconds(2))
+                let scenes = loop.scenes
+                #expect(scenes.map(\.depth) == [0, 1, 0])
+                #expect(scenes.map(\.site.line) == [line, line + 1, line + 7])
+                #expect(scenes.map(\.tasks) == [2, 1, 1] && scenes.map(\.callbacks) == [1, 0, 0])
+                #expect(scenes.map(\.isPaused) == [false, false, true] && !scenes.contains { $0.isEnding })
+                #expect(scenes[0].elapsed == .seconds(2) && scenes[2].elapsed == .zero)
+                #expect(scenes[1].description.hasPrefix("  scene begun at \(file):\(line + 1), for 2.00 s: 1 tasks"))
+            }
+        }
+
         @Test func nobodyIsToldUnlessItIsAskedForOrWhereNothingIsLeft() throws {
             for reports in [false, true] {
                 let log = Log()

@@ -75,7 +75,7 @@ extension Core {
                 for _ in 0..<2 { loop.callSoon { usleep(1_050_000) } }
                 host.tick()
                 host.tick()
-                let lines = log.lines.filter { $0.contains("kept the UI thread for 1.") }
+                let lines = log.lines.filter { $0.contains("kept the UI thread for ") }
                 #expect(lines.count == 1)
                 #expect(lines.first?.contains("offload") ?? false)
             }

@@ -50,6 +50,29 @@ extension Core.SignalTests {
         }
     }
 
+    /// The C library keeps 32 for itself, so that `sigaction` refuses it. The other signal of the sequence is free again.
+    @Test func aSignalThatTheSystemRefusesIsAnErrorAndNothingIsLeftBehind() async {
+        await #expect(processExitsWith: .success) {
+            signal(SIGUSR1) { _ in handled.store(1) }
+            do {
+                try onLoop { loop in
+                    do {
+                        _ = try loop.signals(.user1, GuestSignal(rawValue: 32))
+                        exit(3)
+                    } catch let error as GuestError {
+                        guard error.code == .startFailed, error.errno == .invalidArgument else { exit(4) }
+                    }
+                    kill(getpid(), SIGUSR1)
+                    guard await becomes({ handled.load() == 1 }, loop) else { exit(5) }
+                    var iterator = try loop.signals(.user1).makeAsyncIterator()
+                    kill(getpid(), SIGUSR1)
+                    guard try await iterator.next() == .user1 else { exit(6) }
+                }
+            } catch { exit(2) }
+            exit(0)
+        }
+    }
+
     /// The handler that stood there before is back, and the thread takes the signal again.
     @Test func theEndOfASequencePutsEverythingBack() async {
         await #expect(processExitsWith: .success) {

@@ -61,7 +61,7 @@ extension Core.SocketTests {
         try onLoop { loop in
             let (client, server) = try await tcpPair(loop)
             try client.set(.sendBufferSize, to: 65_536)
-            let sent = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+            let sent = distinctBytes(3_000_000)
             async let writing: Void = {
                 try await client.write(sent)
                 try client.closeWrite()

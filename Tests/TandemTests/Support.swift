@@ -54,6 +54,11 @@ func withLoop<Value>(
     return try body(host, loop)
 }
 
+/// For async tests, in which `loop.tick()` itself does not compile. The test makes sure that it is on the loop's thread.
+func tickNow(_ loop: GuestLoop, times: Int = 1, budget: Duration? = nil) {
+    for _ in 0..<times { loop.tick(budget: budget) }
+}
+
 func virtualConfiguration() -> (Configuration, VirtualClock) {
     let clock = VirtualClock()
     var configuration = Configuration.unhurried

@@ -26,7 +26,7 @@ private struct Span {
     let begin: Double
     let end: Double
     /// The names of what it began in.
-    let path: [String]
+    var path: [String]
     var duration: Duration { .microseconds(Int64(end - begin)) }
 }
 
@@ -47,25 +47,33 @@ private struct ReadTrace {
         var open: [Int: [(name: String, place: String?, time: Double)]] = [:]
         var last: [Int: Double] = [:]
         var openFlows: Set<Int> = []
-        for event in events {
+        // With their place among the events: what lies inside of another one and is as long comes before it.
+        var whole: [(order: Int, span: Span)] = []
+        for (order, event) in events.enumerated() {
             let kind = try #require(event["ph"] as? String)
             guard kind != "M" else { continue }
             let (name, thread) = (try #require(event["name"] as? String), try #require(event["tid"] as? Int))
             let time = try #require((event["ts"] as? NSNumber)?.doubleValue)
             let place = (event["args"] as? [String: Any])?["place"] as? String
             let plain = place.map { name.replacingOccurrences(of: " \($0)", with: "") } ?? name
-            #expect(time >= last[thread, default: 0], "\(name) went back in time")
-            last[thread] = time
+            // Each event is put in when it is over.
+            let end = time + ((event["dur"] as? NSNumber)?.doubleValue ?? 0)
+            // Times of 64 bits with three digits behind the point: a sum of two of them may be off by less than one in the last.
+            #expect(end >= last[thread, default: 0] - 0.0005, "\(name) went back in time")
+            last[thread] = end
             switch kind {
             case "B": open[thread, default: []].append((plain, place, time))
             case "E":
                 let last = open[thread]?.popLast()
                 let begun = try #require(last, "\(name) has not begun")
                 #expect(begun.name == name)
-                spans.append(
-                    Span(
-                        name: plain, place: begun.place, thread: thread, begin: begun.time, end: time,
-                        path: open[thread]!.map(\.name)))
+                whole.append(
+                    (
+                        order,
+                        Span(name: plain, place: begun.place, thread: thread, begin: begun.time, end: time, path: [])
+                    ))
+            case "X":
+                whole.append((order, Span(name: plain, place: place, thread: thread, begin: time, end: end, path: [])))
             case "i": instants.append(name)
             case "C": counters.insert(name)
             case "b", "e": scenes.append((kind == "b", try #require(event["id"] as? Int), place))
@@ -77,6 +85,26 @@ private struct ReadTrace {
             }
         }
         #expect(openFlows.isEmpty && open.values.allSatisfy(\.isEmpty), "what has begun has not ended")
+        nest(whole)
+    }
+
+    /// Finds what each lies in. On each thread the inner ones end before the outer ones.
+    private mutating func nest(_ whole: [(order: Int, span: Span)]) {
+        let sorted = whole.sorted { one, other in
+            (one.span.begin, -one.span.end, -one.order) < (other.span.begin, -other.span.end, -other.order)
+        }
+        var around: [Int: [Span]] = [:]
+        for (_, span) in sorted {
+            var outer = around[span.thread, default: []]
+            while let last = outer.last, last.end - 0.0005 <= span.begin, last.end < span.end { outer.removeLast() }
+            if let last = outer.last {
+                #expect(span.end <= last.end + 0.0005, "\(span.name) ends after \(last.name), in which it has begun")
+            }
+            var span = span
+            span.path = outer.map(\.name)
+            spans.append(span)
+            around[span.thread] = outer + [span]
+        }
     }
 }
 
@@ -107,6 +135,21 @@ extension Core {
             #expect(longest.duration >= .milliseconds(40) && longest.path == ["tick", "pass"])
             #expect(trace.spans.count { $0.name == "callback" } == 21 && trace.dropped == 0)
             #expect(trace.counters.isSuperset(of: ["carried over", "timers armed", "budget left (µs)"]))
+        }
+
+        @Test func aLostTaskAndALostHandlerAreMarkedAtTheEnd() throws {
+            let pipe = try Pipe()
+            let line = UInt32(#line) + 2
+            let trace = try traced { host, loop in
+                loop.run { try await loop.sleep(for: .seconds(100)) }
+                loop.run({ try await loop.sleep(for: .seconds(100)) }, onDone: { _ in })
+                _ = try loop.whenReadable(pipe.reader) {}
+                host.tick()
+            }
+            let file = "TandemTests/TraceTests.swift"
+            #expect(
+                trace.instants.filter { $0.hasPrefix("lost") }
+                    == ["lost task \(file):\(line)", "lost handler \(file):\(line + 2)"])
         }
 
         @Test func aPostIsFollowedFromItsThreadToItsRun() throws {
@@ -243,6 +286,46 @@ extension Core {
                 let trace = try ReadTrace([UInt8](Data(contentsOf: URL(fileURLWithPath: file))))
                 #expect(trace.spans.count { $0.name == "callback" } == round)
             }
+        }
+
+        @Test func aHundredActivitiesOneInsideOfTheOtherAllEnd() throws {
+            let trace = try traced { _, loop in
+                func nest(_ depth: Int) {
+                    if depth > 0 { loop.observed(.update) { nest(depth - 1) } }
+                }
+                nest(100)
+            }
+            #expect(trace.spans.map(\.path.count).max() == 99)
+            #expect(trace.spans.count { $0.name == "update" } == 100)
+        }
+
+        /// Of a piece of work that follows another one the beginning is the other's end.
+        @Test func piecesOfOnePassFollowEachOtherAndThoseOfAnotherBeginByTheClock() throws {
+            let trace = try traced { host, loop in
+                for _ in 0..<3 { loop.callSoon { loop.callSoon {} } }
+                host.tick()
+            }
+            let pieces = trace.spans.filter { $0.name == "callback" }
+            #expect(pieces.count == 6)
+            for (one, next) in zip(pieces, pieces.dropFirst()) { #expect(next.begin >= one.end - 0.0005) }
+            #expect(pieces[1].begin - pieces[0].end < 0.0005 && pieces[2].begin - pieces[1].end < 0.0005)
+            #expect(pieces[3].begin > pieces[2].end, "the first of the second pass")
+            #expect(pieces.allSatisfy { $0.path == ["tick", "pass"] })
+        }
+
+        /// The modal loop's tick runs what the outer one had not come to.
+        @Test func aPieceThatRunsAModalLoopHasTheInnerTicksInside() throws {
+            let trace = try traced { host, loop in
+                loop.callSoon {
+                    loop.runModal { _ = host.tick() }
+                }
+                loop.callSoon {}
+                loop.callSoon {}
+                host.tick()
+            }
+            let outer = ["tick", "pass"]
+            let inner = outer + ["callback"] + outer
+            #expect(trace.spans.filter { $0.name == "callback" }.map(\.path) == [outer, inner, inner])
         }
 
         @Test func aTraceThatCannotBeMadeSaysWhy() {

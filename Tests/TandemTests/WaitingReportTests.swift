@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // WaitingReportTests: what a loop says of what stands on it.
 
+import Glibc
 import SystemPackage
 import TandemTesting
 import Testing
@@ -80,6 +81,31 @@ extension Core {
                 clock.advance(by: .seconds(2))
                 #expect(loop.waiting.allSatisfy { $0.site?.fileID != nil || $0.kind == .frame }, "\(loop.waiting)")
                 #expect(loop.waiting.allSatisfy { $0.site?.isOfLibrary != true }, "\(loop.waiting)")
+            }
+        }
+
+        @Test func itSaysForHowLongTasksHaveWaitedAndWhatIsLost() throws {
+            let (pipe, other) = (try Pipe(), try Pipe())
+            try withLoop { host, loop in
+                let game = GameClock(loop)
+                loop.run({ try await loop.sleep(for: .seconds(1000)) }, onDone: { _ in })
+                loop.run({ try await game.sleep(for: .seconds(1000)) }, onDone: { _ in })
+                loop.run({ [reader = pipe.reader] in try await loop.waitUntilReadable(reader) }, onDone: { _ in })
+                loop.run({ _ = try await loop.nextFrame() }, onDone: { _ in })
+                loop.run { try await loop.sleep(for: .seconds(2000)) }
+                let lostLine = UInt32(#line) - 1
+                _ = try loop.whenReadable(other.reader) {}
+                host.tick()
+                usleep(20_000)
+                loop.callLater(.seconds(3000)) {}
+                let waiting = loop.waiting
+                let tasks = waiting.filter { $0.waited != nil }
+                // Five runs, and what each of them waits for.
+                #expect(tasks.count == 10 && waiting.count == 12, "\(waiting)")
+                #expect(tasks.allSatisfy { $0.waited! >= .milliseconds(20) && $0.waited! < .seconds(60) })
+                let lost = waiting.filter(\.isLost)
+                #expect(lost.map(\.kind) == [.descriptor, .run] && lost[0].descriptor == other.reader)
+                #expect(lost[1].site?.line == lostLine)
             }
         }
 

@@ -52,6 +52,9 @@ extension Core {
                 #expect(report.site?.description == "TandemTests/WatchdogTests.swift:\(line)")
                 #expect(!report.stack.isEmpty)
                 #expect("\(report)".contains("a callback scheduled at TandemTests/WatchdogTests.swift:\(line)"))
+                // Whoever asks later hears of it, too. The log has it before the receiver has.
+                #expect(loop.watchdogReports.first?.site == report.site)
+                #expect(loop.watchdogReports.first?.time == report.time)
             }
         }
 

@@ -2,7 +2,8 @@
 // WaitProbe: what happens to waits when the machine is suspended under them, or when something closes their descriptors: in a program of its own,
 // since both happen to the whole process. Prints a line for each fact, and "ok" last.
 //
-// WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn
+// WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn|
+//           closedWakes
 
 import CWaitProbe
 import Foundation
@@ -249,6 +250,31 @@ final class WakerHost: GuestHost {
     check("half a second asleep took \(spent) ns", spent < 200_000_000)
 }
 
+/// One of the two eventfds that wake the backend is closed: deadlines are kept, and the close ends.
+@MainActor func closedWakes() throws {
+    // A close that waits for ever is told by the system.
+    alarm(20)
+    for which in [0, 1] {
+        let host = try WakerHost()
+        var made: GuestLoop?
+        let numbers = try eventfds { made = try GuestLoop(host: host) }
+        let loop = made!
+        // In frames, so that the backend polls.
+        for _ in 0..<20 {
+            usleep(5000)
+            loop.tick()
+        }
+        close(numbers[which])
+        var hasFired = false
+        loop.callLater(.milliseconds(20)) { hasFired = true }
+        let start = monotonic()
+        work(loop, host.waker, seconds: 10) { hasFired }
+        check("an earlier deadline is kept: \(monotonic() - start) s", hasFired && monotonic() - start < 5)
+        loop.close()
+        check("the loop closes without its eventfd \(which)", true)
+    }
+}
+
 switch CommandLine.arguments.last {
 case "headless": try headless(keepsTurn: false)
 case "headlessKept": try headless(keepsTurn: true)
@@ -261,6 +287,7 @@ case "sdlTimeout": try withGuest { timeout($0, throughSDL: true) }
 case "backendIsLate": try withGuest(backendIsLate)
 case "closedBell": try closedBell()
 case "closedTurn": try closedTurn()
+case "closedWakes": try closedWakes()
 default: check("the argument is one of those above", false)
 }
 print(failures == 0 ? "ok" : "\(failures) failed")

@@ -45,7 +45,7 @@ struct BackendThread: ~Copyable {
     private static func main(_ shared: SharedState) {
         // By default the kernel may end a sleep 50 us late, which would be half of a timer's lateness.
         tandem_thread_set_timer_slack(1)
-        shared.trace?(.backendStarted)
+        shared.threadTrace?(.backendStarted)
         while true {
             do throws(Errno) {
                 try shared.turn.take(unless: { shared.closes })
@@ -64,21 +64,21 @@ struct BackendThread: ~Copyable {
                 break
             }
             if shared.closes { break }
-            shared.trace?(.turnReturned)
+            shared.threadTrace?(.turnReturned)
             shared.turn.giveBack()
             shared.requestTick(for: .turn)
         }
-        shared.trace?(.backendEnded)
+        shared.threadTrace?(.backendEnded)
     }
 
     /// Sleeps until a descriptor is ready, the deadline has come or the loop closes. After a mere wake it computes the
     /// timeout anew and sleeps on.
     private static func sleep(_ shared: SharedState) throws(Errno) {
-        shared.trace?(.poll)
+        shared.threadTrace?(.poll)
         while !shared.closes {
             let count = try shared.poller.wait(until: shared.publishedDeadline)
             var others = count
-            for index in 0..<count where shared.poller.isOwn(shared.poller[index]) { others -= 1 }
+            for index in 0..<count where shared.poller.handleOwn(shared.poller[index]) { others -= 1 }
             let now = LoopClock.machine
             if others > 0 || shared.publishedDeadline <= now {
                 shared.poller.noteFound(count, at: now)

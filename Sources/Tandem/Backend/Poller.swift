@@ -5,16 +5,19 @@
 //
 // Facts about epoll that this code rests on:
 //  - A descriptor added while another thread waits is taken into that wait: registering needs no wake.
-//  - An entry belongs to the open file, not to the number. Closing a number removes the entry unless a duplicate keeps the
-//    file open; a new file under the old number has no entry (EPOLL_CTL_MOD says ENOENT), which is how a stale one is told.
+//  - An entry belongs to the open file, not to the number. Closing a number removes the entry unless a duplicate keeps
+//    the file open; a new file under the old number has no entry (EPOLL_CTL_MOD says ENOENT), which is how a stale one
+//    is told.
 //  - EPOLLHUP and EPOLLERR are reported whether asked for or not.
-//  - An entry whose number was closed, and whose file a duplicate keeps open, reports on and can be named no more: only a new set is without it.
+//  - An entry whose number was closed, and whose file a duplicate keeps open, reports on and can be named no more: only
+//    a new set is without it.
 //  - EPOLLET reports changes; EPOLL_CTL_MOD reports once more what is ready then.
 //  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
 //  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
-// Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where only
-// one-shot waits stand on a descriptor; EPOLLET for a while where a handler seems to do nothing; epoll_pwait2 unless the kernel refuses it.
+// Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where
+// only one-shot waits stand on a descriptor; EPOLLET for a while where a handler seems to do nothing; epoll_pwait2
+// unless the kernel refuses it.
 
 import Glibc
 import Synchronization
@@ -55,7 +58,7 @@ final class Poller: Sendable {
     init(forcesMilliseconds: Bool) throws(GuestError) {
         descriptor = try Descriptor(taking: epoll_create1(Int32(EPOLL_CLOEXEC)), from: "epoll_create1")
         wakePipe = try WakePipe()
-        deadlineTimer = try DeadlineTimer()
+        deadlineTimer = try DeadlineTimer(forDeadlinesAfter: DeadlineTimer.far)
         countsMilliseconds = Atomic(forcesMilliseconds)
         buffer = .allocate(capacity: Self.capacity)
         buffer.initialize(repeating: epoll_event(), count: Self.capacity)
@@ -91,13 +94,19 @@ final class Poller: Sendable {
     /// the buffer.
     func wait(until deadline: Nanoseconds) throws(Errno) -> Int {
         let now = LoopClock.machine
-        let reserve = deadlineTimer.isSet(to: deadline, now: now) ? DeadlineTimer.reserve : 0
+        let reserve = deadlineTimer.set(to: deadline, now: now) ? DeadlineTimer.reserve : 0
         return try wait(PollTimeout(deadline: deadline.addingClamped(reserve), now: now))
     }
 
-    /// Thread that has the turn: whether an event is the poller's own: a wake, or a deadline that has come. Its
-    /// descriptor is read then.
-    func isOwn(_ event: Event) -> Bool {
+    /// UI thread: ends the backend's sleep. The backend then reads the deadline, and whether the loop closes.
+    func wake() {
+        // Without the wake pipe, which other code has closed, the timer ends the sleep.
+        if !wakePipe.wake() { deadlineTimer.expire() }
+    }
+
+    /// Thread that has the turn: if an event is the poller's own (a wake, or a deadline that has come), reads its
+    /// descriptor and returns true.
+    func handleOwn(_ event: Event) -> Bool {
         switch event.data {
         case Self.wakeData: wakePipe.empty()
         case Self.timerData: deadlineTimer.clear()

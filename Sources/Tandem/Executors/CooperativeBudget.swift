@@ -47,7 +47,7 @@ extension GuestLoop {
     /// await of Tandem begins with this call, before it takes anything.
     package func cooperate(isolation: isolated (any Actor)? = #isolation) async {
         if takeUnit() { return }
-        await goToEndOfLine(isolation: isolation)
+        await goToEndOfQueue(isolation: isolation)
         // A unit of the new job.
         _ = takeUnit()
     }
@@ -61,7 +61,7 @@ extension GuestLoop {
 
     /// UI thread: suspends the task until everything that is in the queue now has run. In a frame's phase that is the
     /// phase's queue.
-    func goToEndOfLine(isolation: isolated (any Actor)?) async {
+    func goToEndOfQueue(isolation: isolated (any Actor)?) async {
         // Safe without checks: an entry of the queue is run once, or resumed when the loop ends.
         await withUnsafeContinuation(isolation: isolation) { continuation in
             guard admission.state != .closed else { return continuation.resume() }

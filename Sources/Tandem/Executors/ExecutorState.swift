@@ -24,17 +24,32 @@ struct ExecutorState {
     func endWork() { forRuns?.endWork() }
 }
 
+/// An actor whose jobs run on the loop. Two bits instead of a reference, since each wait keeps one.
+enum KnownActor {
+    case main
+    /// One whose executor is the loop.
+    case onLoop
+
+    /// As what its jobs run whose task prefers `executor`.
+    func identity(preferring executor: UnownedTaskExecutor?) -> ExecutorIdentity {
+        switch self {
+        case .main: .mainActor(executor)
+        case .onLoop: .actor(executor)
+        }
+    }
+}
+
 /// Two facts that the runtime does not pass on with a job.
 struct ResumptionHint {
     /// The executor that the running job's task prefers, if it is one of the loop's.
     private(set) var preferred: UnownedTaskExecutor?
-    /// The actor or executor on which the task that is being resumed at this moment will go on, if that is known.
-    private(set) var resumption: ExecutorIdentity?
+    /// The actor on which the task that is being resumed at this moment will go on, if that is known.
+    private(set) var resumption: KnownActor?
 
     mutating func beginJob(preferring executor: UnownedTaskExecutor) { preferred = executor }
     mutating func endJob() { preferred = nil }
 
-    mutating func beginResuming(_ identity: ExecutorIdentity?) { resumption = identity }
+    mutating func beginResuming(on actor: KnownActor?) { resumption = actor }
     mutating func endResuming() { resumption = nil }
 
     /// A modal loop begins inside a job. Pass the returned value to ``resume(_:)`` when it ends.
@@ -81,7 +96,16 @@ struct Adoption {
     private(set) var path: MainActorPath?
     /// Whether ticks run the blocks of `DispatchQueue.main`.
     private(set) var drainsMainQueue = false
+    /// The main actor, if its jobs come by way of the executor. Compared by address: the main actor is never freed.
+    private var mainActor: ObjectIdentifier?
 
     mutating func beginDrainingMainQueue() { drainsMainQueue = true }
-    mutating func adopt(by path: MainActorPath) { self.path = path }
+
+    mutating func adopt(by path: MainActorPath) {
+        self.path = path
+        if path == .executor { mainActor = ObjectIdentifier(MainActor.shared) }
+    }
+
+    /// Whether this is the main actor, and the loop its executor.
+    func isMainActor(_ actor: any Actor) -> Bool { ObjectIdentifier(actor) == mainActor }
 }

@@ -38,7 +38,8 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// The loop as an actor's executor: `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
+    /// The loop as an actor's executor: `nonisolated var unownedExecutor: UnownedSerialExecutor {
+    /// loop.asUnownedSerialExecutor() }`.
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
     /// The loop as the executor that a task prefers.
@@ -90,32 +91,34 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// Resumes a task that waited in `isolation`. The task's next job belongs on that actor. The runtime does not know
     /// that the actor is on this thread: it would send the job to the pool of threads first. So the isolation is noted
     /// here, and read when the job is enqueued.
-    func resuming(_ isolation: (any Actor)?, _ body: () -> Void) {
-        executors.hint.beginResuming(identity(of: isolation))
+    func resuming(_ isolation: (any Actor)?, _ body: () -> Void) { resuming(on: knownActor(isolation), body) }
+
+    /// The same for a wait that has kept what its task's actor is, and no reference to it.
+    @inline(__always) func resuming(on actor: KnownActor?, _ body: () -> Void) {
+        executors.hint.beginResuming(on: actor)
         body()
         executors.hint.endResuming()
     }
 
-    private func identity(of isolation: (any Actor)?) -> ExecutorIdentity? {
-        guard let isolation, thread.isCurrent else { return nil }
-        if executors.adoption.path == .executor, isolation === MainActor.shared { return .mainActor(nil) }
-        return isolation.unownedExecutor.words == asUnownedSerialExecutor().words ? .actor(nil) : nil
+    /// UI thread: what the actor is to this loop; `nil` if its jobs do not run here, as far as is known.
+    func knownActor(_ actor: (any Actor)?) -> KnownActor? {
+        guard let actor, thread.isCurrent else { return nil }
+        if executors.adoption.isMainActor(actor) { return .main }
+        return actor.unownedExecutor.words == asUnownedSerialExecutor().words ? .onLoop : nil
     }
 
     /// UI thread: for a job that is being resumed and whose task prefers `executor`, one of the loop's: where it will
     /// run. `nil` if that is not known.
     func resumedIdentity(preferring executor: UnownedTaskExecutor) -> ExecutorIdentity? {
         guard thread.isCurrent else { return nil }
-        switch executors.hint.resumption {
-        case .mainActor: return .mainActor(executor)
-        case .actor: return .actor(executor)
-        default: return nil
-        }
+        return executors.hint.resumption?.identity(preferring: executor)
     }
 
     /// UI thread: if the loop should run a job that is on its way to the program's pool of threads, where it will run;
     /// `nil`: the job goes to the pool.
-    var identityOfPoolJob: ExecutorIdentity? { executors.hint.resumption ?? (keepsPoolJobs ? .pool : nil) }
+    var identityOfPoolJob: ExecutorIdentity? {
+        executors.hint.resumption?.identity(preferring: nil) ?? (keepsPoolJobs ? .pool : nil)
+    }
 
     /// UI thread: whether jobs that are started now belong to the loop's simulation. As long as they do, this thread
     /// runs nothing else, in ticks or between them.

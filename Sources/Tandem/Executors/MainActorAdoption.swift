@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MainActorAdoption: the main actor's jobs run on a loop.
-// Idea:   the program's main executor (see `ProgramExecutors`) hands each main-actor job to the loop, where it runs under the
-//         tick's budget and statistics. The loop also drains libdispatch's main queue, for `DispatchQueue.main` and for the
-//         toolchains without custom executors.
+// Idea:   the program's main executor (see `ProgramExecutors`) hands each main-actor job to the loop, where it runs
+//         under the tick's budget and statistics. The loop also drains libdispatch's main queue, for
+//         `DispatchQueue.main` and for the toolchains without custom executors.
 // Owner:  the main actor.
 
 import Dispatch

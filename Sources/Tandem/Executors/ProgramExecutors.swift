@@ -60,12 +60,12 @@ import TandemCLinux
         // Safe: written with `lock` held on the adopting thread, and read there only.
         private nonisolated(unsafe) weak var loop: GuestLoop?
         // Safe: likewise. After its loop has ended it accepts nothing.
-        @exclusivity(unchecked) private(set) nonisolated(unsafe) var here: RunExecutor?
+        @exclusivity(unchecked) private(set) nonisolated(unsafe) var executorHere: RunExecutor?
         // Safe: read and written only while `lock` is held. The loop's number, which can still be compared while the
         // loop is being deinitialised.
         private nonisolated(unsafe) var number: UInt32 = 0
         // Safe: touched with `lock` held.
-        private nonisolated(unsafe) var open: RunExecutor?
+        private nonisolated(unsafe) var lockedExecutor: RunExecutor?
         /// Which thread may read `loop`; 0 for none.
         private let thread = Atomic<UInt>(0)
 
@@ -73,10 +73,10 @@ import TandemCLinux
             let new = loop.executors.runExecutor(of: loop)
             lock.lock()
             self.loop = loop
-            here = new
+            executorHere = new
             number = loop.callbacks.number
-            let old = open
-            open = new
+            let old = lockedExecutor
+            lockedExecutor = new
             thread.store(loop.thread.ownKey, ordering: .releasing)
             lock.unlock()
             withExtendedLifetime(old) {}
@@ -89,11 +89,11 @@ import TandemCLinux
             guard self.number == number else { return lock.unlock() }
             if isHere {
                 loop = nil
-                here = nil
+                executorHere = nil
             }
             self.number = 0
-            let old = open
-            open = nil
+            let old = lockedExecutor
+            lockedExecutor = nil
             thread.store(0, ordering: .releasing)
             lock.unlock()
             withExtendedLifetime(old) {}
@@ -106,10 +106,10 @@ import TandemCLinux
         var loopHere: GuestLoop? { isHere ? loop : nil }
 
         /// Other threads put jobs into the loop through this executor, which does not keep the loop alive.
-        var entrance: RunExecutor? {
+        var executorForOtherThreads: RunExecutor? {
             lock.lock()
             defer { lock.unlock() }
-            return open
+            return lockedExecutor
         }
     }
 
@@ -120,11 +120,11 @@ import TandemCLinux
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
             if Adopter.shared.isHere {
-                let isAccepted = Adopter.shared.here?.withLoop { loop in
+                let isAccepted = Adopter.shared.executorHere?.withLoop { loop in
                     loop.accept(.job(job, .mainActor(loop.executors.hint.preferred)))
                 }
                 if isAccepted ?? false { return }
-            } else if let entrance = Adopter.shared.entrance, entrance.takeMainActorJob(job) {
+            } else if let executor = Adopter.shared.executorForOtherThreads, executor.takeMainActorJob(job) {
                 return
             }
             MainActorJobs.enqueue(job)
@@ -145,8 +145,8 @@ import TandemCLinux
             MainActorJobs.executorRuns()
             while true {
                 MainActorJobs.runAll()
-                if let loop = Adopter.shared.loopHere, let drive = loop.hooks.drive {
-                    loop.hooks.beginDriving()
+                if let loop = Adopter.shared.loopHere, let drive = loop.hosting.hooks.drive {
+                    loop.hosting.hooks.beginDriving()
                     if drive() { continue }
                 }
                 GuestLoop.waitForMainQueue()

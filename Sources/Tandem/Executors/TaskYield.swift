@@ -17,7 +17,7 @@ extension Task where Success == Never, Failure == Never {
     public nonisolated(nonsending) static func yield() async {
         let isolation = #isolation
         if isolation === MainActor.shared, let loop = ProgramExecutors.loopHere, loop.isInTick {
-            await loop.goToEndOfLine(isolation: isolation)
+            await loop.goToEndOfQueue(isolation: isolation)
         } else {
             await Task<Never, Never>._Concurrency::yield()
         }

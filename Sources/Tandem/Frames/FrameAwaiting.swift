@@ -9,7 +9,8 @@ extension GuestLoop {
     /// that wait for the same phase are resumed in the order in which they began to wait. The wait allocates nothing.
     /// UI thread: `@MainActor` code, or a task of ``run(fileID:line:_:onDone:)``.
     ///
-    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop
+    ///   ends.
     @discardableResult
     public func nextFrame(
         in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
@@ -61,7 +62,7 @@ extension GuestLoop {
         try Task.checkCancellation()
         try admission.admit("GuestLoop.nextFrame")
         if isOfSequence, members.framesHaveEnded { throw CancellationError() }
-        let waiter = members.frameLine(of: self).waiter()
+        let waiter = members.frameQueues(of: self).waiter()
         waiter.prepare(phase, condition, site, isOfSequence: isOfSequence, #isolation)
         // Safe without checks: `FrameWaiter` resumes its continuation at most once, and the end of the loop ends every
         // wait.

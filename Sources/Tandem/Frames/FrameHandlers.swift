@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // FrameHandlers: closures that run in each frame.
-// Idea:   a handler is called, and suspends nothing. A task's wait for a frame costs some 2,500 instructions in Swift's
-//         runtime alone.
+// Idea:   a handler is a call, and no task has to be suspended and resumed for it. A task's wait for a frame costs some
+//         2,500 instructions in Swift's runtime alone.
 // Owner:  the UI thread.
 
-/// A closure that runs in each frame, made by ``GuestLoop/everyFrame(in:fileID:line:_:)``. It runs until it is cancelled
-/// or the loop closes.
+/// A closure that runs in each frame, made by ``GuestLoop/everyFrame(in:fileID:line:_:)``. It runs until it is
+/// cancelled or the loop closes.
 public final class FrameHandle {
     let phase: FramePhase
     let site: CallSite
@@ -30,8 +30,8 @@ public final class FrameHandle {
     /// True once it does not run any more. UI thread.
     public var isDone: Bool { body == nil }
 
-    /// Cancels it. UI thread. It does not run again, not even in the phase that runs now. Harmless when repeated, or when
-    /// the loop is gone. O(n).
+    /// Cancels it. UI thread. It does not run again, not even in the phase that runs now. Harmless when repeated, or
+    /// when the loop is gone. O(n).
     public func cancel() {
         let released = end()
         handlers?.remove(self)
@@ -52,31 +52,32 @@ extension FrameHandle: Sendable {}
 /// The handlers of each phase, in the order in which they were added.
 final class FrameHandlers {
     // Exclusivity is not checked: no method calls user code while it changes one.
-    @exclusivity(unchecked) private var lines = [[FrameHandle]](repeating: [], count: FramePhase.allCases.count)
+    @exclusivity(unchecked) private var handlersOfPhase = [[FrameHandle]](
+        repeating: [], count: FramePhase.allCases.count)
     @exclusivity(unchecked) private(set) var count = 0
 
-    subscript(phase: FramePhase) -> [FrameHandle] { lines[phase.rawValue] }
+    subscript(phase: FramePhase) -> [FrameHandle] { handlersOfPhase[phase.rawValue] }
 
     /// All of them, by phase.
-    var all: [FrameHandle] { lines.flatMap { $0 } }
+    var all: [FrameHandle] { handlersOfPhase.flatMap { $0 } }
 
     func add(_ phase: FramePhase, _ site: CallSite, _ body: @escaping (Frame) throws -> Void) -> FrameHandle {
         let handle = FrameHandle(phase, site, self, body)
-        lines[phase.rawValue].append(handle)
+        handlersOfPhase[phase.rawValue].append(handle)
         count += 1
         return handle
     }
 
     fileprivate func remove(_ handle: FrameHandle) {
-        guard let index = lines[handle.phase.rawValue].firstIndex(where: { $0 === handle }) else { return }
-        lines[handle.phase.rawValue].remove(at: index)
+        guard let index = handlersOfPhase[handle.phase.rawValue].firstIndex(where: { $0 === handle }) else { return }
+        handlersOfPhase[handle.phase.rawValue].remove(at: index)
         count -= 1
     }
 
     /// Ends all of them. Returns their closures, for the caller to release.
     func removeAll() -> [(Frame) throws -> Void] {
         let ended = all
-        lines = [[FrameHandle]](repeating: [], count: FramePhase.allCases.count)
+        handlersOfPhase = [[FrameHandle]](repeating: [], count: FramePhase.allCases.count)
         count = 0
         return ended.compactMap { $0.end() }
     }
@@ -103,18 +104,18 @@ extension GuestLoop {
         guard admission.admitsCallback("GuestLoop.everyFrame", site), admission.state == .open else {
             return FrameHandle(phase, site)
         }
-        return members.frameLine(of: self).handlers.add(phase, site, body)
+        return members.frameQueues(of: self).handlers.add(phase, site, body)
     }
 
-    /// Calls the handlers of a phase. One that an earlier handler has cancelled does not run; one that was added meanwhile
-    /// runs in the next frame.
+    /// Calls the handlers of a phase. One that an earlier handler has cancelled does not run; one that was added
+    /// meanwhile runs in the next frame.
     func runHandlers(_ handlers: [FrameHandle], _ frame: Frame) {
         for handle in handlers {
             guard let body = handle.body else { continue }
             instruments.willRun(.callback, handle.site, readyFor: 0)
             instruments.countFrameHandler()
             call({ try body(frame) }, handle.site)
-            if instruments.isObserved { instruments.activities?.endPiece() }
+            if instruments.isObserved { instruments.endPiece() }
         }
     }
 }

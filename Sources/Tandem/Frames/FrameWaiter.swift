@@ -9,12 +9,14 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     // Safe to send: every field is used on the UI thread only; `wasCancelled` sends its work there. The task reads the
     // outcome after it was resumed, when nobody writes it any more.
 
-    // Safe: a waiting task keeps its loop alive, and the loop keeps the line; a free waiter does not use `line`. The
-    // line holds its waiters, so that a strong reference here would be a cycle that is never freed.
-    private unowned(unsafe) let line: FrameLine
+    // Safe: a waiting task keeps its loop alive, and the loop keeps its queues; a free waiter does not use `queues`.
+    //       The
+    // queues hold their waiters, so that a strong reference here would be a cycle that is never freed.
+    private unowned(unsafe) let queues: FrameQueues
     // Exclusivity of these is not checked: no method calls user code while it changes one.
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
-    @exclusivity(unchecked) private var isolation: (any Actor)?
+    /// The actor on which the task goes on, if the loop knows it.
+    @exclusivity(unchecked) private var actor: KnownActor?
     @exclusivity(unchecked) private var isCancelled = false
     /// The outcome: the error that has ended the wait, or the frame that came.
     @exclusivity(unchecked) private var failure: (any Error)?
@@ -23,13 +25,15 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     @exclusivity(unchecked) private(set) var number: UInt64 = 0
     @exclusivity(unchecked) private(set) var phase = FramePhase.update
     @exclusivity(unchecked) private(set) var site = CallSite()
+    /// As `Waiter.began`.
+    @exclusivity(unchecked) private(set) var began: Nanoseconds = 0
     /// The wait belongs to a sequence of frames, which a host can end.
     @exclusivity(unchecked) private(set) var isOfSequence = false
     /// If there is a condition, the wait ends at the first frame in which it returns true.
     @exclusivity(unchecked) private var condition: (() -> Bool)?
 
-    init(line: FrameLine, _ frame: Frame) {
-        self.line = line
+    init(queues: FrameQueues, _ frame: Frame) {
+        self.queues = queues
         self.frame = frame
     }
 
@@ -44,8 +48,8 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         self.phase = phase
         self.condition = condition
         self.site = site
+        (began, actor) = queues.withLoop { ($0.tickState.clock.mark, $0.knownActor(isolation)) }
         self.isOfSequence = isOfSequence
-        self.isolation = isolation
     }
 
     /// Suspends the task, unless it was cancelled before this call.
@@ -54,7 +58,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         if isCancelled {
             end(throwing: CancellationError())
         } else {
-            line.append(self)
+            queues.append(self)
         }
     }
 
@@ -76,11 +80,12 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     }
 
     private func goOn() {
-        let (isolation, released) = (isolation.take(), condition.take())
+        let released = condition.take()
         let continuation = continuation.take()!
-        let loop = line.loop
-        loop.attributing(to: site) { loop.resuming(isolation) { continuation.resume() } }
-        // What the condition captured is released here, while nothing of the line is being changed.
+        queues.withLoop { loop in
+            loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
+        }
+        // What the condition captured is released here, while nothing of the queues is being changed.
         withExtendedLifetime(released) {}
     }
 
@@ -90,19 +95,19 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     func finish() throws -> Frame {
         let failure = failure.take()
         // After the loop has closed the task may run on another thread; then the waiter is not used again.
-        if line.isHere { line.recycle(self) }
+        if queues.isOnUIThread { queues.recycle(self) }
         if let failure { throw failure }
         return frame
     }
 
     /// Any thread: the task that is in this wait was cancelled.
     override func wasCancelled() {
-        let (loop, wait) = (line.loop, number)
-        if loop.thread.isCurrent {
+        let wait = number
+        if queues.isOnUIThread {
             cancelOnUIThread(wait)
         } else {
             // If this is refused, the loop has closed, and closing has ended every wait.
-            loop.postInternally { self.cancelOnUIThread(wait) }
+            queues.withLoop { _ = $0.postInternally { self.cancelOnUIThread(wait) } }
         }
     }
 
@@ -110,7 +115,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         guard wait == number else { return }
         isCancelled = true
         guard continuation != nil else { return }
-        line.remove(self)
+        queues.remove(self)
         end(throwing: CancellationError())
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HeadlessHost: a host without frames, for dedicated servers and tools: the thread that made it sleeps until the loop has something.
+// HeadlessHost: a host without frames, for dedicated servers and tools: the thread that made it sleeps until the loop
+//               has something.
 // Idea:   all that a host has to do, on one page: wake the thread when asked for a tick, and call `GuestLoop.wait`,
 //         which checks, ticks and sleeps.
 // Owner:  the thread that made it. `requestTick` and `stop` may be called on any thread.

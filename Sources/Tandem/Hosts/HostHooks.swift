@@ -2,6 +2,12 @@
 // HostHooks: closures that a host, or a simulation in its place, gives the loop to call.
 // Owner:  the UI thread.
 
+/// What the loop has to know of its host: what it may call, and what its waits have brought.
+struct HostParts {
+    var hooks = HostHooks()
+    var wait = HostWait()
+}
+
 package struct HostHooks {
     /// A tick of the host, with its frames. UI thread. `nil`: the host no longer exists.
     private(set) var tick: ((Duration?) -> TickReport?)?
@@ -51,14 +57,14 @@ extension GuestLoop {
     package func attachHost(
         tick: @escaping (Duration?) -> TickReport?, drive: @escaping () -> Bool, awaitsEvents: @escaping () -> Bool
     ) {
-        hooks.attachHost(tick: tick, drive: drive, awaitsEvents: awaitsEvents)
+        hosting.hooks.attachHost(tick: tick, drive: drive, awaitsEvents: awaitsEvents)
     }
 
     /// Whether the main executor runs this loop's host at the moment.
-    package var isDriven: Bool { hooks.isDriven }
+    package var isDriven: Bool { hosting.hooks.isDriven }
 
-    /// For hosts with events: does a task wait for one?
-    package var awaitsHostEvents: Bool { hooks.awaitsEvents?() ?? false }
+    /// For hosts with events: whether a task waits for one.
+    package var awaitsHostEvents: Bool { hosting.hooks.awaitsEvents?() ?? false }
 
     /// For simulations: jobs that its ticks start stay on this thread, sleeps included. Main-actor jobs of other
     /// threads, which in a test runner belong to other tests, go where they would go without a loop. It has an effect
@@ -66,13 +72,13 @@ extension GuestLoop {
     package func beginSimulation(
         onWork: @escaping (_ begins: Bool) -> Void, byMachineTime: @escaping (() -> Void) -> Void
     ) {
-        hooks.beginSimulation(onWork: onWork, byMachineTime: byMachineTime)
+        hosting.hooks.beginSimulation(onWork: onWork, byMachineTime: byMachineTime)
         executors.kept.begin()
         shared.admitsOthers = false
     }
 
     package func endSimulation() {
-        hooks.endSimulation()
+        hosting.hooks.endSimulation()
         executors.kept.end()
         shared.admitsOthers = true
     }

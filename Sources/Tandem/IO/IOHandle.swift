@@ -5,7 +5,8 @@
 public import SystemPackage
 
 /// A descriptor watch that was made by ``GuestLoop/whenReadable(_:fileID:line:_:)`` or
-/// ``GuestLoop/whenWritable(_:fileID:line:_:)``. It stays until it is cancelled; cancel it before closing the descriptor.
+/// ``GuestLoop/whenWritable(_:fileID:line:_:)``. It stays until it is cancelled; cancel it before closing the
+/// descriptor.
 public final class IOHandle {
     enum Direction: String, Sendable { case readable, writable }
 
@@ -19,7 +20,7 @@ public final class IOHandle {
 
     @exclusivity(unchecked) private(set) var action: Action
     let direction: Direction
-    /// Counts events in a row, to find handlers that do nothing; see `UnattendedReadiness`.
+    /// Counts events in a row, to find handlers that do nothing; see `IdleHandlers`.
     @exclusivity(unchecked) var streak = Streak()
     /// It belongs to the library or the host. A recorded run does not record its events.
     let isOurs: Bool

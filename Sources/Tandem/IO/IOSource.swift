@@ -11,10 +11,10 @@ import SystemPackage
 final class IOSource {
     let registrations: RegistrationTable
     private let poller: Poller
-    private let line = TaskQueue<ReadyDescriptor>()
+    private let queue = TaskQueue<ReadyDescriptor>()
     /// No handler has run since the poll that found what is in the queue, so that none can have closed a descriptor.
     @exclusivity(unchecked) private var isFresh = false
-    private var suspects = Suspects()
+    private var checkedWatches = CheckedWatches()
     @exclusivity(unchecked) private var polls = 0
     private var staleEvents = 0
 
@@ -23,7 +23,7 @@ final class IOSource {
         registrations = RegistrationTable(poller: poller, thread: thread)
     }
 
-    @inline(__always) var count: Int { line.count }
+    @inline(__always) var count: Int { queue.count }
 
     /// A tick begins, or goes on after a modal loop: other code may have closed descriptors since the events in the
     /// queue were found.
@@ -39,7 +39,7 @@ final class IOSource {
     func poll() throws(Errno) -> Int {
         polls += 1
         // The poll has not checked the events that are in the queue already.
-        isFresh = line.isEmpty
+        isFresh = queue.isEmpty
         return try poller.wait(.nanoseconds(0))
     }
 
@@ -51,8 +51,8 @@ final class IOSource {
         var known = 0
         for index in 0..<count {
             let event = poller[index]
-            if poller.isOwn(event) { continue }
-            if registrations.report(event, at: foundAt, { line.append($0) }) {
+            if poller.handleOwn(event) { continue }
+            if registrations.report(event, at: foundAt, { queue.append($0) }) {
                 known += 1
             } else {
                 staleEvents += 1
@@ -63,7 +63,7 @@ final class IOSource {
     }
 
     /// Removes the first entry of the queue.
-    @inline(__always) func next() -> ReadyDescriptor? { line.popFirst() }
+    @inline(__always) func next() -> ReadyDescriptor? { queue.popFirst() }
 
     /// The watch whose handler has to run for an event, unless it has ended meanwhile.
     @inline(__always) func watch(for report: borrowing ReadyDescriptor) -> IOHandle? {
@@ -74,23 +74,23 @@ final class IOSource {
         return handle
     }
 
-    // MARK: Handlers that seem to do nothing; see `Suspects`
+    // MARK: Watches whose handlers seem to do nothing; see `IdleHandlers`
 
-    func suspect(_ handle: IOHandle) -> Suspect? { suspects[handle] }
+    func checked(_ handle: IOHandle) -> CheckedWatch? { checkedWatches[handle] }
 
     /// `nil` if the descriptor was closed and there is no handler to call any more.
-    func addSuspect(_ handle: IOHandle) -> Suspect? {
+    func addChecked(_ handle: IOHandle) -> CheckedWatch? {
         guard registrations.isStillThere(handle) else { return nil }
-        let suspect = Suspect(handle)
-        suspects.add(suspect)
-        return suspect
+        let watch = CheckedWatch(handle)
+        checkedWatches.add(watch)
+        return watch
     }
 
-    func removeSuspect(_ handle: IOHandle) { suspects.remove(handle) }
+    func removeChecked(_ handle: IOHandle) { checkedWatches.remove(handle) }
 
     // MARK: For reports
 
-    func visit(_ body: (borrowing ReadyDescriptor) -> Void) { line.visit(body) }
+    func visit(_ body: (borrowing ReadyDescriptor) -> Void) { queue.visit(body) }
 
     func count(into statistics: inout Statistics) {
         statistics.registrations = registrations.count

@@ -36,7 +36,7 @@ struct Registration {
 
         /// Not set in a slot of the table where nothing is registered.
         static let exists = Traits(rawValue: 1)
-        /// The reader's or the writer's handler seems to do nothing; see `UnattendedReadiness`.
+        /// The reader's or the writer's handler seems to do nothing; see `IdleHandlers`.
         static let idleReader = Traits(rawValue: 2)
         static let idleWriter = Traits(rawValue: 8)
         /// A `GuestSocket` owns the descriptor. It ends the watches before it closes the descriptor.
@@ -92,8 +92,8 @@ struct Registration {
         return wanted
     }
 
-    /// Nobody else refers to the watch's handle.
-    mutating func isLetGo(_ direction: IOHandle.Direction) -> Bool {
+    /// Whether nobody else has a reference to the watch's handle.
+    mutating func isUnreferenced(_ direction: IOHandle.Direction) -> Bool {
         direction == .readable ? isKnownUniquelyReferenced(&reader) : isKnownUniquelyReferenced(&writer)
     }
 
@@ -129,7 +129,7 @@ struct Registration {
         return ReadyDescriptor(number: fd, generation: generation, direction: direction, wait: wait, readyAt: time)
     }
 
-    /// Whether an event is for a direction whose handler does not seem to do nothing.
+    /// Whether an event is for a direction whose handler works, as far as is known; see ``idle``.
     func concernsOthers(_ event: Poller.Event, _ isBroken: Bool) -> Bool {
         let isReadable = isBroken || event.events & EPOLLIN.rawValue != 0
         let isWritable = isBroken || event.events & EPOLLOUT.rawValue != 0

@@ -138,7 +138,7 @@ final class RegistrationTable {
             // A one-shot entry that has had its event reports nothing. It stays in the set, so that the next wait costs
             // one system call instead of two.
             guard !armed.isEmpty else { return }
-            silence(fd)
+            removeEntry(fd)
             drop(fd)
         } else if wanted != armed {
             switch control(EPOLL_CTL_MOD, fd, wanted) {
@@ -158,7 +158,7 @@ final class RegistrationTable {
     private func noteRefusal(_ fd: Int32, _ failure: Errno) {
         let attempt = refusals[fd, default: 0] + 1
         guard attempt <= Self.mostRefusals else {
-            silence(fd)
+            removeEntry(fd)
             return evict(fd, failure)
         }
         refusals[fd] = attempt
@@ -174,7 +174,7 @@ final class RegistrationTable {
         poller.control(operation, fd, events: interest.events, data: slots![Int(fd)].data(fd))
     }
 
-    private func silence(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
+    private func removeEntry(_ fd: Int32) { _ = poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) }
 
     /// Calls `deliver` for each watch to which an event belongs; one-shot waits leave the table. `false` if the event
     /// is stale: it belongs to nobody.
@@ -183,13 +183,13 @@ final class RegistrationTable {
     ) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         guard let registration = self[fd, UInt32(event.data >> 32)] else { return false }
-        var isToBeTold = registration.pointee.armed.contains(.once)
-        if isToBeTold { registration.pointee.armed = [] }
+        var needsUpdate = registration.pointee.armed.contains(.once)
+        if needsUpdate { registration.pointee.armed = [] }
         // A hang-up or an error is reported in both directions: the read or write that follows says which it is.
         let isBroken = event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         if registration.pointee.armed.contains(.changes), registration.pointee.concernsOthers(event, isBroken) {
             registration.pointee.idle = []
-            isToBeTold = true
+            needsUpdate = true
         }
         if isBroken || event.events & EPOLLIN.rawValue != 0,
             let reader = registration.pointee.noteReport(fd, .readable, at: time)
@@ -201,7 +201,7 @@ final class RegistrationTable {
         {
             deliver(writer)
         }
-        if isToBeTold, !registration.pointee.wanted.isEmpty { update(fd) }
+        if needsUpdate, !registration.pointee.wanted.isEmpty { update(fd) }
         return true
     }
 
@@ -235,7 +235,7 @@ final class RegistrationTable {
         case .some(.fileExists): return true
         // Another file has the number, and was not in the set.
         case nil:
-            silence(fd)
+            removeEntry(fd)
             return false
         // No file has the number, or a file that cannot be waited for.
         case .some(.badFileDescriptor), .some(.notPermitted): return false
@@ -274,16 +274,16 @@ final class RegistrationTable {
         handles.filter { !$0.isOneShot && !$0.isDone && !$0.site.isOfLibrary }.map { ($0.fd, $0.direction, $0.site) }
     }
 
-    /// Whether the watch's handle was let go: nobody but this table has it.
-    func isLetGo(_ fd: Int32, _ direction: IOHandle.Direction) -> Bool {
-        self[fd]?.pointee.isLetGo(direction) ?? false
+    /// Whether nobody but this table has a reference to the watch's handle, so that nobody can cancel it.
+    func isUnreferenced(_ fd: Int32, _ direction: IOHandle.Direction) -> Bool {
+        self[fd]?.pointee.isUnreferenced(direction) ?? false
     }
 
     /// The descriptor's owner is about to close it. Its entry is removed first, since a duplicate would keep the entry
     /// after the close. Ends the watches; the caller resumes the tasks that wait.
     func retire(_ fd: Int32) -> [Ended] {
         guard let registration = self[fd] else { return [] }
-        if !registration.pointee.armed.isEmpty { silence(fd) }
+        if !registration.pointee.armed.isEmpty { removeEntry(fd) }
         let ended = end(fd)
         drop(fd)
         return ended
@@ -361,13 +361,13 @@ extension RegistrationTable {
     /// happens once, or its entry in the epoll set has outlived the watch and reports for ever. UI thread, which has
     /// the turn.
     func noteStale(_ event: Poller.Event, at now: Nanoseconds) {
-        guard staleReports.isRepeated(event.data, at: now) else { return }
+        guard staleReports.noteReport(event.data, at: now) else { return }
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         // By its number, if no other registration has it: the number may be open again, or the kernel may have refused
         // to remove the entry only for the moment.
         if self[fd] == nil, poller.control(EPOLL_CTL_DEL, fd, events: 0, data: 0) == nil { return }
         let failure = renewSet()
-        if staleReports.isRenewed(failure == nil, at: now) { onOrphan(fd, failure) }
+        if staleReports.noteRenewal(succeeded: failure == nil, at: now) { onOrphan(fd, failure) }
     }
 
     /// Makes a new epoll set with everything that is registered and still open.

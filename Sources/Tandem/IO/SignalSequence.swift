@@ -9,6 +9,7 @@
 
 import Glibc
 import Synchronization
+import SystemPackage
 import TandemCLinux
 
 /// A signal of the operating system's.
@@ -52,8 +53,8 @@ extension GuestLoop {
     /// has arrived and was not taken when the sequence ends is dropped, and does not end the process afterwards.
     /// Processes that are started meanwhile are not affected: their signals do what they always do.
     ///
-    /// - Throws: `.alreadyRegistered` if another sequence has one of the signals, `.startFailed` without descriptors. Traps on signals that no
-    ///   program can wait for (SIGKILL, SIGSTOP, faults).
+    /// - Throws: `.alreadyRegistered` if another sequence has one of the signals, `.startFailed` without descriptors, or
+    ///   if the system refuses a handler. Traps on signals that no program can wait for (SIGKILL, SIGSTOP, faults).
     public func signals(
         _ signals: GuestSignal..., fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) -> SignalSequence {
@@ -148,11 +149,15 @@ private final class SignalClaim: Sendable {
             close(receiver.descriptor)
             throw error
         }
-        for signal in signals {
-            let isReceived = receiver.receive(signal.rawValue, takes: true)
-            precondition(isReceived, "the system lets no program handle \(signal) (\(signal.rawValue))")
+        for signal in signals where !receiver.receive(signal.rawValue, takes: true) {
+            let failure = Errno(rawValue: errno)
+            end()
+            close(receiver.descriptor)
+            throw GuestError(
+                .startFailed, errno: failure,
+                "the system lets this program not handle \(signal) (\(signal.rawValue)); wait for another signal")
         }
-        letThrough()
+        unblockSignals()
     }
 
     /// A descriptor that is readable once a signal has arrived.
@@ -162,7 +167,7 @@ private final class SignalClaim: Sendable {
     func take() -> Int32 { receiver.take().number }
 
     /// A signal that every thread blocks would reach no handler.
-    private func letThrough() {
+    private func unblockSignals() {
         var (ours, before) = (sigset_t(), sigset_t())
         sigemptyset(&ours)
         sigemptyset(&blocked)

@@ -15,10 +15,11 @@ struct StaleReports {
     /// The time from which on a new epoll set may be made again, after one failed.
     private var nextAttempt = Nanoseconds.min
     private var pause = shortestPause
-    private var isTold = false
+    private var isLogged = false
 
-    /// Whether this entry reports for ever, and something can be done about it now.
-    mutating func isRepeated(_ data: UInt64, at now: Nanoseconds) -> Bool {
+    /// Notes an event that belongs to no watch. Returns whether its entry reports again and again, and something can be
+    /// done about it now.
+    mutating func noteReport(_ data: UInt64, at now: Nanoseconds) -> Bool {
         guard seen.contains(data) else {
             if seen.count == Self.capacity { seen.removeFirst() }
             seen.append(data)
@@ -28,14 +29,14 @@ struct StaleReports {
     }
 
     /// Notes whether the new set could be made. Returns whether that should be logged: not each failure is.
-    mutating func isRenewed(_ isRenewed: Bool, at now: Nanoseconds) -> Bool {
+    mutating func noteRenewal(succeeded isRenewed: Bool, at now: Nanoseconds) -> Bool {
         guard !isRenewed else {
             self = StaleReports()
             return true
         }
         nextAttempt = now.addingClamped(pause)
         pause = min(2 * pause, Self.longestPause)
-        defer { isTold = true }
-        return !isTold
+        defer { isLogged = true }
+        return !isLogged
     }
 }

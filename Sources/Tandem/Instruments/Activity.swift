@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activity: what a trace and a watchdog can name: what the UI thread does, one thing inside of another; what other threads do; and figures.
+// Activity: the activities and figures that a trace or a watchdog names. Activities of the UI thread lie inside of each
+//           other.
 
 package enum Activity: UInt8, Sendable {
     // What contains other activities of the UI thread.
@@ -17,7 +18,7 @@ package enum Activity: UInt8, Sendable {
     case turnOfUIThread, turnOfBackend
     case scene
     // Points in time.
-    case hint, wake, clockPaused, clockGoesOn
+    case hint, wake, clockPaused, clockGoesOn, lostTask, lostHandler
     /// From a post to its run.
     case flow
     // Figures.
@@ -47,7 +48,7 @@ package enum Activity: UInt8, Sendable {
 
     /// One of the loop's pieces of work, which a tick or a phase runs one after the other.
     var isPiece: Bool { rawValue >= Self.callback.rawValue && rawValue <= Self.job.rawValue }
-    /// Code of the user's, which ought to end soon.
+    /// Code of the user, whose time the watchdog watches.
     var isWatched: Bool { rawValue >= Self.callback.rawValue && rawValue <= Self.draw.rawValue }
 
     /// In words.
@@ -80,6 +81,8 @@ package enum Activity: UInt8, Sendable {
         case .wake: "wake"
         case .clockPaused: "game clock paused"
         case .clockGoesOn: "game clock goes on"
+        case .lostTask: "lost task"
+        case .lostHandler: "lost handler"
         case .flow: "post to run"
         case .carriedOver: "carried over"
         case .timers: "timers armed"
@@ -96,15 +99,17 @@ struct TickFigures {
     let timers: Int
     let descriptors: Int
     let reports: Int
-    let budgetLeft: Nanoseconds
+    /// In microseconds, as it is shown.
+    let budgetLeft: Int
 }
 
-/// Who is told what the UI thread does: that something begins, and that it has ended. On the UI thread.
-protocol LoopObserver: AnyObject {
-    func began(_ activity: Activity, _ site: CallSite?)
-    func ended(_ activity: Activity)
-    /// Before the end of the activity that is told next.
-    func counted(_ figures: TickFigures)
-    /// The loop has closed; nothing more is told.
-    func loopEnded()
+/// An activity that has begun.
+struct OpenActivity {
+    let activity: Activity
+    /// Where it was scheduled, if that is known.
+    let site: CallSite
+    /// A piece of work: when it began, by the trace's clock.
+    let began: Int64
+    /// Whether the trace has its beginning, and so has room for its end. A piece of work is put in at its end.
+    let isTraced: Bool
 }

@@ -1,40 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 // ActivityLog: what the UI thread does at the moment, one thing inside of another, and who is told of it.
 // Idea:   ticks and frames say what begins and ends where they know it; what they leave out (a callback's end when it never began, a pass's when the
-//         next one begins) is found here. So every observer sees pairs, the inner inside of the outer, modal loops included.
+//         next one begins) is found here. So the trace and the watchdog see pairs, the inner inside of the outer, modal loops included.
+//         Of a piece of work that follows another one the beginning is the other's end: one reading of the clock less for each.
 //         A Swift job does not say where it comes from. It is the place of whoever resumed it, or started it, that tells most.
 // Owner:  the UI thread. A loop that nobody observes has none.
 
 final class ActivityLog {
-    private let observers: [any LoopObserver]
-    private var open: [(activity: Activity, site: CallSite?)] = []
-    private var hasEnded = false
+    private let trace: LoopTrace?
+    private let watchdog: WatchdogProbe?
+    // Exclusivity of these is not checked: no method tells the trace or the watchdog, or runs a body, while it changes one.
+    @exclusivity(unchecked) private var open = ActivityStack()
+    @exclusivity(unchecked) private var hasEnded = false
+    /// A piece of work has just ended, at this time of the trace's, and the next one of the same queue follows at once.
+    @exclusivity(unchecked) private var lastPieceEnded: Int64?
     /// Where the task that is being resumed had waited.
-    private var resumption: CallSite?
+    @exclusivity(unchecked) private var resumption: CallSite?
     /// Where the jobs come from that stand in line.
-    private var origins: [UInt: CallSite] = [:]
-    private var nextOrigin: CallSite?
+    @exclusivity(unchecked) private var origins: [UInt: CallSite] = [:]
+    @exclusivity(unchecked) private var nextOrigin: CallSite?
     /// Jobs that run elsewhere after all leave their entries.
     private static let mostOrigins = 4096
 
-    init(_ observers: [any LoopObserver]) {
-        self.observers = observers
-        open.reserveCapacity(64)
+    /// `nil`: there is nobody to tell.
+    init?(_ trace: LoopTrace?, _ watchdog: WatchdogProbe?) {
+        guard trace != nil || watchdog != nil else { return nil }
+        self.trace = trace
+        self.watchdog = watchdog
     }
 
-    func begin(_ activity: Activity, _ site: CallSite? = nil) {
+    func begin(_ activity: Activity) {
         guard !hasEnded else { return }
-        open.append((activity, site))
-        for observer in observers { observer.began(activity, site) }
+        lastPieceEnded = nil
+        push(OpenActivity(activity: activity, site: .unknown, began: 0, isTraced: trace?.begin(activity) ?? false))
+    }
+
+    @inline(__always) private func push(_ present: OpenActivity) {
+        open.push(present)
+        watchdog?.present(present)
     }
 
     /// Ends it, and what is open inside of it. Nothing if it is not open.
     func end(_ activity: Activity) {
-        guard open.contains(where: { $0.activity == activity }) else { return }
-        while let last = open.popLast() {
-            for observer in observers { observer.ended(last.activity) }
-            if last.activity == activity { return }
+        if open.contains(activity) {
+            while endInnermost() != activity {}
         }
+        lastPieceEnded = nil
+    }
+
+    /// `nil`: nothing is open.
+    @inline(__always) @discardableResult private func endInnermost() -> Activity? {
+        guard let last = open.pop() else { return nil }
+        if last.activity.isPiece {
+            lastPieceEnded = trace?.ran(last)
+        } else if last.isTraced {
+            trace?.end(last.activity)
+        }
+        watchdog?.present(open.last)
+        return last.activity
     }
 
     // MARK: Ticks
@@ -45,37 +68,45 @@ final class ActivityLog {
     }
 
     func beginPiece(_ activity: Activity, _ site: CallSite?) {
+        guard !hasEnded else { return }
         endPiece()
-        defer { nextOrigin = nil }
-        begin(activity, activity == .job ? nextOrigin : site)
+        var place = site
+        if activity == .job {
+            place = nextOrigin
+            nextOrigin = nil
+        }
+        let began = lastPieceEnded ?? trace?.now ?? 0
+        lastPieceEnded = nil
+        push(OpenActivity(activity: activity, site: place ?? .unknown, began: began, isTraced: false))
     }
 
     /// A piece of work is over, if there was one: what was cancelled has not begun.
     func endPiece() {
-        if let last = open.last, last.activity.isPiece { end(last.activity) }
+        guard let last = open.last, last.activity.isPiece else { return }
+        endInnermost()
     }
 
     private func endPass() {
         endPiece()
-        if open.last?.activity == .pass { end(.pass) }
+        lastPieceEnded = nil
+        if open.last?.activity == .pass { endInnermost() }
     }
 
     /// A tick has run its work; or a phase, which says its end by itself.
     func endTick(_ figures: TickFigures) {
         endPass()
         guard !hasEnded else { return }
-        for observer in observers { observer.counted(figures) }
-        if open.last?.activity == .tick { end(.tick) }
+        trace?.count(figures)
+        if open.last?.activity == .tick { endInnermost() }
     }
 
     /// The loop has closed.
     func endAll() {
         guard !hasEnded else { return }
-        while let last = open.popLast() {
-            for observer in observers { observer.ended(last.activity) }
-        }
+        while endInnermost() != nil {}
         hasEnded = true
-        for observer in observers { observer.loopEnded() }
+        trace?.loopEnded()
+        watchdog?.loopEnded()
     }
 
     // MARK: Where jobs come from
@@ -89,7 +120,7 @@ final class ActivityLog {
     }
 
     func noteEnqueued(_ work: borrowing Work) {
-        guard origins.count < Self.mostOrigins, let site = resumption ?? open.last?.site else { return }
+        guard origins.count < Self.mostOrigins, let site = resumption ?? open.last?.site.known else { return }
         switch work {
         case .job(let job, _): origins[Self.key(job)] = site
         default: break
@@ -102,11 +133,49 @@ final class ActivityLog {
     private static func key(_ job: UnownedJob) -> UInt { unsafeBitCast(job, to: UInt.self) }
 }
 
+/// The activities that are open, the innermost last. Its memory is its own: a piece of work enters and leaves it, and an array would look for other
+/// owners each time.
+private struct ActivityStack: ~Copyable {
+    // Safe: allocated here, freed in `deinit`; the first `count` are initialised, and need no release.
+    private var entries: UnsafeMutablePointer<OpenActivity>
+    private var capacity = 64
+    private var count = 0
+
+    init() { entries = .allocate(capacity: capacity) }
+    deinit { entries.deallocate() }
+
+    var last: OpenActivity? { count > 0 ? entries[count - 1] : nil }
+
+    @inline(__always) mutating func push(_ activity: OpenActivity) {
+        if count == capacity { grow() }
+        (entries + count).initialize(to: activity)
+        count += 1
+    }
+
+    @inline(__always) mutating func pop() -> OpenActivity? {
+        guard count > 0 else { return nil }
+        count -= 1
+        return entries[count]
+    }
+
+    func contains(_ activity: Activity) -> Bool { (0..<count).contains { entries[$0].activity == activity } }
+
+    @inline(never) private mutating func grow() {
+        let larger = UnsafeMutablePointer<OpenActivity>.allocate(capacity: 2 * capacity)
+        larger.moveInitialize(from: entries, count: count)
+        entries.deallocate()
+        entries = larger
+        capacity *= 2
+    }
+}
+
 // MARK: - What the loop and its hosts say
 
 extension GuestLoop {
     /// For hosts: `body` is a part of the frame, which a trace shows and a watchdog watches.
-    @inline(__always) package func observed<Value>(_ activity: Activity, _ body: () throws -> Value) rethrows -> Value {
+    @inline(__always) package func observed<Value>(_ activity: Activity, _ body: () throws -> Value)
+        rethrows -> Value
+    {
         guard let activities = instruments.activities else { return try body() }
         activities.begin(activity)
         defer { activities.end(activity) }
@@ -123,13 +192,14 @@ extension GuestLoop {
     @inline(never) func observeEnd(of tick: TickBudget) {
         instruments.activities?.endTick(
             TickFigures(
-                carriedOver: tick.report.carriedOver, timers: timers.count, descriptors: io.registrations.count,
-                reports: tick.report.ioEvents, budgetLeft: tick.timeLeft))
+                carriedOver: tick.report.carriedOver, timers: timers.count,
+                descriptors: io.registrations.count,
+                reports: tick.report.ioEvents, budgetLeft: Int(tick.timeLeft / 1000)))
     }
 
     /// After a piece of work, where somebody is told.
     @inline(never) func noteRun(_ tick: inout TickBudget, wasSpent: Bool) {
-        instruments.activities?.endPiece()
+        instruments.endPiece()
         if instruments.isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: false) }
     }
 }

@@ -9,11 +9,16 @@ struct Instruments {
     let tape: (any RunTape)?
     /// Whether the tape is told what the loop does. True from the beginning of a recorded run on.
     private(set) var isTaped = false
-    /// What the UI thread does, for those who are told of it.
+    /// Tells the trace and the watchdog what the UI thread does; `nil` without either.
     let activities: ActivityLog?
-    /// Told of scenes and game clocks, too.
+    // Safe: `activities` keeps it. Without a reference count for each piece of work.
+    private let log: Unmanaged<ActivityLog>?
+    /// The trace, which is told of scenes and game clocks, too.
     let loopTrace: LoopTrace?
-    /// Whether anybody is told of each piece of work: one branch where nobody is.
+    /// The watchdog, whose log is asked for.
+    let watchdog: WatchdogProbe?
+    /// Whether the tape, the trace or the watchdog is told of each piece of work. Without them a piece costs one
+    /// branch.
     private(set) var isObserved: Bool
     /// The longest time of this tick between two readings of the clock.
     private var longest: Nanoseconds = 0
@@ -24,10 +29,12 @@ struct Instruments {
     private var timeInTicks: Nanoseconds = 0
     private var longestCallback: Nanoseconds = 0
 
-    init(tape: (any RunTape)?, trace: LoopTrace?, observers: [any LoopObserver]) {
+    init(tape: (any RunTape)?, trace: LoopTrace?, watchdog: WatchdogProbe?) {
         self.tape = tape
         loopTrace = trace
-        activities = observers.isEmpty ? nil : ActivityLog(observers)
+        self.watchdog = watchdog
+        activities = ActivityLog(trace, watchdog)
+        log = activities.map { Unmanaged.passUnretained($0) }
         isObserved = activities != nil
     }
 
@@ -71,8 +78,11 @@ struct Instruments {
 
     @inline(never) private func tellWork(_ kind: RecordedWork.Kind, _ site: CallSite?) {
         if isTaped { activeTape?.runs(RecordedWork(kind: kind, site: site)) }
-        activities?.beginPiece(Activity(kind), site)
+        log?._withUnsafeGuaranteedRef { $0.beginPiece(Activity(kind), site) }
     }
+
+    /// Where somebody is told: the piece of work is over.
+    @inline(__always) func endPiece() { log?._withUnsafeGuaranteedRef { $0.endPiece() } }
 
     /// The same for a handler of the library's or the host's, which is not part of a recorded run.
     mutating func willRunUnrecorded(readyFor nanoseconds: Nanoseconds) {

@@ -1,26 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leftovers: what still waits when a loop or a scene ends, for those who look for leaks.
 // Idea:   an end cancels what waits, so that a task that was forgotten, and a watch whose handle was let go, are found by nobody. Here they are named
-//         before that happens.
+//         before that happens: in the log, and in a trace.
 // Owner:  the UI thread, before anything is called off.
 
 import Logging
+
+/// A handler that nobody can cancel any more. Named by numbers: a list of the handles would refer to them.
+struct LostWatch: Hashable {
+    let fd: Int32
+    let direction: IOHandle.Direction
+    let site: CallSite
+}
 
 extension GuestLoop {
     /// More lines would tell less.
     private static let mostLeftovers = 20
 
+    /// The tasks whose outcome nobody awaits.
+    var lostRuns: [any AnyGuestRun] { members.runs.values.filter { !$0.isAwaited } }
+
+    /// The handlers whose handle was let go.
+    var lostWatches: [LostWatch] {
+        io.registrations.watched.map { LostWatch(fd: $0.fd, direction: $0.direction, site: $0.site) }
+            .filter { io.registrations.isUnreferenced($0.fd, $0.direction) }
+    }
+
     /// The loop closes.
     func reportLeftovers() {
-        guard configuration.reportsLeftovers else { return }
-        var lines: [String] = []
-        for run in members.runs.values where !run.isAwaited {
-            lines.append("a task that nobody awaits, started at \(run.site)")
+        if let trace = instruments.loopTrace {
+            for run in lostRuns { trace.mark(.lostTask, run.site) }
+            for watch in lostWatches { trace.mark(.lostHandler, watch.site) }
         }
-        // By numbers: a list of the handles would refer to them.
-        for (fd, direction, site) in io.registrations.watched where io.registrations.isLetGo(fd, direction) {
-            lines.append(
-                "a handler that nobody can cancel, since its handle was let go: of descriptor \(fd), made at \(site)")
+        guard configuration.reportsLeftovers else { return }
+        var lines = lostRuns.map { "a task that nobody awaits, started at \($0.site)" }
+        lines += lostWatches.map {
+            "a handler that nobody can cancel, since its handle was let go: of descriptor \($0.fd), made at \($0.site)"
         }
         let lost = lines.count
         lines += waiting.filter { $0.kind != .ready }.map(\.description)

@@ -1,56 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 // LoopTrace: what one loop puts into its trace: the UI thread's activities and figures, the steps of both threads, posts, and scenes.
-// Owner:  an observer, so the UI thread's; `StepTrace` and `PostFlow` say for themselves.
+// Owner:  the UI thread; `StepTrace` and `PostFlow` say for themselves.
 
 import Synchronization
 import TandemCLinux
 
-final class LoopTrace: LoopObserver {
+final class LoopTrace {
     private let trace: Trace
+    private let events: TraceBuffer
+    private let turn: TurnTrack
     private let thread = tandem_thread_id()
     private let configuration: Configuration
-    /// For each open activity, whether its beginning was taken.
-    private var taken: [Bool] = []
-    private var counters: [Activity: Int64] = [:]
+    // Exclusivity is not checked: only `count` changes it, and the trace does not call that.
+    @exclusivity(unchecked) private var lastFigures: TickFigures?
     private var scenes = SceneTracks()
 
-    init(_ trace: Trace, _ configuration: Configuration) {
+    init(_ trace: Trace, _ turn: TurnTrack, _ configuration: Configuration) {
         self.trace = trace
+        events = trace.events
+        self.turn = turn
         self.configuration = configuration
-        taken.reserveCapacity(64)
     }
 
-    func began(_ activity: Activity, _ site: CallSite?) {
-        taken.append(
-            trace.begin(
-                TraceEvent(time: trace.now, site: site ?? .unknown, thread: thread, phase: .begin, name: activity)))
+    /// The trace's time.
+    @inline(__always) var now: Int64 { events.now }
+
+    /// An activity of this thread begins. `false`: it was dropped, and its end must not come.
+    @inline(__always) func begin(_ activity: Activity) -> Bool {
+        events.begin(TraceEvent(time: events.now, thread: thread, phase: .begin, name: activity))
     }
 
-    func ended(_ activity: Activity) {
-        guard taken.popLast() == true else { return }
-        trace.end(TraceEvent(time: trace.now, thread: thread, phase: .end, name: activity))
+    /// A piece of work of this thread's has ended. Returns when.
+    @inline(__always) func ran(_ piece: OpenActivity) -> Int64 {
+        let time = events.now
+        let event = TraceEvent(
+            time: piece.began, value: time - piece.began, site: piece.site, thread: thread, phase: .complete,
+            name: piece.activity)
+        if events.add(event) { trace.wakeWriter() }
+        return time
     }
 
-    func counted(_ figures: TickFigures) {
-        let time = trace.now
-        count(.carriedOver, figures.carriedOver, time)
-        count(.timers, figures.timers, time)
-        count(.descriptors, figures.descriptors, time)
-        count(.reports, figures.reports, time)
-        count(.budgetLeft, Int(figures.budgetLeft / 1000), time)
+    @inline(__always) func end(_ activity: Activity) {
+        let isHalfFull = events.end(TraceEvent(time: events.now, thread: thread, phase: .end, name: activity))
+        if isHalfFull { trace.wakeWriter() }
+    }
+
+    /// A tick or a phase is about to end.
+    func count(_ figures: TickFigures) {
+        let time = events.now
+        count(.carriedOver, figures.carriedOver, lastFigures?.carriedOver, time)
+        count(.timers, figures.timers, lastFigures?.timers, time)
+        count(.descriptors, figures.descriptors, lastFigures?.descriptors, time)
+        count(.reports, figures.reports, lastFigures?.reports, time)
+        count(.budgetLeft, figures.budgetLeft, lastFigures?.budgetLeft, time)
+        lastFigures = figures
     }
 
     /// A counter keeps its figure until the next one.
-    private func count(_ counter: Activity, _ figure: Int, _ time: Int64) {
-        let value = Int64(figure)
-        guard counters[counter] != value else { return }
-        counters[counter] = value
-        trace.mark(TraceEvent(time: time, value: value, thread: thread, phase: .counter, name: counter))
+    @inline(__always) private func count(_ counter: Activity, _ figure: Int, _ last: Int?, _ time: Int64) {
+        guard figure != last else { return }
+        events.mark(TraceEvent(time: time, value: Int64(figure), thread: thread, phase: .counter, name: counter))
     }
 
     /// A point in time.
-    func mark(_ name: Activity) {
-        trace.mark(TraceEvent(time: trace.now, thread: thread, phase: .instant, name: name))
+    func mark(_ name: Activity, _ site: CallSite = .unknown) {
+        events.mark(TraceEvent(time: events.now, site: site, thread: thread, phase: .instant, name: name))
     }
 
     // MARK: Scenes
@@ -58,20 +72,22 @@ final class LoopTrace: LoopObserver {
     func began(_ scene: GuestScene, in parent: GuestScene?) {
         let track = scenes.begin(ObjectIdentifier(scene), in: parent.map { ObjectIdentifier($0) })
         let event = TraceEvent(
-            time: trace.now, value: track, site: scene.site, thread: thread, phase: .asyncBegin, name: .scene)
-        if !trace.begin(event) { _ = scenes.end(ObjectIdentifier(scene)) }
+            time: events.now, value: track, site: scene.site, thread: thread, phase: .asyncBegin,
+            name: .scene)
+        if !events.begin(event) { _ = scenes.end(ObjectIdentifier(scene)) }
     }
 
     func ended(_ scene: GuestScene) {
         guard let track = scenes.end(ObjectIdentifier(scene)) else { return }
         trace.end(
             TraceEvent(
-                time: trace.now, value: track, site: scene.site, thread: thread, phase: .asyncEnd, name: .scene))
+                time: events.now, value: track, site: scene.site, thread: thread, phase: .asyncEnd,
+                name: .scene))
     }
 
     /// The backend has ended, too.
     func loopEnded() {
-        trace.turnGoes(to: nil, on: StepTrace.turnTrack(of: thread))
+        events.turnGoes(to: nil, on: turn)
         if let failure = trace.detach() {
             configuration.logger.error("the trace's file could not be written to its end: \(failure)")
         }
@@ -112,31 +128,29 @@ final class StepTrace: Sendable {
     private let trace: Trace
     private let uiThread = tandem_thread_id()
     private let uiKey = tandem_thread_key()
-    private let turnTrack: Int32
+    private let turn: TurnTrack
     // Safe: the backend thread's alone.
     private nonisolated(unsafe) var isPolling = false
     private nonisolated(unsafe) var backendThread: Int32 = 0
 
-    init(_ trace: Trace) {
+    init(_ trace: Trace, _ turn: TurnTrack) {
         self.trace = trace
-        turnTrack = Self.turnTrack(of: uiThread)
+        self.turn = turn
     }
-
-    /// The track of the turn of the loop with that UI thread.
-    static func turnTrack(of uiThread: Int32) -> Int32 { TraceText.firstTurnTrack + uiThread }
 
     /// On the thread that takes the step.
     func note(_ step: TraceStep) {
         switch step {
         case .backendStarted: backendThread = tandem_thread_id()
         case .poll:
-            trace.turnGoes(to: .turnOfBackend, on: turnTrack)
-            isPolling = trace.begin(TraceEvent(time: trace.now, thread: backendThread, phase: .begin, name: .poll))
+            trace.events.turnGoes(to: .turnOfBackend, on: turn)
+            isPolling = trace.events.begin(
+                TraceEvent(time: trace.events.now, thread: backendThread, phase: .begin, name: .poll))
         case .turnReturned:
             endPoll()
-            trace.turnGoes(to: .turnOfUIThread, on: turnTrack)
+            trace.events.turnGoes(to: .turnOfUIThread, on: turn)
         case .backendEnded: endPoll()
-        case .turnPassed: trace.turnGoes(to: .turnOfBackend, on: turnTrack)
+        case .turnPassed: trace.events.turnGoes(to: .turnOfBackend, on: turn)
         case .hint: mark(.hint)
         case .wake: mark(.wake)
         default: break
@@ -144,13 +158,15 @@ final class StepTrace: Sendable {
     }
 
     private func endPoll() {
-        if isPolling { trace.end(TraceEvent(time: trace.now, thread: backendThread, phase: .end, name: .poll)) }
+        if isPolling {
+            trace.end(TraceEvent(time: trace.events.now, thread: backendThread, phase: .end, name: .poll))
+        }
         isPolling = false
     }
 
     private func mark(_ name: Activity) {
         let thread = tandem_thread_key() == uiKey ? uiThread : tandem_thread_id()
-        trace.mark(TraceEvent(time: trace.now, thread: thread, phase: .instant, name: name))
+        trace.events.mark(TraceEvent(time: trace.events.now, thread: thread, phase: .instant, name: name))
     }
 }
 
@@ -163,7 +179,7 @@ final class PostFlow: Sendable {
     /// The posting thread.
     init(_ trace: Trace, thread: Int32) {
         self.trace = trace
-        number = trace.beginFlow(on: thread)
+        number = trace.events.beginFlow(on: thread)
     }
 
     deinit { end() }
@@ -172,7 +188,8 @@ final class PostFlow: Sendable {
     func end() {
         guard let number, !hasEnded.exchange(true, ordering: .relaxed) else { return }
         trace.end(
-            TraceEvent(time: trace.now, value: number, thread: tandem_thread_id(), phase: .flowEnd, name: .flow))
+            TraceEvent(
+                time: trace.events.now, value: number, thread: tandem_thread_id(), phase: .flowEnd, name: .flow))
     }
 }
 
@@ -183,12 +200,13 @@ extension Configuration {
             if trace == nil { trace = try Trace.ofEnvironment?.get() }
             guard let trace else { return nil }
             try trace.attach()
-            let (steps, others) = (StepTrace(trace), onStep)
-            onStep = {
+            let turn = TurnTrack(ofLoopOn: tandem_thread_id())
+            let (steps, others) = (StepTrace(trace, turn), onStep)
+            onThreadStep = {
                 steps.note($0)
                 others?($0)
             }
-            return LoopTrace(trace, self)
+            return LoopTrace(trace, turn, self)
         } catch {
             logger.error("the loop is not traced: \(error)")
             trace = nil
@@ -199,12 +217,16 @@ extension Configuration {
 
 extension SharedState {
     /// Any thread: a post where a trace is told of it.
-    @inline(never) func deliverTraced(_ body: @escaping () throws -> Void, _ site: CallSite, _ trace: Trace) -> Bool {
+    @inline(never) func deliverTraced(
+        _ body: @escaping () throws -> Void, _ site: CallSite, _ trace: Trace
+    ) -> Bool {
         let thread = tandem_thread_id()
-        let isTaken = trace.begin(
-            TraceEvent(time: trace.now, site: site, thread: thread, phase: .begin, name: .posting))
+        let isTaken = trace.events.begin(
+            TraceEvent(time: trace.events.now, site: site, thread: thread, phase: .begin, name: .posting))
         defer {
-            if isTaken { trace.end(TraceEvent(time: trace.now, thread: thread, phase: .end, name: .posting)) }
+            if isTaken {
+                trace.end(TraceEvent(time: trace.events.now, thread: thread, phase: .end, name: .posting))
+            }
         }
         let flow = PostFlow(trace, thread: thread)
         return deliver(

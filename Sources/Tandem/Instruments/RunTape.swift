@@ -53,7 +53,10 @@ package protocol RunTape: TimeSource {
 
 extension GuestLoop {
     /// The tape that records or replays this loop's run, while it does.
-    package var activeTape: (any RunTape)? { instruments.activeTape }
+    package var activeTape: (any RunTape)? { isTaped ? instruments.activeTape : nil }
+
+    /// Whether there may be such a tape: one has been begun. One load, where a wait or a tick asks.
+    package var isTaped: Bool { instruments.isTaped }
 
     /// UI thread: the recorded run begins here. Everything that starts in it stays on this thread, in one order.
     package func beginTape() {
@@ -65,6 +68,14 @@ extension GuestLoop {
     /// For hosts: the present time by the machine's clock, also while user code sees a recorded time. In virtual time,
     /// the virtual time.
     package var hostNow: ContinuousClock.Instant { time.instant(at: time.live) }
+
+    /// The same in nanoseconds, of which only differences mean something.
+    package var hostTime: Int64 { time.live }
+
+    /// An instant in the nanoseconds of ``hostTime``; `.max` for `nil` and what lies beyond 292 years.
+    package func hostTime(of instant: ContinuousClock.Instant?) -> Int64 {
+        instant.map(time.nanoseconds(at:)) ?? .never
+    }
 
     /// A frame of the host begins. Returns the loop's time, which stays the same from here on in a recorded run.
     package func beginFrame() -> ContinuousClock.Instant {

@@ -49,7 +49,8 @@ public struct Statistics: Sendable {
     public internal(set) var hotPolls = 0
     /// Ticks that took longer than their budget.
     public internal(set) var budgetOverruns = 0
-    /// The longest callback or job. One that takes less than 10 microseconds may be counted together with its neighbours.
+    /// The longest callback or job. One that takes less than 10 microseconds may be counted together with its
+    /// neighbours.
     public internal(set) var longestCallback: Duration = .zero
     /// The time spent in ticks that were not empty.
     public internal(set) var timeInTicks: Duration = .zero

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trace: what a loop does, written down for Perfetto and Chrome while it does it.
-// Idea:   all threads put records of 32 bytes into one of two buffers of a fixed size; a writer thread swaps them and makes text of what it finds. A
-//         buffer that is full drops what comes, and counts it. What begins only does so if there is room for its end as well, so that what has begun
-//         always ends. A file ends with the format's last bracket at all times: also when the process is killed it can be opened.
-// Owner:  any thread puts events in, with the lock held; the text and the file are the writer's.
+// Idea:   all threads put records into a buffer (`TraceBuffer`); a writer thread makes text of what it finds there. A file ends with the format's last
+//         bracket at all times: also when the process is killed it can be opened.
+// Owner:  the text and the file are the writer's.
 
 import Glibc
 import Logging
@@ -24,33 +23,10 @@ import TandemCLinux
 /// Its memory is allocated once. When its buffer is full, events are dropped and counted (``dropped``), never half: what has begun, ends.
 /// One trace may serve several loops, at the same time or one after the other.
 public final class Trace: Sendable {
-    private struct Buffer {
-        // Safe: allocated in `init`, freed in `deinit`; `count` events are initialised, and need no release.
-        let events: UnsafeMutablePointer<TraceEvent>
-        var count = 0
-    }
-
-    private struct State {
-        var current: Buffer
-        /// Ends that are owed, by spans and flows.
-        var owed = 0
-        var dropped = 0
-        var recorded = 0
-        var loops = 0
-        var lastFlow: Int64 = 0
-        /// Who has a loop's turn, by the track that shows it.
-        var turns: [Int32: Activity] = [:]
-        var isAsked = false
-    }
-
-    private let capacity: Int
+    /// What the threads put events into.
+    let events: TraceBuffer
     private let output: TraceOutput
-    private let start = tandem_trace_clock()
-    private let lock = BriefLock()
-    // Safe: touched with `lock` held.
-    @exclusivity(unchecked) private nonisolated(unsafe) var state: State
-    // Safe, both: the writer's, which swaps the buffer with the current one under `lock`.
-    @exclusivity(unchecked) private nonisolated(unsafe) var spare: Buffer
+    // Safe: the writer's.
     @exclusivity(unchecked) private nonisolated(unsafe) var text = TraceText()
     private let wakes = Semaphore()
     private let attaching = Lock()
@@ -82,94 +58,24 @@ public final class Trace: Sendable {
 
     private init(capacity: Int, output: TraceOutput) {
         precondition(capacity >= 64, "a trace's capacity was given as \(capacity); expected 64 or more")
-        self.capacity = capacity
         self.output = output
-        state = State(current: Buffer(events: .allocate(capacity: capacity)))
-        spare = Buffer(events: .allocate(capacity: capacity))
+        events = TraceBuffer(capacity: capacity)
     }
 
-    deinit {
-        state.current.events.deallocate()
-        spare.events.deallocate()
-    }
+    deinit { events.deallocate() }
 
     /// How many events found the buffer full. Any thread.
-    public var dropped: Int { locked { $0.dropped } }
+    public var dropped: Int { events.dropped }
     /// How many events were taken. Any thread.
-    public var recorded: Int { locked { $0.recorded } }
+    public var recorded: Int { events.recorded }
 
-    @inline(__always) private func locked<Value>(_ body: (inout State) -> Value) -> Value {
-        lock.lock()
-        defer { lock.unlock() }
-        return body(&state)
-    }
-
-    // MARK: Events; any thread
-
-    /// Nanoseconds since the trace was made.
-    @inline(__always) var now: Int64 { tandem_trace_clock() - start }
-
-    /// Takes what begins, if there is room for its end, too. `false`: it was dropped, and its end must not come.
-    func begin(_ event: TraceEvent) -> Bool {
-        locked { put(event, owing: 1, &$0) }
-    }
-
-    /// What was begun ends. There is room for it.
+    /// Any thread: what was begun ends.
     func end(_ event: TraceEvent) {
-        let isHalfFull = locked {
-            $0.owed -= 1
-            return put(event, owing: 0, &$0) && asks(&$0)
-        }
-        if isHalfFull { wakes.signal() }
+        if events.end(event) { wakeWriter() }
     }
 
-    /// What neither begins nor ends.
-    func mark(_ event: TraceEvent) { locked { _ = put(event, owing: 0, &$0) } }
-
-    /// A flow's number, if its beginning was taken.
-    func beginFlow(on thread: Int32) -> Int64? {
-        locked { state in
-            state.lastFlow += 1
-            let event = TraceEvent(time: now, value: state.lastFlow, thread: thread, phase: .flowBegin, name: .flow)
-            return put(event, owing: 1, &state) ? state.lastFlow : nil
-        }
-    }
-
-    /// Both threads: who has the turn from here on. The clock is read with the lock held, since the two write to one track.
-    func turnGoes(to holder: Activity?, on track: Int32) {
-        locked { state in
-            let last = state.turns[track]
-            guard last != holder else { return }
-            if let last {
-                state.owed -= 1
-                _ = put(TraceEvent(time: now, thread: track, phase: .end, name: last), owing: 0, &state)
-            }
-            state.turns[track] = nil
-            guard let holder else { return }
-            let event = TraceEvent(time: now, thread: track, phase: .begin, name: holder)
-            if put(event, owing: 1, &state) { state.turns[track] = holder }
-        }
-    }
-
-    @inline(__always) private func put(_ event: TraceEvent, owing more: Int, _ state: inout State) -> Bool {
-        guard state.loops > 0 else { return false }
-        guard state.current.count + 1 + state.owed + more <= capacity else {
-            state.dropped += 1
-            return false
-        }
-        (state.current.events + state.current.count).initialize(to: event)
-        state.current.count += 1
-        state.owed += more
-        state.recorded += 1
-        return true
-    }
-
-    /// Half of the buffer is used: the writer is to come, once.
-    @inline(__always) private func asks(_ state: inout State) -> Bool {
-        guard state.current.count > capacity / 2, !state.isAsked else { return false }
-        state.isAsked = true
-        return true
-    }
+    /// Any thread: the buffer is half full.
+    func wakeWriter() { wakes.signal() }
 
     // MARK: Loops
 
@@ -194,21 +100,20 @@ public final class Trace: Sendable {
             }
             writer = thread
         }
-        locked { $0.loops += 1 }
+        events.loopBegins()
     }
 
     /// A loop has closed; the last one waits for the writer. Returns what the kernel said if the file could not be written.
     func detach() -> Errno? {
         attaching.lock()
         defer { attaching.unlock() }
-        let isLast = locked { $0.loops == 1 }
-        guard isLast, let thread = writer else {
-            locked { $0.loops -= 1 }
+        guard events.loops == 1, let thread = writer else {
+            events.loopEnds()
             return nil
         }
         // Another thread may be in the middle of a post, which takes no longer than that.
-        for _ in 0..<100 where locked({ $0.owed > 0 }) { usleep(1000) }
-        locked { $0.loops = 0 }
+        for _ in 0..<100 where events.owesEnds { usleep(1000) }
+        events.loopEnds()
         wakes.signal()
         pthread_join(thread, nil)
         writer = nil
@@ -221,17 +126,10 @@ public final class Trace: Sendable {
         var wasOver = false
         while !wasOver {
             _ = wakes.wait(for: .milliseconds(100))
-            var dropped = 0
-            lock.lock()
-            // Looked at before the last swap: nothing is put in once it holds.
-            wasOver = state.loops == 0
-            swap(&state.current, &spare)
-            dropped = state.dropped
-            state.isAsked = false
-            lock.unlock()
-            for index in 0..<spare.count { text.add(spare.events[index]) }
-            spare.count = 0
-            output.write(text.take(), dropped: dropped, isLast: wasOver)
+            let batch = events.swap()
+            wasOver = batch.isLast
+            for event in batch.events { text.add(event) }
+            output.write(text.take(), dropped: batch.dropped, isLast: wasOver)
             if wasOver, output.isSink { text.beginDocument() }
         }
     }

@@ -7,6 +7,8 @@ import Glibc
 struct TraceEvent {
     enum Phase: UInt8 {
         case begin, end, instant, counter
+        /// Beginning and end at once, put in at the end.
+        case complete
         /// Of what begins on one thread's time and may overlap: scenes.
         case asyncBegin, asyncEnd
         case flowBegin, flowEnd
@@ -14,7 +16,7 @@ struct TraceEvent {
 
     /// Nanoseconds since the trace was made.
     let time: Int64
-    /// A counter's figure; the number of what has one.
+    /// A counter's figure; the number of what has one; how many nanoseconds a complete event lasted.
     let value: Int64
     let site: CallSite
     let thread: Int32
@@ -22,7 +24,8 @@ struct TraceEvent {
     let name: Activity
 
     @inline(__always) init(
-        time: Int64, value: Int64 = 0, site: CallSite = .unknown, thread: Int32, phase: Phase, name: Activity
+        time: Int64, value: Int64 = 0, site: CallSite = .unknown, thread: Int32, phase: Phase,
+        name: Activity
     ) {
         (self.time, self.value, self.site) = (time, value, site)
         (self.thread, self.phase, self.name) = (thread, phase, name)
@@ -30,24 +33,48 @@ struct TraceEvent {
 }
 
 /// Makes text of events: the JSON trace event format, an object whose array "traceEvents" comes last but for one entry.
+///
+/// Events of one name, place and thread differ in two numbers. What stands around those is made once.
 struct TraceText {
     /// No thread has a number from here on: tracks that show who has a loop's turn.
     static let firstTurnTrack: Int32 = 1 << 24
     static let head = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
 
+    private struct Shape: Hashable {
+        let site: CallSite
+        let thread: Int32
+        let phase: TraceEvent.Phase
+        let name: Activity
+    }
+
+    /// The text before the time, between time and value, and after the value.
+    private struct Form {
+        var beforeTime: [UInt8] = []
+        var afterTime: [UInt8] = []
+        var afterValue: [UInt8] = []
+        var hasValue = false
+    }
+
+    /// More would be kept for nothing: a program has some hundred.
+    private static let mostForms = 8192
+
     private let process = getpid()
-    private var places: [CallSite: String] = [:]
+    private var forms: [Shape: Form] = [:]
     private var namedThreads: Set<Int32> = []
     private var isFirst = true
     private(set) var bytes: [UInt8] = []
 
     /// What stands behind the events at any time, so that the file is whole: the next events take its place.
-    static func tail(dropped: Int) -> String { "\n],\"otherData\":{\"droppedEvents\":\"\(dropped)\"}}\n" }
+    static func tail(dropped: Int) -> String {
+        "\n],\"otherData\":{\"droppedEvents\":\"\(dropped)\"}}\n"
+    }
 
     /// The next event is the first of a document.
     mutating func beginDocument() {
         isFirst = true
+        // Each document names its threads, which is done when a form is made.
         namedThreads = []
+        forms = [:]
     }
 
     mutating func take() -> [UInt8] {
@@ -56,53 +83,74 @@ struct TraceText {
     }
 
     mutating func add(_ event: TraceEvent) {
-        if namedThreads.insert(event.thread).inserted { nameThread(event.thread) }
-        begin(event.name.title)
-        let place = place(of: event)
-        if let place {
-            add(" ")
-            addEscaped(place)
-        }
-        add("\",\"ph\":\"")
-        switch event.phase {
-        case .begin: add("B")
-        case .end: add("E")
-        case .instant: add("i\",\"s\":\"t")
-        case .counter: add("C")
-        case .asyncBegin: add("b\",\"cat\":\"scene")
-        case .asyncEnd: add("e\",\"cat\":\"scene")
-        case .flowBegin: add("s\",\"cat\":\"post")
-        case .flowEnd: add("f\",\"bp\":\"e\",\"cat\":\"post")
-        }
-        add("\",\"ts\":")
-        add(event.time / 1000)
-        add(".")
-        let rest = event.time % 1000
-        if rest < 100 { add("0") }
-        if rest < 10 { add("0") }
-        add(rest)
-        add(",\"pid\":")
-        add(Int64(process))
-        add(",\"tid\":")
-        add(Int64(event.thread))
-        switch event.phase {
-        case .counter:
-            add(",\"args\":{\"value\":")
+        let form = form(of: event)
+        beginEvent()
+        bytes += form.beforeTime
+        add(event.time / 1000, fraction: event.time % 1000)
+        bytes += form.afterTime
+        if event.phase == .complete {
+            add(event.value / 1000, fraction: event.value % 1000)
+        } else if form.hasValue {
             add(event.value)
-            add("}")
-        case .asyncBegin, .asyncEnd, .flowBegin, .flowEnd:
-            add(",\"id\":")
-            add(event.value)
-            if let place { addPlace(place) }
-        default: if let place { addPlace(place) }
         }
-        add("}")
+        bytes += form.afterValue
     }
 
-    private mutating func begin(_ name: StaticString) {
-        add(isFirst ? "{\"name\":\"" : ",\n{\"name\":\"")
+    private mutating func form(of event: TraceEvent) -> Form {
+        let shape = Shape(site: event.site, thread: event.thread, phase: event.phase, name: event.name)
+        if let form = forms[shape] { return form }
+        if namedThreads.insert(event.thread).inserted { nameThread(event.thread) }
+        if forms.count >= Self.mostForms { forms.removeAll(keepingCapacity: true) }
+        let form = makeForm(event)
+        forms[shape] = form
+        return form
+    }
+
+    private func makeForm(_ event: TraceEvent) -> Form {
+        // The two ends of a flow find each other by their name, too.
+        let isPlaced = event.phase != .end && event.name != .flow
+        let place = isPlaced ? event.site.known.map { Self.escaped($0.description) } : nil
+        let arguments = place.map { ",\"args\":{\"place\":\"\($0)\"}" } ?? ""
+        let kind =
+            switch event.phase {
+            case .begin: "B"
+            case .complete: "X"
+            case .end: "E"
+            case .instant: "i\",\"s\":\"t"
+            case .counter: "C"
+            case .asyncBegin: "b\",\"cat\":\"scene"
+            case .asyncEnd: "e\",\"cat\":\"scene"
+            case .flowBegin: "s\",\"cat\":\"post"
+            case .flowEnd: "f\",\"bp\":\"e\",\"cat\":\"post"
+            }
+        var form = Form()
+        let name = place.map { "\(event.name.title) \($0)" } ?? "\(event.name.title)"
+        form.beforeTime = Array("{\"name\":\"\(name)\",\"ph\":\"\(kind)\",\"ts\":".utf8)
+        let from = ",\"pid\":\(process),\"tid\":\(event.thread)"
+        switch event.phase {
+        case .complete:
+            (form.afterTime, form.afterValue) = (Array(",\"dur\":".utf8), Array((from + arguments + "}").utf8))
+        case .counter:
+            form.hasValue = true
+            (form.afterTime, form.afterValue) = (
+                Array((from + ",\"args\":{\"value\":").utf8), Array("}}".utf8)
+            )
+        case .asyncBegin, .asyncEnd, .flowBegin, .flowEnd:
+            form.hasValue = true
+            (form.afterTime, form.afterValue) = (
+                Array((from + ",\"id\":").utf8), Array((arguments + "}").utf8)
+            )
+        default: form.afterTime = Array((from + arguments + "}").utf8)
+        }
+        return form
+    }
+
+    private mutating func beginEvent() {
+        if !isFirst {
+            bytes.append(UInt8(ascii: ","))
+            bytes.append(UInt8(ascii: "\n"))
+        }
         isFirst = false
-        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
 
     private mutating func nameThread(_ thread: Int32) {
@@ -118,45 +166,35 @@ struct TraceText {
         } else {
             name = "thread \(thread)"
         }
-        begin("thread_name")
-        add("\",\"ph\":\"M\",\"pid\":")
-        add(Int64(process))
-        add(",\"tid\":")
-        add(Int64(thread))
-        add(",\"args\":{\"name\":\"")
-        addEscaped(name)
-        add("\"}}")
+        beginEvent()
+        bytes += Array(
+            "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":\(process),\"tid\":\(thread),\"args\":{\"name\":\"\(Self.escaped(name))\"}}"
+                .utf8)
     }
 
-    /// `nil` where nobody has told it, or where it would say nothing.
-    private mutating func place(of event: TraceEvent) -> String? {
-        // The two ends of a flow find each other by their name, too.
-        guard event.phase != .end, event.name != .flow, let site = event.site.known else { return nil }
-        if let known = places[site] { return known }
-        let place = site.description
-        places[site] = place
-        return place
-    }
-
-    private mutating func addPlace(_ place: String) {
-        add(",\"args\":{\"place\":\"")
-        addEscaped(place)
-        add("\"}")
-    }
-
-    private mutating func addEscaped(_ text: String) {
+    private static func escaped(_ text: String) -> String {
+        var bytes: [UInt8] = []
         for byte in text.utf8 {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                bytes.append(UInt8(ascii: "\\"))
+            }
             bytes.append(byte < 32 ? UInt8(ascii: " ") : byte)
         }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
-    private mutating func add(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    /// A number, and three digits behind a point.
+    private mutating func add(_ number: Int64, fraction: Int64) {
+        add(number)
+        bytes.append(UInt8(ascii: "."))
+        let digits = UInt16(fraction)
+        bytes.append(UInt8(ascii: "0") + UInt8(digits / 100))
+        bytes.append(UInt8(ascii: "0") + UInt8(digits / 10 % 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(digits % 10))
     }
 
     private mutating func add(_ number: Int64) {
-        if number < 0 { add("-") }
+        if number < 0 { bytes.append(UInt8(ascii: "-")) }
         var left = number.magnitude
         let start = bytes.count
         repeat {

@@ -36,11 +36,19 @@ public struct WaitingReport: Sendable, Hashable, CustomStringConvertible {
     public let descriptor: FileDescriptor?
     /// What it waits for, in words.
     public let reason: String
+    /// For how long a task has waited, by the machine's clock, give or take the length of a tick; of a run, for how long it has run. `nil` where
+    /// nobody has written that down: of callbacks, timers and handlers.
+    public let waited: Duration?
+    /// Nobody awaits it or can cancel it: a run without `onDone` that no task awaits, a handler whose handle was let go.
+    public let isLost: Bool
 
     init(
-        kind: Kind, site: CallSite?, deadline: ContinuousClock.Instant?, descriptor: FileDescriptor?, reason: String
+        kind: Kind, site: CallSite?, deadline: ContinuousClock.Instant? = nil, descriptor: FileDescriptor? = nil,
+        reason: String, began: Nanoseconds? = nil, isLost: Bool = false
     ) {
         self.kind = kind
+        waited = began.map { .nanoseconds(max(0, LoopClock.machine - $0)) }
+        self.isLost = isLost
         self.site = site?.known.flatMap { $0.isOfLibrary ? nil : $0 }
         self.deadline = deadline
         self.descriptor = descriptor
@@ -79,25 +87,25 @@ extension GuestLoop {
         timers.visitDue { if let report = reportReady($0) { reports.append(report) } }
         queues.visit { if let report = report($0.work) { reports.append(report) } }
         reports += timers.inOrder.compactMap { report($0.slot, deadline: $0.deadline) }
-        reports += io.registrations.handles.compactMap(report)
+        let lost = Set(lostWatches)
+        reports += io.registrations.handles.compactMap { report($0, lost) }
         reports += members.waiters.map { waiter in
             let note = waiter.note
             return WaitingReport(
-                kind: note?.kind ?? .other, site: note?.site, deadline: nil, descriptor: nil,
-                reason: note?.reason ?? "a task")
+                kind: note?.kind ?? .other, site: note?.site, reason: note?.reason ?? "a task", began: waiter.began)
         }
-        reports += (members.frameLine?.waiters ?? []).map {
+        reports += (members.frameQueues?.waiters ?? []).map {
             WaitingReport(
-                kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
-                reason: "a task that waits for the \($0.phase) phase of a frame")
+                kind: .frame, site: $0.site, reason: "a task that waits for the \($0.phase) phase of a frame",
+                began: $0.began)
         }
-        reports += (members.frameLine?.handlers.all ?? []).map {
+        reports += (members.frameQueues?.handlers.all ?? []).map {
             WaitingReport(
-                kind: .frame, site: $0.site, deadline: nil, descriptor: nil,
-                reason: "a handler of the \($0.phase) phase of each frame")
+                kind: .frame, site: $0.site, reason: "a handler of the \($0.phase) phase of each frame")
         }
         reports += members.runs.values.map {
-            WaitingReport(kind: .run, site: $0.site, deadline: nil, descriptor: nil, reason: "a run that has not ended")
+            WaitingReport(
+                kind: .run, site: $0.site, reason: "a run that has not ended", began: $0.began, isLost: !$0.isAwaited)
         }
         return reports
     }
@@ -121,30 +129,38 @@ extension GuestLoop {
     }
 
     private static func ready(_ site: CallSite?, _ reason: String = "a callback that is ready") -> WaitingReport {
-        WaitingReport(kind: .ready, site: site, deadline: nil, descriptor: nil, reason: reason)
+        WaitingReport(kind: .ready, site: site, reason: reason)
     }
 
     private func report(_ slot: UInt32, deadline: Nanoseconds) -> WaitingReport? {
         let record = callbacks.record(slot).pointee
-        let (kind, name): (WaitingReport.Kind, String)
+        let (kind, name, began): (WaitingReport.Kind, String, Nanoseconds?)
         switch record.action {
         case .none: return nil
         case .call:
             guard !record.site.isOfLibrary else { return nil }
-            (kind, name) = (.timer, "a timer")
-        case .resume: (kind, name) = (.sleep, "a sleep")
+            (kind, name, began) = (.timer, "a timer", nil)
+        case .resume(let waiter): (kind, name, began) = (.sleep, "a sleep", waiter.began)
         }
         let left = Duration.nanoseconds(max(0, deadline.addingClamped(-time.now)))
         return WaitingReport(
-            kind: kind, site: record.site, deadline: time.instant(at: deadline), descriptor: nil,
-            reason: deadline == .never ? "\(name) that is never due" : "\(name), due in \(left)")
+            kind: kind, site: record.site, deadline: time.instant(at: deadline),
+            reason: deadline == .never ? "\(name) that is never due" : "\(name), due in \(left)", began: began)
     }
 
-    private func report(_ handle: IOHandle) -> WaitingReport? {
-        guard !handle.isDone, handle.isOneShot || !handle.site.isOfLibrary else { return nil }
-        let name = handle.isOneShot ? "a task that waits" : "a handler"
+    private func report(_ handle: IOHandle, _ lost: Set<LostWatch>) -> WaitingReport? {
+        let (name, began): (String, Nanoseconds?)
+        switch handle.action {
+        case .none: return nil
+        case .call:
+            guard !handle.site.isOfLibrary else { return nil }
+            (name, began) = ("a handler", nil)
+        case .resume(let waiter): (name, began) = ("a task that waits", waiter.began)
+        }
         return WaitingReport(
-            kind: .descriptor, site: handle.site, deadline: nil, descriptor: handle.descriptor,
-            reason: "\(name) until descriptor \(handle.descriptor.rawValue) is \(handle.direction.rawValue)")
+            kind: .descriptor, site: handle.site, descriptor: handle.descriptor,
+            reason: "\(name) until descriptor \(handle.descriptor.rawValue) is \(handle.direction.rawValue)",
+            began: began,
+            isLost: lost.contains(LostWatch(fd: handle.fd, direction: handle.direction, site: handle.site)))
     }
 }

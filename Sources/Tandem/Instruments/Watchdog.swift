@@ -38,6 +38,35 @@ public struct Watchdog: Sendable {
     }
 }
 
+extension GuestLoop {
+    /// What the watchdog has reported lately, the oldest first, at most 32; empty without a watchdog. UI thread.
+    public var watchdogReports: [WatchdogReport] {
+        thread.check("GuestLoop.watchdogReports")
+        return instruments.watchdog?.log.reports ?? []
+    }
+}
+
+/// The last reports, for whoever asks later.
+final class WatchdogLog: Sendable {
+    private static let kept = 32
+    private let lock = Lock()
+    // Safe: read and written only while `lock` is held.
+    private nonisolated(unsafe) var kept: [WatchdogReport] = []
+
+    var reports: [WatchdogReport] {
+        lock.lock()
+        defer { lock.unlock() }
+        return kept
+    }
+
+    func add(_ report: WatchdogReport) {
+        lock.lock()
+        defer { lock.unlock() }
+        if kept.count == Self.kept { kept.removeFirst() }
+        kept.append(report)
+    }
+}
+
 /// Something that keeps the UI thread.
 public struct WatchdogReport: Sendable, CustomStringConvertible {
     /// What it is: "timer", "job", "update", …; `nil`: the loop has asked for a tick and gets none.
@@ -52,6 +81,8 @@ public struct WatchdogReport: Sendable, CustomStringConvertible {
     public let stack: [String]
     /// How many reports were left out since the last one.
     public let leftOut: Int
+    /// When it was made, by the machine's clock.
+    public let time: ContinuousClock.Instant
 
     /// In some lines: what, since when, and the stack.
     public var description: String {

@@ -17,9 +17,9 @@ final class Watched: Sendable {
     private let activity = Atomic<UInt8>(.max)
 
     /// UI thread: nothing that is watched runs, or this does.
-    func store(_ new: Activity?, _ site: CallSite?) {
+    func store(_ new: Activity?, _ site: CallSite) {
         // The number is stored last: whoever sees it sees what belongs to it, or something later, with a later number.
-        place.store((site ?? .unknown).bits, ordering: .relaxed)
+        place.store(site.bits, ordering: .relaxed)
         activity.store(new?.rawValue ?? .max, ordering: .relaxed)
         sequence.store(sequence.load(ordering: .relaxed) &+ 1, ordering: .releasing)
     }
@@ -33,44 +33,33 @@ final class Watched: Sendable {
 }
 
 /// Tells the watchdog what begins and ends.
-final class WatchdogProbe: LoopObserver {
+final class WatchdogProbe {
     private let watched = Watched()
-    private var open: [(activity: Activity, site: CallSite?)] = []
     private let watchdog: Watchdog
     private let logger: Logger
     private let thread = tandem_thread_id()
     private var watch: WatchdogThread?
+    /// What was reported.
+    let log = WatchdogLog()
 
     init(_ watchdog: Watchdog, logger: Logger) {
         self.watchdog = watchdog
         self.logger = logger
-        open.reserveCapacity(64)
     }
 
     /// Begins to watch, once the loop has what both threads share.
     func start(_ shared: SharedState) {
-        watch = WatchdogThread(watchdog, watched, shared, logger: logger, uiThread: thread)
+        watch = WatchdogThread(watchdog, watched, shared, log, logger: logger, uiThread: thread)
     }
 
-    func began(_ activity: Activity, _ site: CallSite?) {
-        open.append((activity, site))
-        tell()
-    }
-
-    func ended(_ activity: Activity) {
-        _ = open.popLast()
-        tell()
-    }
-
-    private func tell() {
-        if let last = open.last, last.activity.isWatched {
-            watched.store(last.activity, last.site)
+    /// What the UI thread does from here on; `nil`: nothing that is known of.
+    func present(_ present: OpenActivity?) {
+        if let present, present.activity.isWatched {
+            watched.store(present.activity, present.site)
         } else {
-            watched.store(nil, nil)
+            watched.store(nil, .unknown)
         }
     }
-
-    func counted(_ figures: TickFigures) {}
 
     func loopEnded() {
         watch?.stop()
@@ -83,6 +72,7 @@ final class WatchdogThread: Sendable {
     private let watchdog: Watchdog
     private let watched: Watched
     private let shared: SharedState
+    private let log: WatchdogLog
     private let logger: Logger
     private let uiThread: Int32
     private let ending = Semaphore()
@@ -90,10 +80,14 @@ final class WatchdogThread: Sendable {
     private nonisolated(unsafe) var thread = pthread_t()
 
     /// `nil` if the kernel has no thread to give, which the log says.
-    init?(_ watchdog: Watchdog, _ watched: Watched, _ shared: SharedState, logger: Logger, uiThread: Int32) {
+    init?(
+        _ watchdog: Watchdog, _ watched: Watched, _ shared: SharedState, _ log: WatchdogLog, logger: Logger,
+        uiThread: Int32
+    ) {
         self.watchdog = watchdog
         self.watched = watched
         self.shared = shared
+        self.log = log
         self.logger = logger
         self.uiThread = uiThread
         if watchdog.takesStack, !tandem_stack_prepare() {
@@ -138,7 +132,8 @@ final class WatchdogThread: Sendable {
     private func report(_ activity: Activity?, _ site: CallSite?, _ time: Nanoseconds, _ leftOut: Int) {
         let report = WatchdogReport(
             activity: activity.map { "\($0.title)" }, site: site, duration: .nanoseconds(time), stack: stack(),
-            leftOut: leftOut)
+            leftOut: leftOut, time: .now)
+        log.add(report)
         if let tell = watchdog.report { tell(report) } else { logger.warning("\(report)") }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission: whether a call may begin. It answers for every public call and every wait, from the state of the loop, the
-//            calling thread, a backend that has ended with an error, and `fork`.
+// Admission: decides whether a call may begin, for every public call and every wait. It depends on the state of the
+//            loop, the calling thread, whether the backend has ended with an error, and whether the process was forked.
 //
 //   the loop …             a call that throws     a call that schedules       a wait
 //   has closed             `.closed`              logged, nothing happens     `.closed`
@@ -56,19 +56,25 @@ final class Admission: @unchecked Sendable {
 
     /// UI thread (any thread once the loop has closed): called first by calls that schedule a callback. `false`: the
     /// loop has closed, and a warning was logged.
-    func admitsCallback(_ call: StaticString, _ site: CallSite) -> Bool {
-        if isClosed {
-            logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
-            return false
-        }
+    @inline(__always) func admitsCallback(_ call: StaticString, _ site: CallSite) -> Bool {
+        if isClosed { return refuseCallback(call, site) }
         thread.check(call)
         return true
     }
 
     /// The same for a timer. A closing loop accepts callbacks, which still run, but no timers, which would not.
-    func admitsTimer(_ call: StaticString, _ site: CallSite) -> Bool {
+    @inline(__always) func admitsTimer(_ call: StaticString, _ site: CallSite) -> Bool {
         guard admitsCallback(call, site) else { return false }
-        if state == .open { return true }
+        return state == .open || refuseTimer(site)
+    }
+
+    // Apart from the checks, so that these are a few instructions in each call.
+    @inline(never) private func refuseCallback(_ call: StaticString, _ site: CallSite) -> Bool {
+        logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
+        return false
+    }
+
+    @inline(never) private func refuseTimer(_ site: CallSite) -> Bool {
         logger.warning("the timer armed at \(site) came when the loop was closing; it will not fire")
         return false
     }

@@ -13,7 +13,8 @@
 import Logging
 
 extension GuestLoop {
-    /// Ends the loop: cancels runs and waits, runs what was accepted, stops the backend thread and waits for it. Idempotent.
+    /// Ends the loop: cancels runs and waits, runs what was accepted, stops the backend thread and waits for it.
+    /// Idempotent.
     ///
     /// Called inside a tick, or in a modal loop inside one, it takes effect when that tick ends. In a forked child it
     /// only releases what the child has of its parent's loop.
@@ -46,29 +47,29 @@ extension GuestLoop {
         endKeptSleeps()
         dropTimers()
         dropFrameHandlers()
-        let graceEnd = tickClock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
+        let graceEnd = tickState.clock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
         drain(until: graceEnd)
         giveUpRuns()
         // What the last `onDone` has scheduled was accepted, too, and runs.
         repeat {
             runClosingPass()
             readGraceClock()
-        } while hasReadyWork && tickClock.mark < graceEnd
+        } while hasReadyWork && tickState.clock.mark < graceEnd
         finishClosing()
         disposeOfLeftovers()
         tickState.end()
     }
 
     /// The grace period is measured by the machine's clock, also in a simulation whose code sees the simulation's time.
-    private func readGraceClock() { countingByMachine { tickClock.read() } }
+    private func readGraceClock() { countingByMachine { tickState.clock.read() } }
 
     private func countingByMachine(_ body: () -> Void) {
-        if let byMachineTime = hooks.byMachineTime { byMachineTime(body) } else { body() }
+        if let byMachineTime = hosting.hooks.byMachineTime { byMachineTime(body) } else { body() }
     }
 
     /// Removes the handlers of frames, and releases what they captured.
     private func dropFrameHandlers() {
-        let released = members.frameLine?.handlers.removeAll()
+        let released = members.frameQueues?.handlers.removeAll()
         withExtendedLifetime(released) {}
     }
 
@@ -83,12 +84,14 @@ extension GuestLoop {
         while true {
             runClosingPass()
             readGraceClock()
-            if tickClock.mark >= graceEnd || (members.runs.isEmpty && !hasReadyWork && shared.inbox.isEmpty) { return }
+            if tickState.clock.mark >= graceEnd || (members.runs.isEmpty && !hasReadyWork && shared.inbox.isEmpty) {
+                return
+            }
             guard !hasReadyWork else { continue }
             // libdispatch's main queue does not signal the inbox, so it is looked at every millisecond.
-            let longest = !executors.adoption.drainsMainQueue ? graceEnd - tickClock.mark : 1_000_000
+            let longest = !executors.adoption.drainsMainQueue ? graceEnd - tickState.clock.mark : 1_000_000
             countingByMachine {
-                _ = shared.inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - tickClock.mark)))
+                _ = shared.inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - tickState.clock.mark)))
             }
         }
     }

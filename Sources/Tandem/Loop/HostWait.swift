@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostWait: the one wait of every host. A UI thread that has nothing to draw sleeps here on everything at once: the host's
-//           waker, the host's descriptor, and, while this thread has the turn, the epoll set and the nearest deadline.
-// Idea:   the host says until when it waits, what it checks itself, and what happens to the loop's work; the order of the
-//         steps is written here once. While this thread keeps the turn, the kernel wakes the thread that runs the
+// HostWait: the one wait of every host. A UI thread that has nothing to draw sleeps here on everything at once: the
+//           host's waker, the host's descriptor, and, while this thread has the turn, the epoll set and the nearest
+//           deadline.
+// Idea:   the host says until when it waits, what it checks itself, and what happens to the loop's work; the order of
+//         the steps is written here once. While this thread keeps the turn, the kernel wakes the thread that runs the
 //         handlers, and no second one. The tick that follows polls.
 // Order:  the waker is armed, then each round (1) calls the host's check, (2) looks for work and runs it, (3) compares
 //         the time, (4) sleeps. Work that comes before the look is found by it; work that comes later wakes the thread.
@@ -30,8 +31,8 @@ package enum WaitCheck {
     case ends
     /// The wait goes on, until something ends its sleep.
     case goesOn
-    /// The wait goes on, and checks again after this time at the latest.
-    case checksAgain(within: Duration)
+    /// The wait goes on, and checks again after this many nanoseconds at the latest.
+    case checksAgain(within: Int64)
 }
 
 /// What a wait does when the loop has work.
@@ -100,35 +101,44 @@ struct HostWait {
 
     mutating func wantsPause() -> Bool { coalescing.wantsPause() }
     mutating func pauseBrought(_ posts: Int) { coalescing.pauseBrought(posts) }
-    mutating func wantsToSpin() -> Bool { spin.isWorthIt() }
+    mutating func wantsToSpin() -> Bool { spin.wantsToSpin() }
     mutating func spinEnded(wasAnswered: Bool) { spin.note(wasAnswered: wasAnswered) }
 }
 
 // MARK: - The wait
 
 extension GuestLoop {
-    /// UI thread, for hosts: waits until `check` says that the wait ends, the loop's clock of hosts (``hostNow``) has come to
-    /// `end` (`nil`: never), the loop has work that the host runs itself, or the loop is closed.
+    /// UI thread, for hosts: waits until `check` says that the wait ends, the loop's clock of hosts (``hostNow``) has
+    /// come to `end` (`nil`: never), the loop has work that the host runs itself, or the loop is closed.
     ///
-    /// `check` is called first, and again after everything that has happened: a sleep, a tick, a move of virtual time. The
-    /// sleep ends when another thread wakes `waker` or asks for a tick, a descriptor or a timer of the loop is ready,
-    /// `descriptor` can be read (-1: none), or a signal arrives. Work that is ready when the end comes still runs, once,
-    /// and is checked. The end is a point in time: a thread that is woken for nothing sleeps on until the same one, and a
-    /// suspend of the machine does not move it.
+    /// `check` is called first, and again after everything that has happened: a sleep, a tick, a move of virtual time.
+    /// The sleep ends when another thread wakes `waker` or asks for a tick, a descriptor or a timer of the loop is
+    /// ready, `descriptor` can be read (-1: none), or a signal arrives. Work that is ready when the end comes still
+    /// runs, once, and is checked. The end is a point in time: a thread that is woken for nothing sleeps on until the
+    /// same one, and a suspend of the machine does not move it.
     package func wait(
         on waker: Waker, until end: ContinuousClock.Instant?, also descriptor: Int32 = -1, work: WorkInWait,
+        checking check: (WaitStep) -> WaitCheck
+    ) -> WaitEnd {
+        wait(on: waker, untilTime: hostTime(of: end), also: descriptor, work: work, checking: check)
+    }
+
+    /// The same for a host that waits often: `end` is in the nanoseconds of ``hostTime``, `.max` for never. Swift's
+    /// instants are 128-bit numbers, whose every sum and comparison is a call.
+    package func wait(
+        on waker: Waker, untilTime end: Int64, also descriptor: Int32 = -1, work: WorkInWait,
         checking check: (WaitStep) -> WaitCheck
     ) -> WaitEnd {
         // If there is nothing to wait for, neither the waker is armed nor the turn kept, which costs system calls.
         if work == .endsWait {
             if hasWork { return .work }
-            if let end, hostNow >= end { return .time }
+            if end != .never, time.live >= end { return .time }
         }
         return whileWaiting(on: waker) { waitRounds(on: waker, until: end, also: descriptor, work, check) }
     }
 
     private func waitRounds(
-        on waker: Waker, until end: ContinuousClock.Instant?, also descriptor: Int32, _ work: WorkInWait,
+        on waker: Waker, until end: Nanoseconds, also descriptor: Int32, _ work: WorkInWait,
         _ check: (WaitStep) -> WaitCheck
     ) -> WaitEnd {
         let wasOpen = isOpen
@@ -139,17 +149,16 @@ extension GuestLoop {
             switch check(step) {
             case .ends: return .checked
             case .goesOn: break
-            case .checksAgain(let pause):
-                let next = hostNow.advanced(by: pause)
-                sleepEnd = min(end ?? next, next)
+            case .checksAgain(let pause): sleepEnd = min(end, time.live.addingClamped(pause))
             }
             if wasOpen, !isOpen { return .closed }
             if isOver { return .time }
-            let left = end.map { hostNow.duration(to: $0) }
-            if let left { isOver = left <= .zero }
+            let left = end == .never ? .never : end.subtractingClamped(time.live)
+            isOver = left <= 0
             if hasWork {
                 if work == .endsWait { return .work }
-                let budget = work == .runsUntilEnd ? left.map { max($0, .microseconds(1)) } : nil
+                let hasLimit = work == .runsUntilEnd && left != .never
+                let budget = hasLimit ? Duration(exactly: max(left, 1000)) : nil
                 step = .ticked(tick(budget: budget, then: .wait))
             } else if isOver {
                 return .time
@@ -161,16 +170,14 @@ extension GuestLoop {
         }
     }
 
-    /// UI thread, for hosts that sleep in a wait of another library, which only that library's events end, a request for a
-    /// tick among them: does what ``wait(on:until:also:work:checking:)`` does before its sleep, gives the backend the
-    /// turn that an earlier wait has kept, and calls `sleep` with the time that is left (`nil`: no end).
+    /// UI thread, for hosts that sleep in a wait of another library, which only that library's events end, a request
+    /// for a tick among them: does what ``wait(on:untilTime:also:work:checking:)`` does before its sleep, gives the backend
+    /// the turn that an earlier wait has kept, and calls `sleep` with the time that is left (`nil`: no end).
     ///
     /// - Returns: `nil` if it has slept, otherwise why it has not.
-    package func waitElsewhere(
-        until end: ContinuousClock.Instant?, sleeping sleep: (Duration?) -> Void
-    ) -> WaitEnd? {
+    package func waitElsewhere(untilTime end: Int64, sleeping sleep: (Duration?) -> Void) -> WaitEnd? {
         if hasWork { return .work }
-        let left = end.map { hostNow.duration(to: $0) }
+        let left = end == .never ? nil : Duration(exactly: end.subtractingClamped(time.live))
         if let left, left <= .zero { return .time }
         if skipsTime(until: end) { return hasWork ? .work : .time }
         passKeptTurn()
@@ -178,27 +185,22 @@ extension GuestLoop {
         return nil
     }
 
-    /// Where time is virtual, a wait does not sleep until `end` (`nil`: for ever): the time is moved to the nearest deadline
-    /// or to the end, whichever comes first. `false` where the time is the machine's, and where there is work, or neither
-    /// a deadline nor an end.
-    private func skipsTime(until end: ContinuousClock.Instant?) -> Bool {
-        guard let source = configuration.timeSource, source.isVirtual, !hasWork else { return false }
-        guard let target = [end, nextDeadline].compactMap({ $0 }).min() else { return false }
-        source.advance(to: target)
+    /// Where time is virtual, a wait does not sleep until `end` (`.never`: for ever): the time is moved to the nearest
+    /// deadline or to the end, whichever comes first. `false` where the time is the machine's, and where there is work,
+    /// or neither a deadline nor an end.
+    private func skipsTime(until end: Nanoseconds) -> Bool {
+        guard time.isVirtual, let source = configuration.timeSource, !hasWork else { return false }
+        let target = min(end, timers.nearest)
+        guard target != .never else { return false }
+        source.advance(to: time.instant(at: target))
         return true
     }
 
-    /// Calls `body`, which sleeps by ``sleep(on:until:watching:)`` and may tick, with the waker armed. If this thread has the
-    /// turn, it keeps it until `body` returns.
+    /// Calls `body`, which sleeps by ``sleep(on:until:watching:)`` and may tick, with the waker armed. If this thread
+    /// has the turn, it keeps it until `body` returns.
     func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
-        let outer = hostWait.begin(on: waker)
-        // The kernel ends a sleep of this thread up to 50 microseconds late, to save wake-ups. In here it is a
-        // nanosecond. Afterwards the program's own sleeps have the program's value again.
-        let slack = tandem_thread_set_timer_slack(1)
-        defer {
-            if slack != 1 { tandem_thread_set_timer_slack(slack) }
-            hostWait.end(waker, outer: outer)
-        }
+        let outer = hosting.wait.begin(on: waker)
+        defer { hosting.wait.end(waker, outer: outer) }
         // Inside a tick the tick has the turn.
         guard !tickState.isTicking, admission.state == .open, shared.turn.beginWait() else { return body() }
         defer { shared.turn.endWait() }
@@ -208,12 +210,22 @@ extension GuestLoop {
     /// The one system call in which a host sleeps. Called inside ``whileWaiting(on:_:)``, directly after a look at
     /// ``hasWork`` that has found none.
     @discardableResult
-    func sleep(on waker: Waker, until end: ContinuousClock.Instant?, watching descriptor: Int32 = -1) -> Wake {
+    func sleep(on waker: Waker, until end: Nanoseconds, watching descriptor: Int32 = -1) -> Wake {
         let deadline = machineDeadline(of: end)
-        if hostWait.wantsToSpin(), spin(on: waker, until: deadline) { return .waker }
+        var now = LoopClock.machine
+        if isTimerTooNear(now) {
+            _ = spin(on: waker, until: deadline)
+            return .stayedAwake
+        }
+        if hosting.wait.wantsToSpin() {
+            let isAnswered = spin(on: waker, until: min(deadline, now.addingClamped(AdaptiveSpin.longest)))
+            hosting.wait.spinEnded(wasAnswered: isAnswered)
+            if isAnswered { return .stayedAwake }
+            now = LoopClock.machine
+        }
         let polls = shared.turn.beginSleep()
         let wake = observed(.sleep) {
-            waker.sleep(until: deadline, or: polls ? shared.poller.rawValue : -1, descriptor)
+            waker.sleep(until: deadline, now: now, or: polls ? shared.poller.rawValue : -1, descriptor)
         }
         if wake.contains(.readiness) { shared.turn.sleepSawReadiness() }
         if wake.contains(.wakerWasClosed) {
@@ -225,11 +237,11 @@ extension GuestLoop {
     }
 
     /// The time of the machine's clock at which a sleep until `end` has to end.
-    private func machineDeadline(of end: ContinuousClock.Instant?) -> Nanoseconds {
-        var deadline = end.map(time.nanoseconds(at:)) ?? .never
+    private func machineDeadline(of end: Nanoseconds) -> Nanoseconds {
+        var deadline = end
         if timers.count > 0 {
-            // If the backend has the turn, it asks for a tick when a timer is due. A sleep until the same time would wake
-            // this thread twice for each timer, so it lasts 100 ms longer, in case the backend has died.
+            // If the backend has the turn, it asks for a tick when a timer is due. A sleep until the same time would
+            // wake this thread twice for each timer, so it lasts 100 ms longer, in case the backend has died.
             let reserve: Nanoseconds = shared.turn.isKeptByWait && !time.isVirtual ? 0 : 100_000_000
             deadline = min(deadline, timers.nearest.addingClamped(reserve))
         }
@@ -238,36 +250,40 @@ extension GuestLoop {
         return LoopClock.machine.addingClamped(deadline.subtractingClamped(time.live))
     }
 
-    /// Looks for requests again and again, for up to 100 µs, so that no other thread has to wake this one. Returns whether
+    /// Whether the nearest timer is due before this thread could fall asleep and be woken. If the backend has the turn,
+    /// it asks for a tick when the timer is due.
+    private func isTimerTooNear(_ now: Nanoseconds) -> Bool {
+        WaitPolicy.isTooNearToSleep(timers.nearest, now: now) && shared.turn.isKeptByWait && !time.hasSource
+    }
+
+    /// Looks for requests again and again until `end`, so that no other thread has to wake this one. Returns whether
     /// there is one.
-    private func spin(on waker: Waker, until deadline: Nanoseconds) -> Bool {
+    private func spin(on waker: Waker, until end: Nanoseconds) -> Bool {
         waker.suppress()
-        let end = min(deadline, LoopClock.machine.addingClamped(AdaptiveSpin.longest))
         while shared.pending.isEmpty, LoopClock.machine < end { tandem_pause(100) }
-        hostWait.spinEnded(wasAnswered: !shared.pending.isEmpty)
         waker.unsuppress()
         // A request before this point has woken nobody, so it is looked for once more; a later one wakes this thread.
         return !shared.pending.isEmpty
     }
 
-    /// This thread is about to sleep where only a request for a tick wakes it: gives the backend the turn that an earlier
-    /// wait has kept.
+    /// This thread is about to sleep where only a request for a tick wakes it: gives the backend the turn that an
+    /// earlier wait has kept.
     func passKeptTurn() {
         if !tickState.isTicking { shared.turn.passIfKept() }
     }
 
-    /// Called when a tick has run everything: if other threads have posted all the time, and the thread would sleep next,
-    /// pauses for 50 µs, so that the tick takes in many posts at once. Returns whether it has paused.
+    /// Called when a tick has run everything: if other threads have posted all the time, and the thread would sleep
+    /// next, pauses for 50 µs, so that the tick takes in many posts at once. Returns whether it has paused.
     func pauseForPosts(_ tick: inout TickBudget) -> Bool {
-        guard tick.isAfterFirstPass, !instruments.isTaped, tick.hasTimeToPause(at: tickClock.mark),
-            timers.nearest > tickClock.mark.addingClamped(PostCoalescing.pause), hostWait.wantsPause()
+        guard tick.isAfterFirstPass, !instruments.isTaped, tick.hasTimeToPause(at: tickState.clock.mark),
+            timers.nearest > tickState.clock.mark.addingClamped(PostCoalescing.pause), hosting.wait.wantsPause()
         else { return false }
         let slack = tandem_thread_set_timer_slack(1)
         usleep(UInt32(PostCoalescing.pause / 1000))
         if slack != 1 { tandem_thread_set_timer_slack(slack) }
         tick.notePause()
         // The pause must not count as the run time of a callback.
-        tickClock.read()
+        tickState.clock.read()
         return true
     }
 }

@@ -15,7 +15,7 @@ final class LateWork: Sendable {
     private nonisolated(unsafe) var hasEnded = false
 
     /// Another thread, in the loop's `deinit`: adds work. `false`: the UI thread has ended, and nothing was added.
-    func leave(_ new: [() -> Void]) -> Bool {
+    func add(_ new: [() -> Void]) -> Bool {
         lock.lock()
         defer { lock.unlock() }
         guard !hasEnded else { return false }
@@ -61,7 +61,7 @@ extension GuestLoop {
         for run in members.runs.takeAll() { late.append(run.abandonFromElsewhere(error)) }
         // A watch and the table of watches refer to each other. Removing all watches breaks that cycle.
         _ = io.registrations.removeAll()
-        _ = members.frameLine?.handlers.removeAll()
+        _ = members.frameQueues?.handlers.removeAll()
         handOver(late)
         finishClosing()
     }
@@ -90,7 +90,7 @@ extension GuestLoop {
         nonisolated(unsafe) let late = late
         if thread.isMain || executors.adoption.path != nil {
             DispatchQueue.main.async { for piece in late { piece() } }
-        } else if !callbacks.lateWork.leave(late) {
+        } else if !callbacks.lateWork.add(late) {
             LateJobs.run { for piece in late { piece() } }
         }
     }

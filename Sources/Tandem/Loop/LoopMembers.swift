@@ -10,8 +10,8 @@ final class LoopMembers {
     private var liveScenes = InOrder<GuestScene>()
     private var waiting = InOrder<Waiter>()
     // Exclusivity of these two is not checked: only the methods below change them, and call nothing meanwhile.
-    /// The tasks that wait for frames. Made by the first wait.
-    @exclusivity(unchecked) private(set) var frameLine: FrameLine?
+    /// The handlers of frames, and the tasks that wait for frames. Made by the first of them.
+    @exclusivity(unchecked) private(set) var frameQueues: FrameQueues?
     /// Sequences of frames have ended, and new ones end at once. See `GuestLoop.endFrames`.
     @exclusivity(unchecked) private(set) var framesHaveEnded = false
 
@@ -22,7 +22,7 @@ final class LoopMembers {
     func add(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = scene }
     func remove(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = nil }
 
-    // MARK: Tasks that wait for something else than a timer or a descriptor of the loop's: the loop's end resumes them, too
+    // MARK: Tasks that wait for neither a timer nor a descriptor of the loop, and that its end has to resume, too
 
     var waiters: [Waiter] { waiting.values }
     func add(_ waiter: Waiter) { waiting[ObjectIdentifier(waiter)] = waiter }
@@ -32,11 +32,11 @@ final class LoopMembers {
 
     // MARK: Frames
 
-    func frameLine(of loop: GuestLoop) -> FrameLine {
-        if let frameLine { return frameLine }
-        let line = FrameLine(loop: loop)
-        frameLine = line
-        return line
+    func frameQueues(of loop: GuestLoop) -> FrameQueues {
+        if let frameQueues { return frameQueues }
+        let new = FrameQueues(loop: loop)
+        frameQueues = new
+        return new
     }
 
     func endFrames() { framesHaveEnded = true }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Misuse: warnings about a program that blocks the UI thread, or never ticks the loop.
-// Idea:   neither is an error of the loop, but both look like one, since nothing happens any more. So the log names the
-//         cause, once.
+// Misuse: warnings about a program that blocks the UI thread, never ticks the loop, or ticks it from inside a tick.
+// Idea:   none of them is an error of the loop, but each looks like one, since nothing happens any more. So the log
+//         names the cause, once.
 // Owner:  the UI thread.
 
 import Logging
@@ -27,5 +27,18 @@ extension GuestLoop {
         configuration.logger.warning(
             "the loop made at \(site) closes with work waiting, and tick() was never called on it; call it once a frame, and whenever requestTick() of the host was called"
         )
+    }
+
+    /// `tick` was called inside a tick that is not paused for a modal loop: runs nothing, and says so.
+    func refuseNestedTick() -> TickReport {
+        // Logged once, since an inner loop would otherwise log it in each of its frames.
+        if instruments.countNestedTick() {
+            logger.warning(
+                "tick() was called from inside a tick, by a callback or a task, and ran nothing; put an inner loop into runModal { }, which steps out of the tick. This is said once; Statistics.nestedTicks counts."
+            )
+        }
+        var report = TickReport()
+        report.isNested = true
+        return report
     }
 }

@@ -35,7 +35,7 @@ extension GuestLoop {
         thread.check("GuestLoop.runModal")
         guard tickState.isTicking, isOpen else { return try body() }
         precondition(
-            members.frameLine?.isResuming != true,
+            members.frameQueues?.isResuming != true,
             "GuestLoop.runModal was called in the condition of a waitUntil, while tasks that wait for the frame are being resumed; call it in the task"
         )
         let tick = pauseTick()
@@ -61,11 +61,11 @@ extension GuestLoop {
         queues.endPhase()
         publishDeadline()
         // A phase does not take the turn, which may be on a lease meanwhile.
-        if shared.turn.isHere, !isPhase { shared.turn.pass() }
+        if shared.turn.isWithUIThread, !isPhase { shared.turn.pass() }
         if hasReadyWork { shared.requestTick(for: .ready) }
-        hooks.onWork?(false)
+        hosting.hooks.onWork?(false)
         return PausedTick(
-            isPhase: isPhase, wasInWait: shared.turn.pauseWait(), waker: hostWait.pause(),
+            isPhase: isPhase, wasInWait: shared.turn.pauseWait(), waker: hosting.wait.pause(),
             preferredExecutor: executors.hint.pause(), pausedTime: tickState.pause(), began: LoopClock.machine)
     }
 
@@ -74,12 +74,12 @@ extension GuestLoop {
         executors.hint.resume(tick.preferredExecutor)
         queues.resumePhase(tick.isPhase)
         shared.turn.resumeWait(tick.wasInWait)
-        hostWait.resume(tick.waker)
+        hosting.wait.resume(tick.waker)
         if !tick.isPhase { shared.turn.reclaim() }
         // Other handlers have run since the last poll.
         io.expectChanges()
-        hooks.onWork?(true)
-        tickClock.read()
-        tickState.addPausedTime(tickClock.mark - tick.began)
+        hosting.hooks.onWork?(true)
+        tickState.clock.read()
+        tickState.addPausedTime(tickState.clock.mark - tick.began)
     }
 }

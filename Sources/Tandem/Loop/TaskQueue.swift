@@ -77,7 +77,8 @@ struct ReadyDescriptor {
 
 /// A class, so that a callback can add to the queue from which it was taken.
 final class TaskQueue<Element: ~Copyable> {
-    // Safe: allocated by this object; `count` elements from `head` on, around the end, are initialised; freed in deinit.
+    // Safe: allocated by this object; `count` elements from `head` on, around the end, are initialised; freed in
+    // deinit.
     @exclusivity(unchecked) private var elements: UnsafeMutablePointer<Element>
     @exclusivity(unchecked) private var capacity: Int
     @exclusivity(unchecked) private var head = 0

@@ -2,8 +2,9 @@
 // Tick: runs what is ready. The article *How a tick works* tells the same in words.
 //
 // A tick is a sequence of passes. One pass
-//   1. collects what has become ready: events of descriptors, due timers, work from other threads (`Collecting`);
-//   2. runs what was in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs (`Running`).
+//   1. collects what has become ready: events of descriptors, due timers, work from other threads (`CollectReadyWork`);
+//   2. runs what was in each queue when the pass began: descriptors, timers, then callbacks, posts and jobs
+//      (`RunReadyWork`).
 // Passes follow each other while there is work and budget. Even if the budget is used up, each queue runs one piece of
 // work per tick, so that no source of work keeps another from running. At its end the tick publishes the nearest
 // deadline and passes the turn to the backend, or keeps it for a wait of the host (`PollTurn`).
@@ -13,45 +14,55 @@
 //         are caught where they are thrown.
 
 extension GuestLoop {
-    /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the budget
-    /// is used up.
+    /// Runs what is ready: descriptor handlers, due timers, posts, callbacks and jobs, until nothing is left or the
+    /// budget is used up.
     ///
     /// Call it once per frame, and whenever the host was asked for a tick. If there is nothing to do, it costs one
     /// atomic load and allocates nothing: the backend announces due timers, some microseconds after their time.
     ///
-    /// On the loop of an `SDLGuest` this is `SDLGuest.tick(budget:)`: in a game with a loop of its own it is a frame, too.
+    /// It does not compile in an async function: a task may run on any thread, and a tick belongs to one. An async
+    /// function that is a loop of its own calls the host's tick (`SDLGuest.tick(budget:)`), ``HeadlessHost/run()``, or
+    /// a synchronous function that ticks.
     ///
-    /// - Parameter budget: How long user code may run. What does not fit is carried over to the next tick, in order, and
-    ///   that tick is requested. `nil`: the configuration's budget. `.zero`: one pass over everything that is ready now,
-    ///   however long it takes.
+    /// On the loop of an `SDLGuest` this is `SDLGuest.tick(budget:)`: in a game with a loop of its own it is a frame,
+    /// too.
+    ///
+    /// - Parameter budget: How long user code may run. What does not fit is carried over to the next tick, in order,
+    ///   and that tick is requested. `nil`: the configuration's budget. `.zero`: one pass over everything that is ready
+    ///   now, however long it takes.
     /// - Returns: What was done. A call from inside a tick runs nothing, and says so in the report.
+    @available(
+        *, noasync,
+        message:
+            "an async function may go on on another thread; call tick() in a synchronous one, on the thread that made the loop, or use the host's tick. What other threads may do is in loop.proxy"
+    )
     @discardableResult
     public func tick(budget: Duration? = nil) -> TickReport {
         // A flag: looking at the closure itself would cost an idle tick 14 instructions of 74.
-        if hooks.hasTick { return tickOfHost(budget) }
+        if hosting.hooks.hasTick { return tickOfHost(budget) }
         return tick(budget: budget, then: .unknown)
     }
 
     @inline(never) private func tickOfHost(_ budget: Duration?) -> TickReport {
-        hooks.tick?(budget) ?? tick(budget: budget, then: .unknown)
+        hosting.hooks.tick?(budget) ?? tick(budget: budget, then: .unknown)
     }
 
     /// For hosts, which say what they do after the tick.
     @discardableResult @inline(__always)
     package func tick(budget: Duration? = nil, then next: AfterTick) -> TickReport {
         thread.check("GuestLoop.tick")
-        guard isUnannounced, tickState.isAtRest else { return tickAfterLook(budget, next) }
+        guard nothingIsAnnounced, tickState.mayReturnEarly else { return tickAfterLook(budget, next) }
         instruments.countEmptyTick()
         return TickReport()
     }
 
-    /// No thread has announced work, and if there were any, the backend would announce it.
-    private var isUnannounced: Bool { shared.pending.isEmpty && shared.turn.isQuiet }
+    /// No thread has announced work, and a descriptor or a timer that becomes ready would be announced by the backend.
+    private var nothingIsAnnounced: Bool { shared.pending.isEmpty && shared.turn.backendAnnounces }
 
     @inline(never) private func tickAfterLook(_ budget: Duration?, _ next: AfterTick) -> TickReport {
         guard !tickState.isTicking else { return refuseNestedTick() }
         guard admission.state == .open else { return TickReport() }
-        let hasWork = !isUnannounced || (timers.isUnannounced && timers.nearest <= time.now)
+        let hasWork = !nothingIsAnnounced || (timers.areCheckedByTicks && timers.nearest <= time.now)
         guard instruments.tickBegins(hasWork: hasWork) else { return TickReport() }
         return runTick((budget ?? configuration.budget).nanosecondsRoundedUp, next)
     }
@@ -72,13 +83,13 @@ extension GuestLoop {
         tickState.begin()
         shared.turn.beginTick()
         io.expectChanges()
-        hooks.onWork?(true)
+        hosting.hooks.onWork?(true)
         executors.beginWork(of: self)
         shared.trace?(.tick)
-        let endOfLast = tickClock.mark
-        tickClock.read()
+        let endOfLast = tickState.clock.mark
+        tickState.clock.read()
         return TickBudget(
-            budget: limit, began: tickClock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next)
+            budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next)
     }
 
     /// Runs what is in the queues now. `false`: they were empty.
@@ -96,25 +107,12 @@ extension GuestLoop {
     private func endTick(_ tick: inout TickBudget) {
         account(&tick)
         publishDeadline()
-        shared.turn.finish(tick.next, canPoll: admission.failure == nil && !tick.pollFailed, now: tickClock.mark)
+        shared.turn.finish(tick.next, canPoll: admission.failure == nil && !tick.pollFailed, now: tickState.clock.mark)
         if tick.report.carriedOver > 0 || shared.inbox.hasLeftovers { shared.requestTick(for: .ready) }
         executors.endWork()
         tickState.end()
         if tick.report.isEmpty { instruments.countTickWithoutWork() }
         if tickState.closesNow { performClose() }
-        hooks.onWork?(false)
-    }
-
-    /// Called inside a tick that is not paused for a modal loop.
-    private func refuseNestedTick() -> TickReport {
-        // Logged once, since an inner loop would otherwise log it in each of its frames.
-        if instruments.countNestedTick() {
-            logger.warning(
-                "tick() was called from inside a tick, by a callback or a task, and ran nothing; put an inner loop into runModal { }, which steps out of the tick. This is said once; Statistics.nestedTicks counts."
-            )
-        }
-        var report = TickReport()
-        report.isNested = true
-        return report
+        hosting.hooks.onWork?(false)
     }
 }

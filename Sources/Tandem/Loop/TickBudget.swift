@@ -53,8 +53,8 @@ struct TickBudget {
     /// Asked after a pass: whether the tick ends.
     var isOver: Bool { isSpent || isOnePass || (isVirtual && report.passes >= Self.virtualPasses) }
 
-    /// Notes the time; the budget may be used up by now.
-    mutating func notes(_ now: Nanoseconds) {
+    /// Compares the time with the budget, which may be used up by now.
+    mutating func noteTime(_ now: Nanoseconds) {
         if !isOnePass, !isVirtual, now - began >= budget { isSpent = true }
     }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// TickState: whether the loop runs user code at the moment, and what has to wait until it ends.
+// TickState: whether the loop runs user code at the moment, what has to wait until it ends, and the time that it goes
+//            by.
 // Owner:  the UI thread.
 
 struct TickState {
+    var clock = TickClock()
     /// Whether a tick or a frame's phase runs, or the loop's end does.
-    private(set) var isTicking = false { didSet { updateRest() } }
+    private(set) var isTicking = false { didSet { updateEarlyReturn() } }
     /// ``GuestLoop/close()`` was called during the tick, and takes effect at its end.
     private(set) var closesAfterTick = false
     /// How many ticks are paused for modal loops; see `ModalLoop`.
@@ -14,18 +16,18 @@ struct TickState {
 
     /// True as long as every piece of work comes with a request for a tick. False for good once time is virtual, a run
     /// is recorded or replayed, the backend has ended with an error, or the loop closes.
-    private var dependsOnRequests = true { didSet { updateRest() } }
+    private var dependsOnRequests = true { didSet { updateEarlyReturn() } }
 
-    /// What an idle tick checks, besides the requests and the turn: no tick runs, and the loop depends on requests.
-    /// It is stored, so that the check is one load.
-    private(set) var isAtRest = true
+    /// Whether a tick may return at once if no work is announced: no tick runs, and all work is announced. It is
+    /// stored, so that an idle tick checks it by one load.
+    private(set) var mayReturnEarly = true
 
     /// Whether a requested close can be done now: no tick is paused any more.
     var closesNow: Bool { closesAfterTick && pausedTicks == 0 }
     /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
 
-    private mutating func updateRest() { isAtRest = !isTicking && dependsOnRequests }
+    private mutating func updateEarlyReturn() { mayReturnEarly = !isTicking && dependsOnRequests }
     /// From now on there may be work without a request for a tick.
     mutating func expectUnannouncedWork() { dependsOnRequests = false }
     mutating func begin() { isTicking = true }

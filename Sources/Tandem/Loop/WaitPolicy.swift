@@ -7,6 +7,12 @@
 enum WaitPolicy {
     /// About how long it takes a thread to fall asleep and be woken, in nanoseconds.
     static let wakeLatency: Nanoseconds = 20_000
+
+    /// Whether a thread that has to act at `deadline` looks at the clock until then instead of sleeping: a sleep would
+    /// take longer.
+    static func isTooNearToSleep(_ deadline: Nanoseconds, now: Nanoseconds) -> Bool {
+        deadline < now.addingClamped(wakeLatency)
+    }
 }
 
 /// Decides whether a tick pauses at its end, so that posts of other threads collect. Network cards do the same with
@@ -31,7 +37,7 @@ struct PostCoalescing {
     }
 
     /// The tick has run everything. Returns whether it should pause and look again.
-    mutating func wantsPause() -> Bool { isFollowed && backOff.isWorthATry() }
+    mutating func wantsPause() -> Bool { isFollowed && backOff.countOccasion() }
 
     mutating func pauseBrought(_ count: Int) {
         if count < Self.worthwhileBatch { isFollowed = false }
@@ -55,7 +61,7 @@ struct AdaptiveSpin {
     mutating func noteArrival(after delay: Nanoseconds) { isAnswered = delay < Self.longest }
 
     /// Whether the thread should look for work before it sleeps.
-    mutating func isWorthIt() -> Bool { isAnswered && backOff.isWorthATry() }
+    mutating func wantsToSpin() -> Bool { isAnswered && backOff.countOccasion() }
 
     mutating func note(wasAnswered: Bool) { backOff.note(wasRight: wasAnswered) }
 }
@@ -71,7 +77,8 @@ struct BackOff {
 
     init(longest: Int) { self.longest = longest }
 
-    mutating func isWorthATry() -> Bool {
+    /// Counts an occasion. Returns whether to make the attempt.
+    mutating func countOccasion() -> Bool {
         if left == 0 { return true }
         left -= 1
         return false

@@ -26,6 +26,10 @@ public final class GuestScene: @unchecked Sendable {
     let site: CallSite
     private let grace: Duration
     private let parent: GuestScene?
+    /// The scene that this one was begun in, if there was one.
+    var outer: GuestScene? { parent }
+    /// How many tasks have not ended.
+    var taskCount: Int { tasks.count }
     private var phase = Phase.live
     /// The first error that a child did not handle.
     private(set) var error: (any Error)?
@@ -35,7 +39,7 @@ public final class GuestScene: @unchecked Sendable {
     var callbacks = Handles<CallbackHandle> { $0.isDone }
     var watches = Handles<IOHandle> { $0.isDone }
     private var graceTimer: CallbackHandle?
-    private var onSettled: (() -> Void)?
+    private var onEnd: (() -> Void)?
 
     init(loop: GuestLoop, grace: Duration, site: CallSite) {
         self.loop = loop
@@ -69,7 +73,7 @@ public final class GuestScene: @unchecked Sendable {
         callbacks.takeAll().forEach { $0.cancel() }
         watches.takeAll().forEach { $0.cancel() }
         for (_, task) in tasksByAge.reversed() { task.cancel() }
-        if tasks.isEmpty { settle() } else { startGrace() }
+        if tasks.isEmpty { finishEnd() } else { startGrace() }
     }
 
     /// Any thread: a task that awaits the scene was cancelled.
@@ -87,8 +91,8 @@ public final class GuestScene: @unchecked Sendable {
     }
 
     /// Calls `body` when everything in the scene has ended; at once if it has ended already.
-    func whenSettled(_ body: @escaping () -> Void) {
-        if phase == .ended { body() } else { onSettled = body }
+    func whenEnded(_ body: @escaping () -> Void) {
+        if phase == .ended { body() } else { onEnd = body }
     }
 
     /// Starts a run that ends with the scene.
@@ -102,7 +106,7 @@ public final class GuestScene: @unchecked Sendable {
             loop.run(fileID: fileID, line: line, operation) { [self] result in
                 tasks[number] = nil
                 onDone(result)
-                if tasks.isEmpty, phase == .ending { settle() }
+                if tasks.isEmpty, phase == .ending { finishEnd() }
             }
         }
         // A loop whose backend has ended with an error has ended the run already.
@@ -133,16 +137,16 @@ public final class GuestScene: @unchecked Sendable {
         }
     }
 
-    private func settle() {
+    private func finishEnd() {
         phase = .ended
         graceTimer?.cancel()
         loop.members.remove(self)
         loop.instruments.loopTrace?.ended(self)
         // The time that this scene has used is given back to the grace period of the outer one.
         if let parent, parent.phase == .ending { parent.startGrace() }
-        let onSettled = self.onSettled
-        self.onSettled = nil
-        onSettled?()
+        let onEnd = self.onEnd
+        self.onEnd = nil
+        onEnd?()
     }
 }
 

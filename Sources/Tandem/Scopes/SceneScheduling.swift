@@ -46,7 +46,7 @@ extension GuestScene {
     ) -> GuestRun<Value> {
         let site = CallSite(fileID: fileID, line: line)
         guard admit("GuestScene.task or run", site) else {
-            let run = GuestRun<Value>(site: site, onDone: onDone)
+            let run = GuestRun<Value>(site: site, began: LoopClock.machine, onDone: onDone)
             run.abandon(hasEnded)
             return run
         }

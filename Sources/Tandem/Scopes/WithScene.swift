@@ -17,8 +17,8 @@ extension GuestLoop {
     /// }
     /// ```
     ///
-    /// A scene ends when its body does, when ``GuestScene/end()`` is called, when a child throws an error, when the task
-    /// that awaits it is cancelled, or when the loop closes. Then its callbacks and watches are cancelled, and its
+    /// A scene ends when its body does, when ``GuestScene/end()`` is called, when a child throws an error, when the
+    /// task that awaits it is cancelled, or when the loop closes. Then its callbacks and watches are cancelled, and its
     /// tasks are cancelled, the youngest first and the body last, and awaited. A task that has not ended within the
     /// grace period is named in the log, with the place where it was started, and given up: it goes on unsupervised,
     /// and its outcome is ignored. In virtual time the grace period is virtual, too.
@@ -35,9 +35,9 @@ extension GuestLoop {
     ///   - line: The caller's line, for reports.
     ///   - body: Runs in the caller's isolation, as a task of its own, so that the scene can cancel it.
     /// - Returns: What the body returned, even if it was cancelled before.
-    /// - Throws: The first error of a child that was started by ``GuestScene/task(fileID:line:_:)``; otherwise what the body
-    ///   threw, usually `CancellationError` if the scene was not ended by the body itself. `.abandoned` if the body did
-    ///   not end within the grace period. At once: `.closed` or `.backendFailed` if the loop is in that state,
+    /// - Throws: The first error of a child that was started by ``GuestScene/task(fileID:line:_:)``; otherwise what the
+    ///   body threw, usually `CancellationError` if the scene was not ended by the body itself. `.abandoned` if the
+    ///   body did not end within the grace period. At once: `.closed` or `.backendFailed` if the loop is in that state,
     ///   `CancellationError` in a cancelled task.
     public func withScene<Value: Sendable>(
         grace: Duration? = nil, fileID: StaticString = #fileID, line: UInt = #line,
@@ -67,7 +67,7 @@ extension GuestLoop {
                 // Safe without checks: a scene has one outcome, within its grace period or at its loop's end, and
                 // resumes the continuation then.
                 await withUnsafeContinuation(isolation: isolation) { continuation in
-                    scene.whenSettled { self.resuming(isolation) { continuation.resume() } }
+                    scene.whenEnded { self.resuming(isolation) { continuation.resume() } }
                 }
             }, onCancel: { scene.endFromAnyThread() }, isolation: isolation)
     }

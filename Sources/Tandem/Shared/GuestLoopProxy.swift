@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // GuestLoopProxy: the calls of a loop that other threads may make. winit's event loop proxy and Trio's token are the
 //                 same idea.
-// Idea:   a loop can be sent to another thread, since actors may run on it, but nearly all of its calls trap there. A
-//         proxy has only the calls that are right on every thread, so that a wrong call does not compile.
+// Idea:   a loop is an executor, and Swift's executors are Sendable, so that it can be sent to another thread, where
+//         nearly all of its calls trap. A proxy has only the calls that are right on every thread: a wrong one does not
+//         compile.
 // Owner:  any thread. It holds the state that the threads share, and not the loop, so that it does not keep the loop
 //         alive.
 
@@ -26,20 +27,15 @@ public struct GuestLoopProxy: Sendable {
         admission = loop.admission
     }
 
-    /// Runs `body` on the loop's thread, in the next tick; see ``GuestLoop/post(fileID:line:_:)``. Any thread. O(1), a lock.
+    /// Runs `body` on the loop's thread, in the next tick; see ``GuestLoop/post(fileID:line:_:)``. Any thread. O(1), a
+    /// lock.
     ///
     /// - Throws: `.closed` if the loop is closing or has closed, `.forked` in a forked child.
     public func post(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
         try admission.admitFromAnyThread()
-        let site = CallSite(fileID: fileID, line: line)
-        if let trace = shared.postTrace {
-            guard shared.deliverTraced(body, site, trace) else { throw .closed }
-            return
-        }
-        let work = Work.posted(consume body, site)
-        guard shared.deliver(work, isPost: true) else { throw .closed }
+        try shared.post(body, CallSite(fileID: fileID, line: line))
     }
 
     /// Runs main-actor code in the next tick. For loops whose thread is the main actor's: loops that were made on the

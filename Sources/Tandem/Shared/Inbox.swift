@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inbox: where other threads leave work for the UI thread.
-// Idea:   a locked buffer that the UI thread swaps for an empty one, so that the lock is held for a moment however much arrived.
-//         What a post has to count, it counts under the lock that it holds anyway, and it reads no clock: all that arrives
-//         between two looks of the UI thread has been ready since the first of it.
+// Idea:   a buffer under a lock. The UI thread swaps it for an empty one, so that it holds the lock only for a moment,
+//         however much has arrived. A post updates its counter under the lock that it holds anyway, and reads no clock:
+//         everything that arrives between two swaps counts as ready since the first of it.
 // Owner:  filled on any thread, emptied on the UI thread.
-// Breaks: work taken in after the last emptying would never run; `close` therefore decides under the same lock.
+// Breaks: work that is accepted after the last swap would never run. So `close` decides under the same lock.
 
 final class Inbox: Sendable {
-    /// What the inbox still takes.
+    /// What the inbox accepts at present.
     private enum Taking { case everything, jobsOnly, nothing }
 
-    /// What becomes of an entry.
+    /// The result of putting an entry in.
     enum Enqueued {
-        /// Taken in; the UI thread has to be told.
+        /// Accepted. The UI thread has to be told.
         case first
-        /// Taken in; the UI thread has been told of earlier entries and has not looked since.
+        /// Accepted. The UI thread has been told of earlier entries, and has not looked into the inbox since.
         case alreadySignalled
         case closed
     }
 
-    /// How many entries came, and how many of them needed no signal.
+    /// How many posts came, and how many entries needed no signal.
     struct Counts {
         fileprivate(set) var posts = 0
         fileprivate(set) var known = 0
@@ -34,14 +34,14 @@ final class Inbox: Sendable {
     private let lock = BriefLock()
     // Safe: touched with `lock` held, and nowhere else.
     @exclusivity(unchecked) private nonisolated(unsafe) var state = State()
-    // Safe: UI thread only; what was swapped out last. Kept, so that a steady state allocates nothing.
+    // Safe: UI thread only. The buffer that was swapped out last. Kept, so that a program that runs allocates nothing.
     @exclusivity(unchecked) private nonisolated(unsafe) var taken = Batch()
-    // Safe: UI thread only; the inbox has been announced, and not looked into since.
+    // Safe: UI thread only. The UI thread has been told that there is something, and has not looked since.
     @exclusivity(unchecked) private nonisolated(unsafe) var isAnnounced = false
     // Safe, both: UI thread only; how many posts there had been at the last two looks.
     @exclusivity(unchecked) private nonisolated(unsafe) var postsAtLook = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var postsAtLookBefore = 0
-    /// Signalled for each entry once somebody waits for them (a loop that closes).
+    /// Signalled for each entry while the loop closes, which waits for entries.
     let arrivals = Semaphore()
 
     deinit {
@@ -49,8 +49,9 @@ final class Inbox: Sendable {
         taken.free()
     }
 
-    /// Any thread: takes the entry in, or says that it is too late. `isSignalled` is asked under the lock whether the UI thread has
-    /// been told of the inbox and asked for a tick, and has not taken either note yet; if so, it will look in here later.
+    /// Any thread: puts the entry in, or returns `.closed`. `isSignalled` is called under the lock. It has to return
+    /// whether the UI thread has been told of the inbox and asked for a tick, and has not yet seen either; then it will
+    /// look in here later.
     func append(_ work: consuming Work, isPost: Bool = false, isSignalled: () -> Bool) -> Enqueued {
         lock.lock()
         defer { lock.unlock() }
@@ -65,22 +66,23 @@ final class Inbox: Sendable {
         return .alreadySignalled
     }
 
-    /// UI thread: moves what has arrived into the queue, in order of arrival, at most `limit` of it: a flood must not keep a tick
-    /// beyond its budget. Returns how much was moved.
+    /// UI thread: moves what has arrived into the queue, in order of arrival, but at most `limit` entries, so that very
+    /// many posts do not keep a tick beyond its budget. Returns how many were moved.
     func empty(into queue: TaskQueue<ReadyWork>, limit: Int = .max) -> Int {
         if taken.isEmpty { swapOut() }
         return taken.move(atMost: limit, into: queue)
     }
 
-    /// UI thread: there is more than the last pass moved.
+    /// UI thread: whether there is more than the last pass has moved.
     var hasLeftovers: Bool { isAnnounced || !taken.isEmpty }
     var leftovers: Int { taken.count }
-    /// UI thread: when the first entry came of those that were taken out last.
+    /// UI thread: when the first of the entries came that were swapped out last.
     var beganAt: Nanoseconds { taken.readyAt }
-    /// UI thread: how many of those were posts. A Swift job is none: somebody waits for it, as a rule.
+    /// UI thread: how many of those were posts. Swift's jobs are not counted: usually another task waits for one, so
+    /// that it should not be delayed.
     var newPosts: Int { postsAtLook - postsAtLookBefore }
 
-    /// UI thread: there is something to look at. Remembered, as a pass may have to finish with the last look first.
+    /// UI thread: notes that there is something. A pass may first have to finish what was swapped out before.
     func announce() { isAnnounced = true }
 
     private func swapOut() {
@@ -93,14 +95,14 @@ final class Inbox: Sendable {
         lock.unlock()
     }
 
-    /// Takes no more posts, but still the jobs of tasks that are ending.
+    /// Accepts no more posts, but still the jobs of tasks that are ending.
     func closeToPosts() {
         lock.lock()
         defer { lock.unlock() }
         state.taking = .jobsOnly
     }
 
-    /// Takes nothing more.
+    /// Accepts nothing more.
     func close() {
         lock.lock()
         defer { lock.unlock() }

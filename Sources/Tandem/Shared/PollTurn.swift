@@ -44,7 +44,7 @@ final class PollTurn: Sendable {
 
     // Safe, these four: used on the UI thread only.
     /// Whether the UI thread has the turn, or had it on a lease when it last looked.
-    @exclusivity(unchecked) private nonisolated(unsafe) var isOurs = false
+    @exclusivity(unchecked) private nonisolated(unsafe) var uiThreadHasIt = false
     /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
     @exclusivity(unchecked) private nonisolated(unsafe) var isInWait = false
     /// A sleep of this thread ended because the epoll set has something, and there was no poll since.
@@ -106,10 +106,10 @@ final class PollTurn: Sendable {
 
     /// As far as this thread knows, the backend has the turn and announces what it finds. One load; an idle tick reads
     /// it.
-    var isQuiet: Bool { !isOurs }
+    var backendAnnounces: Bool { !uiThreadHasIt }
 
     /// Whether this thread may poll. Valid only after ``reclaim()`` or ``received()`` in the same tick or wait.
-    var isHere: Bool { isOurs }
+    var isWithUIThread: Bool { uiThreadHasIt }
 
     /// A sleep has seen that a descriptor is ready. The next tick's poll will find it.
     var hasReadiness: Bool { sawReadiness }
@@ -131,31 +131,31 @@ final class PollTurn: Sendable {
 
     /// The UI thread is back in the loop: ends the lease, unless the backend has taken the turn.
     @inline(__always) func reclaim() {
-        if isOurs { endLease() }
+        if uiThreadHasIt { endLease() }
     }
 
     private func endLease() {
         let (wasLeased, found) = place.compareExchange(
             expected: .leased, desired: .loop, ordering: .sequentiallyConsistent)
-        if !wasLeased, found != .loop { isGone() }
+        if !wasLeased, found != .loop { noteGone() }
     }
 
     /// Called when the request for a tick says that the backend has given the turn back.
     func received() {
-        isOurs = true
+        uiThreadHasIt = true
         place.store(.loop, ordering: .releasing)
     }
 
     /// The tick ends. The backend gets the turn, unless the host waits next and a poll of this thread can work.
     func finish(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {
-        guard isOurs else { return }
+        guard uiThreadHasIt else { return }
         guard next == .wait, canPoll else { return pass() }
         if !isInWait { beginLease(at: now) }
     }
 
     /// Gives the backend the right to poll, and the memory for what it finds.
     func pass() {
-        isGone()
+        noteGone()
         trace?(.turnPassed)
         place.store(.backend, ordering: .releasing)
         wakeBackend()
@@ -166,7 +166,7 @@ final class PollTurn: Sendable {
     func passIfKept() {
         guard !isInWait else { return }
         reclaim()
-        if isOurs { pass() }
+        if uiThreadHasIt { pass() }
     }
 
     /// A host's wait begins, which may tick. `false`: it is inside another wait.
@@ -179,11 +179,11 @@ final class PollTurn: Sendable {
 
     func endWait() {
         isInWait = false
-        if isOurs { beginLease(at: LoopClock.machine) }
+        if uiThreadHasIt { beginLease(at: LoopClock.machine) }
     }
 
     /// Whether this thread has the turn and keeps it while its host waits.
-    var isKeptByWait: Bool { isInWait && isOurs }
+    var isKeptByWait: Bool { isInWait && uiThreadHasIt }
 
     /// Called before a sleep in such a wait. `true`: this thread has to watch the epoll set and the nearest deadline,
     /// since the backend does not.
@@ -216,8 +216,8 @@ final class PollTurn: Sendable {
 
     /// From now on the backend polls, and announces what a sleep of this thread has seen to be ready: only the thread
     /// that has the turn can look.
-    private func isGone() {
-        isOurs = false
+    private func noteGone() {
+        uiThreadHasIt = false
         sawReadiness = false
         passes += 1
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SharedState: the only state that both threads touch. The backend thread has a reference to this and to nothing else of the loop's, so that it
-//              cannot keep the loop alive.
+// SharedState: the only state that both threads touch. The backend thread has a reference to this and to nothing else
+//              of the loop, so that it cannot keep the loop alive.
 // Owner:  each field says which thread uses it. Other files change the fields by the operations below only.
 
 import Synchronization
@@ -12,7 +12,9 @@ final class SharedState: Sendable {
     let poller: Poller
     let inbox = Inbox()
     let trace: (@Sendable (TraceStep) -> Void)?
-    /// Who is told of posts, if anybody is.
+    /// The same for the steps by which the threads wake each other and pass the turn.
+    let threadTrace: (@Sendable (TraceStep) -> Void)?
+    /// The trace, which is told of each post; `nil` without one.
     let postTrace: Trace?
 
     private let hostLock = Lock()
@@ -39,8 +41,9 @@ final class SharedState: Sendable {
     init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
         self.host = host
         trace = configuration.onStep
+        threadTrace = configuration.onThreadStep ?? configuration.onStep
         postTrace = configuration.trace
-        turn = try PollTurn(lease: configuration.turnLease, trace: configuration.onStep)
+        turn = try PollTurn(lease: configuration.turnLease, trace: threadTrace)
         poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
     }
 
@@ -77,7 +80,7 @@ extension SharedState {
             requestsSpared.add(1, ordering: .relaxed)
             return
         }
-        trace?(.hint)
+        threadTrace?(.hint)
         hostLock.lock()
         let host = self.host
         hostLock.unlock()
@@ -107,6 +110,20 @@ extension SharedState {
         case .closed: return false
         }
         return true
+    }
+
+    /// Any thread: a post of the program's, by way of the loop or of its proxy.
+    ///
+    /// - Throws: `.closed` if the inbox is closed.
+    @inline(__always) func post(
+        _ body: consuming @escaping @Sendable () throws -> Void, _ site: CallSite
+    ) throws(GuestError) {
+        if let postTrace {
+            guard deliverTraced(body, site, postTrace) else { throw .closed }
+            return
+        }
+        let work = Work.posted(consume body, site)
+        guard deliver(work, isPost: true) else { throw .closed }
     }
 
     /// UI thread: the reasons to tick; empty if there are none. One load.
@@ -143,8 +160,8 @@ extension SharedState {
     /// UI thread: ends the backend's sleep.
     func wakeBackend() {
         guard failure == nil else { return }
-        trace?(.wake)
-        poller.wakePipe.wake()
+        threadTrace?(.wake)
+        poller.wake()
     }
 }
 
@@ -171,7 +188,7 @@ extension SharedState {
     /// UI thread: tells the backend to end, whether it sleeps in a poll or waits for the turn.
     func stopBackend() {
         isClosing.store(true, ordering: .sequentiallyConsistent)
-        poller.wakePipe.wake()
+        poller.wake()
         turn.wakeBackend()
     }
 

@@ -27,12 +27,15 @@ final class WakePipe: Sendable {
     /// How often the eventfd was written.
     var writes: Int { writeCount.load(ordering: .relaxed) }
 
-    /// Ends the backend's sleep. Several calls before the backend looks cause one write.
-    func wake() {
-        guard !isWritten.exchange(true, ordering: .sequentiallyConsistent) else { return }
+    /// Ends the backend's sleep. Several calls before the backend looks cause one write. `false` if the eventfd cannot be
+    /// written: other code has closed it. The next call tries again.
+    func wake() -> Bool {
+        guard !isWritten.exchange(true, ordering: .sequentiallyConsistent) else { return true }
         writeCount.add(1, ordering: .relaxed)
         // The counter of the eventfd cannot overflow: the flag allows one write until it is emptied.
-        eventfd_write(rawValue, 1)
+        if eventfd_write(rawValue, 1) == 0 { return true }
+        isWritten.store(false, ordering: .sequentiallyConsistent)
+        return false
     }
 
     /// Reads the eventfd, so that it is not readable any more, and clears the flag.

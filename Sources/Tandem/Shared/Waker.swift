@@ -25,7 +25,7 @@ package final class Waker: Sendable {
         let descriptor = try Self.makeDescriptor()
         number = Atomic(descriptor.rawValue)
         self.descriptor = consume descriptor
-        timer = try DeadlineTimer()
+        timer = try DeadlineTimer(forDeadlinesAfter: 0)
     }
 
     /// Any thread: whether ``wake()`` has an effect: the UI thread sleeps, or will look for work before it does.
@@ -34,7 +34,10 @@ package final class Waker: Sendable {
     /// Any thread: ends the sleep of the UI thread.
     package func wake() {
         guard !isSignalled.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        eventfd_write(number.load(ordering: .sequentiallyConsistent), 1)
+        if eventfd_write(number.load(ordering: .sequentiallyConsistent), 1) != 0 {
+            // The thread does not learn of this wake; the next one must not rely on it.
+            isSignalled.store(false, ordering: .sequentiallyConsistent)
+        }
     }
 
     /// Any thread: as ``wake()``, for requests of the loop. Does nothing while the UI thread looks for requests again
@@ -52,11 +55,10 @@ package final class Waker: Sendable {
     func disarm() { isListening.store(false, ordering: .sequentiallyConsistent) }
 
     /// Sleeps until another thread wakes this one, the epoll set has something, the host's descriptor can be read (-1:
-    /// none), or the machine's clock has come to `deadline`.
-    func sleep(until deadline: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
+    /// none), or the machine's clock, which says `now`, has come to `deadline`.
+    func sleep(until deadline: Nanoseconds, now: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
         if self.descriptor == nil { replace() }
-        let now = LoopClock.machine
-        let usesTimer = timer.isSet(to: deadline, now: now)
+        let usesTimer = timer.set(to: deadline, now: now)
         var timeout: Nanoseconds = -1
         if deadline != .never {
             let left = max(0, deadline.subtractingClamped(now))
@@ -68,7 +70,7 @@ package final class Waker: Sendable {
         guard ready >= 0 else { return .signal }
         var wake = Wake(rawValue: ready).intersection([.waker, .readiness, .descriptor])
         if wake.contains(.waker) { drain() }
-        if ready & Self.timerBit != 0 { timer.clear() }
+        if ready & Self.timerBit != 0 { timer.noteExpired() }
         if ready >= Self.notOpen { noteClosed(ready / Self.notOpen, &wake) }
         return wake
     }
@@ -128,6 +130,8 @@ package struct Wake: OptionSet, Sendable {
     package static let descriptor = Wake(rawValue: 4)
     /// A signal has arrived. The thread looks for work and sleeps on.
     static let signal = Wake(rawValue: 1 << 8)
+    /// The thread has looked for requests instead of sleeping, and at no descriptor.
+    package static let stayedAwake = Wake(rawValue: 1 << 10)
     /// Other code has closed the waker's descriptor; a new one was made.
     static let wakerWasClosed = Wake(rawValue: 1 << 9)
 }

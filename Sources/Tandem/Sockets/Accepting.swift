@@ -52,7 +52,7 @@ extension GuestSocket {
             // On Linux `accept` also returns errors of the new connection itself, which concern its peer only.
             case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, EPERM:
                 refusals += 1
-                guard refusals > Self.patience else {
+                guard refusals > Self.failuresUntilPause else {
                     try await loop.checkpoint()
                     continue
                 }
@@ -70,8 +70,8 @@ extension GuestSocket {
         }
     }
 
-    /// The number of failures in a row, without an empty queue in between.
-    private static let patience = 16
+    /// After so many failures in a row, without an empty queue in between, the listener pauses before it tries again.
+    private static let failuresUntilPause = 16
 
     private func acceptError(_ number: Int32) -> GuestError {
         .socket("accept a connection", localAddress.map { "on \($0)" } ?? "", number)

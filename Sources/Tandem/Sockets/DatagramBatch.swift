@@ -23,10 +23,11 @@ public final class DatagramBatch {
     public let capacity: Int
     /// How many bytes each datagram may have. Received ones that are longer are cut.
     public let messageSize: Int
+    // Exclusivity of these two is not checked: nothing is called while one of them changes.
     /// How many datagrams there are.
-    public fileprivate(set) var count = 0
+    @exclusivity(unchecked) public fileprivate(set) var count = 0
     /// How many datagrams the last send has handled: all of them, unless it threw.
-    public fileprivate(set) var sentCount = 0
+    @exclusivity(unchecked) public fileprivate(set) var sentCount = 0
 
     /// Allocates the memory.
     public init(capacity: Int, messageSize: Int = 1500) {
@@ -115,10 +116,7 @@ extension UDPSocket {
         defer { socket.end(.readable) }
         batch.removeAll()
         while true {
-            if let count = try socket.attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) }) {
-                batch.count = count
-                return count
-            }
+            if try socket.receive(into: batch) { return batch.count }
             try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }
@@ -148,13 +146,7 @@ extension UDPSocket {
         return try socket.whenReadable(fileID: fileID, line: line) { [weak socket] in
             batch.removeAll()
             // On another thread the socket may have gone, which ends the watch a moment later.
-            guard let socket,
-                let count = try socket.attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) })
-            else {
-                return
-            }
-            batch.count = count
-            try body(batch)
+            if let socket, try socket.receive(into: batch) { try body(batch) }
         }
     }
 
@@ -178,15 +170,7 @@ extension UDPSocket {
     @discardableResult
     public func sendNow(_ batch: DatagramBatch) throws(GuestError) -> Bool {
         batch.sentCount = 0
-        while batch.sentCount < batch.count {
-            let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
-            guard let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) })
-            else {
-                return false
-            }
-            batch.sentCount += count
-        }
-        return true
+        return try socket.sendRest(of: batch)
     }
 
     /// Sends every datagram of the batch. Those that the kernel refuses are dropped, as if they had been lost on their
@@ -219,13 +203,29 @@ extension UDPSocket {
     /// Sends those from the index `sentCount` on.
     private func sendRest(of batch: DatagramBatch, _ site: CallSite) async throws {
         try await socket.loop.checkpointInline()
+        while try !socket.sendRest(of: batch) { try await socket.wait(.writable, site) }
+    }
+}
+
+extension GuestSocket {
+    /// Receives what is there now, into an empty batch. `false`: nothing is.
+    @inline(__always) fileprivate func receive(into batch: DatagramBatch) throws(GuestError) -> Bool {
+        guard let count = try attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) }) else {
+            return false
+        }
+        batch.count = count
+        return true
+    }
+
+    /// Sends from the index `sentCount` on, as many as the kernel has room for now. Returns whether all were sent.
+    @inline(__always) fileprivate func sendRest(of batch: DatagramBatch) throws(GuestError) -> Bool {
         while batch.sentCount < batch.count {
             let (from, left) = (Int32(batch.sentCount), Int32(batch.count - batch.sentCount))
-            if let count = try socket.attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) {
-                batch.sentCount += count
-            } else {
-                try await socket.wait(.writable, site)
+            guard let count = try attempt("send datagrams", { tandem_batch_send($0, batch.raw, from, left) }) else {
+                return false
             }
+            batch.sentCount += count
         }
+        return true
     }
 }

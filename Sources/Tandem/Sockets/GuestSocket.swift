@@ -239,8 +239,8 @@ extension GuestSocket {
         try watch(.readable, CallSite(fileID: fileID, line: line), body)
     }
 
-    /// Runs `body` whenever the socket can be written, until the watch is cancelled or the socket is closed. Otherwise as
-    /// ``whenReadable(fileID:line:_:)``.
+    /// Runs `body` whenever the socket can be written, until the watch is cancelled or the socket is closed. Otherwise
+    /// as ``whenReadable(fileID:line:_:)``.
     public func whenWritable(
         fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {

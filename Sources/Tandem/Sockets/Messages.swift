@@ -87,8 +87,8 @@ public struct Messages<Stream: SocketStream>: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol {
         let messages: Messages
 
-        /// The next message, which may be empty; `nil` at the stream's end. Throws what the stream's reads throw, `.messageTooLong`, and
-        /// `.socketFailed` if the stream ends within a message.
+        /// The next message, which may be empty; `nil` at the stream's end. Throws what the stream's reads throw,
+        /// `.messageTooLong`, and `.socketFailed` if the stream ends within a message.
         public mutating func next(isolation: isolated (any Actor)?) async throws -> [UInt8]? {
             try await messages.stream.socket.nextMessage(messages.prefix, messages.maximumLength, messages.site)
         }

@@ -139,8 +139,8 @@ public final class Outbox: @unchecked Sendable {
     @discardableResult
     public func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// Sends `message` with its length before it, as ``SocketStream/messages(prefix:maximumLength:fileID:line:)`` reads it. As `send(_:)`; a message that is
-    /// longer than its prefix can tell is not taken.
+    /// Sends `message` with its length before it, as ``SocketStream/messages(prefix:maximumLength:fileID:line:)`` reads
+    /// it. As `send(_:)`; a message that is longer than its prefix can tell is not taken.
     @discardableResult
     public func send(message: [UInt8], prefix: LengthPrefix = .fourBytes) -> Bool {
         guard let head = prefix.bytes(for: message.count) else {
@@ -184,7 +184,8 @@ public final class Outbox: @unchecked Sendable {
         }
     }
 
-    /// Writes as much as the kernel takes and, where that `counts`, the task's share allows; `false` if something is left.
+    /// Writes as much as the kernel takes and, where that `counts`, the task's share allows; `false` if something is
+    /// left.
     private func writeSome(counts: Bool = true) throws(GuestError) -> Bool {
         while !messages.isEmpty, !counts || loop.takeUnit() {
             insertNotice()

@@ -62,7 +62,8 @@ public struct SocketAddress: Sendable {
 // MARK: - Internet addresses
 
 extension SocketAddress {
-    /// An IPv4 or IPv6 address in figures: `127.0.0.1`, `::1`, `fe80::1%eth0`, `[::1]`. Names are for ``resolve(host:port:on:fileID:line:)``.
+    /// An IPv4 or IPv6 address in figures: `127.0.0.1`, `::1`, `fe80::1%eth0`, `[::1]`. Names are for
+    /// ``resolve(host:port:on:fileID:line:)``.
     ///
     /// - Throws: `.addressFailed` if the text is no such address, or if the interface after `%` does not exist.
     public init(host: String, port: UInt16) throws(GuestError) {
@@ -104,7 +105,8 @@ extension SocketAddress {
         self.init(ipv6)
     }
 
-    /// The longest name that the domain name system has, and two for brackets. An address in figures with its interface is shorter.
+    /// The longest name that the domain name system has, and two for brackets. An address in figures with its interface
+    /// is shorter.
     static let longestHost = 255
     /// How many characters of a text from outside an error message shows.
     private static let shownLength = 100

@@ -21,7 +21,8 @@ extension SocketOption where Value == Bool {
         self.init(level: level, name: name, label: label, encode: { $0 ? 1 : 0 }, decode: { $0 != 0 })
     }
 
-    /// Small writes go out at once instead of being collected (Nagle). On for every ``TCPStream``: games send small messages.
+    /// Small writes go out at once instead of being collected (Nagle). On for every ``TCPStream``: games send small
+    /// messages.
     public static var noDelay: Self { Self(flag: TCP_NODELAY, level: Int32(IPPROTO_TCP), label: "noDelay") }
     /// A port may be bound again although old connections of it have not ended in the kernel. On for every
     /// ``TCPListener``.

@@ -79,8 +79,9 @@ extension SocketStream {
     ///   - limit: The longest message that this program accepts, if `count` comes from the peer.
     ///   - fileID: The caller's file, for reports.
     ///   - line: The caller's line, for reports.
-    /// - Throws: `.messageTooLong`, before anything is read, if `count` is negative or more than `limit`; `.socketFailed` if the stream ends
-    ///   before; otherwise as `read(into:)`. Whatever it throws, the bytes that have come stay in the stream for the next read.
+    /// - Throws: `.messageTooLong`, before anything is read, if `count` is negative or more than `limit`;
+    ///   `.socketFailed` if the stream ends before; otherwise as `read(into:)`. Whatever it throws, the bytes that have
+    ///   come stay in the stream for the next read.
     public func read(
         exactly count: Int, limit: Int = .max, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [UInt8] {

@@ -83,10 +83,12 @@ extension SocketStream {
         try await socket.nextLine(maximumLength: maximumLength, CallSite(fileID: fileID, line: line))
     }
 
-    /// As ``lines(maximumLength:fileID:line:)``, with at most 64 KiB a line, and without a place in reports: a property cannot ask who reads it.
+    /// As ``lines(maximumLength:fileID:line:)``, with at most 64 KiB a line, and without a place in reports: a property
+    /// cannot ask who reads it.
     public var lines: Lines<Self> { Lines(stream: self, maximumLength: 65_536, site: .unknown) }
 
-    /// As ``chunks(upTo:fileID:line:)``, with at most 64 KiB each, and without a place in reports: a property cannot ask who reads it.
+    /// As ``chunks(upTo:fileID:line:)``, with at most 64 KiB each, and without a place in reports: a property cannot
+    /// ask who reads it.
     public var chunks: Chunks<Self> { Chunks(stream: self, limit: 65_536, site: .unknown) }
 }
 

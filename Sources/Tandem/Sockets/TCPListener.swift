@@ -8,7 +8,7 @@ import Glibc
 ///
 /// ```swift
 /// let listener = try TCPListener(on: loop, at: .loopback(port: 4000))
-/// for try await stream in listener.connections { serve(stream) }
+/// for try await stream in listener.connections() { serve(stream) }
 /// ```
 public struct TCPListener: Sendable {
     /// The socket underneath.

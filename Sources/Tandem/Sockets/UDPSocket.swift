@@ -25,7 +25,8 @@ public struct UDPSocket: Sendable {
     /// - Parameters:
     ///   - loop: The loop on which its datagrams are awaited.
     ///   - address: By default any address and port.
-    ///   - reuseAddress: Several sockets may bind the address, as multicast receivers do. See ``SocketOption/reuseAddress``.
+    ///   - reuseAddress: Several sockets may bind the address, as multicast receivers do. See
+    ///     ``SocketOption/reuseAddress``.
     /// - Throws: `.addressFailed` for a Unix address, `.socketFailed` with what the kernel said.
     public init(
         on loop: GuestLoop, at address: SocketAddress = .any(.ipv4, port: 0), reuseAddress: Bool = false
@@ -92,8 +93,8 @@ extension UDPSocket {
 
     /// Waits for a datagram, and puts it into the beginning of `buffer`. Allocates nothing if one is there.
     ///
-    /// - Throws: `.socketFailed`, `.socketClosed`, `.alreadyRegistered` if another task is receiving, `CancellationError`: then no datagram was
-    ///   taken.
+    /// - Throws: `.socketFailed`, `.socketClosed`, `.alreadyRegistered` if another task is receiving,
+    ///   `CancellationError`: then no datagram was taken.
     public func receive(
         into buffer: inout MutableRawSpan, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Arrival {

@@ -16,7 +16,8 @@ public struct UnixStream: SocketStream {
 
     /// Connects to the socket at `path`; `@name` is an abstract one. Waits while the listener's queue is full.
     ///
-    /// - Throws: `.addressFailed`, `.socketFailed` (`ENOENT`, `ECONNREFUSED`), `CancellationError`: then nothing is left behind.
+    /// - Throws: `.addressFailed`, `.socketFailed` (`ENOENT`, `ECONNREFUSED`), `CancellationError`: then nothing is
+    ///   left behind.
     public static func connect(to path: String, on loop: GuestLoop) async throws -> UnixStream {
         UnixStream(try await ConnectRace([try .unix(path: path)], on: loop).run())
     }

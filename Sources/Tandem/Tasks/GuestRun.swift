@@ -26,9 +26,11 @@ public final class GuestRun<Value: Sendable>: Sendable {
     private nonisolated(unsafe) var outcome: Outcome?
     private nonisolated(unsafe) var waiting: [Waiting] = []
     let site: CallSite
+    let began: Nanoseconds
 
-    init(site: CallSite, onDone: ((Result<Value, any Error>) -> Void)?) {
+    init(site: CallSite, began: Nanoseconds, onDone: ((Result<Value, any Error>) -> Void)?) {
         self.site = site
+        self.began = began
         self.onDone = onDone
     }
 
@@ -117,6 +119,8 @@ extension Error {
 /// The part of a run that the loop uses, whatever the type of its value.
 protocol AnyGuestRun: AnyObject, Sendable {
     var site: CallSite { get }
+    /// When it was started, by the machine's clock.
+    var began: Nanoseconds { get }
     /// UI thread: somebody is told of the outcome, or waits for it.
     var isAwaited: Bool { get }
     func cancel()

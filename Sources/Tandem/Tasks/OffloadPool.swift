@@ -35,7 +35,7 @@ final class OffloadPool: TaskExecutor {
     private let startThread: StartThread
     private let lock = Lock()
     private let arrivals = Semaphore()
-    // Safe: read and written only while `lock` is held.
+    // Safe, these three: read and written only while `lock` is held.
     private nonisolated(unsafe) var jobs: Deque<UnownedJob> = []
     private nonisolated(unsafe) var workers = 0
     private nonisolated(unsafe) var idle = 0
@@ -144,6 +144,7 @@ private final class PoolOfEachProcess: Sendable {
                 let pool = Unmanaged<OffloadPool>.fromOpaque(address).takeUnretainedValue()
                 if pool.forkDepth == tandem_fork_depth() { return pool }
             }
+            // Safe: kept for ever once `latest` has it; released below if another thread was quicker.
             let new = Unmanaged.passRetained(OffloadPool(limit: first.limit))
             if latest.compareExchange(
                 expected: old, desired: UInt(bitPattern: new.toOpaque()), ordering: .acquiringAndReleasing

@@ -20,8 +20,8 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     }
 
     private let loop: GuestLoop
-    /// The actor in whose isolation the task waits, and on which it resumes.
-    private let isolation: (any Actor)?
+    /// The actor in whose isolation the task waits, and on which it resumes, if the loop knows it.
+    private let actor: KnownActor?
     // Exclusivity of these is not checked: no method calls user code while it changes one.
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var disarm = Disarm.nothing
@@ -32,10 +32,12 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     /// A description of the wait for reports, if the waiter is in the loop's list. Sleeps and waits for descriptors are
     /// not in that list: reports find them by their handles.
     @exclusivity(unchecked) private(set) var note: WaitNote?
+    /// When the wait began, by the machine's clock, for reports. Not read for this: it is the last reading of the tick's clock.
+    @exclusivity(unchecked) private(set) var began: Nanoseconds = 0
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = loop
-        self.isolation = isolation
+        actor = loop.knownActor(isolation)
     }
 
     /// Suspends the task: stores the continuation, unless the outcome is known already. `arm` sets up what will resume
@@ -49,6 +51,7 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
                 if outcome == nil {
                     self.disarm = disarm
                     self.continuation = continuation
+                    began = loop.tickState.clock.mark
                     return
                 }
                 if case .failure = outcome { run(disarm) }
@@ -62,7 +65,7 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     private func goOnAtOnce(_ continuation: UnsafeContinuation<Void, Never>) {
         endLimit()
         leaveList()
-        loop.resuming(isolation) { continuation.resume() }
+        loop.resuming(on: actor) { continuation.resume() }
     }
 
     /// Another thread: the loop has closed, and accepts no waits.
@@ -134,7 +137,7 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
         let site = note?.site
         leaveList()
         guard let continuation else { return }
-        loop.attributing(to: site) { loop.resuming(isolation) { continuation.resume() } }
+        loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
     }
 
     /// Any thread: the task was cancelled.

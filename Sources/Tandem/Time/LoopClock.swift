@@ -49,19 +49,23 @@ final class LoopClock: Sendable {
 
     /// An instant that 64 bits cannot hold becomes the first or the last one of the range.
     func nanoseconds(at instant: ContinuousClock.Instant) -> Nanoseconds {
-        epochNanoseconds.addingClamped(epoch.durationClamped(to: instant).nanosecondsRoundedUp)
+        // The machine's clock counts from the start of the machine, so neither of two later instants is negative, and
+        // their distance fits into 128 bits. To limit it costs 330 instructions, a third of what a timer costs.
+        let isLater = !isVirtual && !(instant < epoch)
+        let distance = isLater ? epoch.duration(to: instant) : epoch.durationClamped(to: instant)
+        return epochNanoseconds.addingClamped(distance.nanosecondsRoundedUp)
     }
 }
 
 extension Nanoseconds {
     /// The sum, or the nearest end of the range where it does not fit.
-    func addingClamped(_ other: Int64) -> Int64 {
+    package func addingClamped(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other > 0 ? .max : .min) : sum
     }
 
     /// The difference, or the nearest end of the range where it does not fit.
-    func subtractingClamped(_ other: Int64) -> Int64 {
+    package func subtractingClamped(_ other: Int64) -> Int64 {
         let (difference, overflow) = subtractingReportingOverflow(other)
         return overflow ? (other < 0 ? .max : .min) : difference
     }

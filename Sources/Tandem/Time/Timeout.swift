@@ -25,8 +25,8 @@ public struct TimeoutError: Error, Sendable, CustomStringConvertible {
 /// or accepted is lost. It runs in its caller's isolation. For a loop's clock there is
 /// ``GuestLoop/withTimeout(_:fileID:line:isolation:_:)``.
 ///
-/// - Throws: `TimeoutError`, which says which limit and where, if the operation ended with `CancellationError` since the limit had passed;
-///   any other error of the operation; `CancellationError` if the calling task is cancelled.
+/// - Throws: `TimeoutError`, which says which limit and where, if the operation ended with `CancellationError` since
+///   the limit had passed; any other error of the operation; `CancellationError` if the calling task is cancelled.
 public func withTimeout<Value: Sendable, C: Clock>(
     _ limit: Duration, clock: C, fileID: StaticString = #fileID, line: UInt = #line,
     isolation: isolated (any Actor)? = #isolation,
@@ -39,7 +39,8 @@ public func withTimeout<Value: Sendable, C: Clock>(
         isolation: isolation)
 }
 
-/// Runs `operation`, and cancels it when `clock` reaches `deadline`. As ``withTimeout(_:clock:fileID:line:isolation:_:)``.
+/// Runs `operation`, and cancels it when `clock` reaches `deadline`. As
+/// ``withTimeout(_:clock:fileID:line:isolation:_:)``.
 public func withDeadline<Value: Sendable, C: Clock>(
     _ deadline: C.Instant, clock: C, fileID: StaticString = #fileID, line: UInt = #line,
     isolation: isolated (any Actor)? = #isolation,
@@ -52,7 +53,8 @@ public func withDeadline<Value: Sendable, C: Clock>(
 }
 
 extension GuestLoop {
-    /// Runs `operation`, and cancels it when `limit` has passed on the loop's clock. As ``withTimeout(_:clock:fileID:line:isolation:_:)``.
+    /// Runs `operation`, and cancels it when `limit` has passed on the loop's clock. As
+    /// ``withTimeout(_:clock:fileID:line:isolation:_:)``.
     ///
     /// ```swift
     /// let line = try await loop.withTimeout(.seconds(3)) { try await stream.readLine() }
@@ -67,7 +69,8 @@ extension GuestLoop {
             CallSite(fileID: fileID, line: line), isolation: isolation)
     }
 
-    /// Runs `operation`, and cancels it when the loop's clock reaches `deadline`. As ``withTimeout(_:clock:fileID:line:isolation:_:)``.
+    /// Runs `operation`, and cancels it when the loop's clock reaches `deadline`. As
+    /// ``withTimeout(_:clock:fileID:line:isolation:_:)``.
     public func withDeadline<Value: Sendable>(
         _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
         isolation: isolated (any Actor)? = #isolation,

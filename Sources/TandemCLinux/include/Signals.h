@@ -19,7 +19,7 @@ int tandem_signals_descriptor(const tandem_signal_receiver *receiver);
 ///
 /// `takes`: for itself; until its end the signal does nothing else. Otherwise it is told of requests to end (SIGINT, SIGTERM, SIGHUP), beside
 /// whatever handler stood there before; a second SIGINT or SIGTERM takes the default action, which is the end: the first one got no answer.
-/// Returns false for signals that cannot be handled; and, unless it `takes` them, for those that the process ignores, which are left alone.
+/// Returns false, with errno, for signals that cannot be handled; and, unless it `takes` them, for those that the process ignores, which are left alone.
 bool tandem_signals_receive(tandem_signal_receiver *receiver, int signal, bool takes);
 /// The lowest number that has arrived, and forgets it; -1 with EAGAIN if none has. `was_handled`: a former handler was called, too.
 int tandem_signals_take(tandem_signal_receiver *receiver, bool *was_handled);

@@ -110,7 +110,7 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 int tandem_wait_readable(int first, int second, int third, int fourth, int64_t nanoseconds);
 enum { tandem_not_open = 16 };
 
-/// A timerfd, on CLOCK_MONOTONIC; and setting it, once, from now on: 0 stops it.
+/// A timerfd, on CLOCK_MONOTONIC; and setting one of any clock, once, from now on: 0 stops it.
 int tandem_timer_create(void);
 void tandem_timer_set(int timer, int64_t nanoseconds);
 

@@ -10,6 +10,7 @@
 
 import Glibc
 import Synchronization
+import SystemPackage
 
 final class CallbackTable {
     /// What the record does. `none` once it has done that, or was cancelled.
@@ -125,16 +126,26 @@ final class CallbackTable {
     }
 
     /// The loop is open: from now on handles find the table.
-    func open(_ loop: GuestLoop) {
-        self.loop = .passUnretained(loop)
-        Self.keep(self)
+    func open(_ loop: GuestLoop) { self.loop = .passUnretained(loop) }
+
+    /// Before the loop opens: makes this the calling thread's table.
+    ///
+    /// - Throws: `.startFailed` if the process has used up its keys for what a thread keeps, or has no memory for that.
+    func attach() throws(GuestError) {
+        let failure = Self.created.failure == 0 ? Self.keep(self) : Self.created.failure
+        if failure != 0 {
+            throw GuestError(
+                .startFailed, errno: Errno(rawValue: failure),
+                "the thread cannot keep its loop; the process may have used up its thread-specific keys (pthread_key_create)"
+            )
+        }
     }
 
     /// Any thread, once the loop accepts nothing any more: its handles are done from now on.
     func close() {
         loop = nil
         // In a forked child, the parent's loop may be released after the child has made another one.
-        if thread.isCurrent, Self.isKept(self) { Self.keep(nil) }
+        if thread.isCurrent, Self.isKept(self) { _ = Self.keep(nil) }
     }
 
     private static func isKept(_ table: CallbackTable) -> Bool {
@@ -144,24 +155,32 @@ final class CallbackTable {
 
     /// The table of the calling thread's loop, until that loop closes. If the loop was closed on another thread, until
     /// the thread ends or makes another loop.
-    private static func keep(_ table: CallbackTable?) {
+    private static func keep(_ table: CallbackTable?) -> Int32 {
         let former = pthread_getspecific(key)
-        // Safe: the stored table is retained, and released by the next one that is stored.
-        pthread_setspecific(key, table.map { Unmanaged.passRetained($0).toOpaque() })
-        if let former { letGo(former) }
+        // Safe: the stored table is retained, and released by the next one that is stored, or just below.
+        let new = table.map { Unmanaged.passRetained($0) }
+        let failure = pthread_setspecific(key, new?.toOpaque())
+        if failure != 0 {
+            new?.release()
+        } else if let former {
+            releaseKept(former)
+        }
+        return failure
     }
 
-    private static func letGo(_ former: UnsafeMutableRawPointer) {
+    private static func releaseKept(_ former: UnsafeMutableRawPointer) {
         // Safe: takes over the reference that was kept.
         Unmanaged<CallbackTable>.fromOpaque(former).takeRetainedValue().lateWork.end()
     }
 
-    private static let key: pthread_key_t = {
+    private static let created: (key: pthread_key_t, failure: Int32) = {
         var key = pthread_key_t()
-        let result = pthread_key_create(&key) { CallbackTable.letGo($0!) }
-        precondition(result == 0, "pthread_key_create gave \(result); the process has used up its keys")
-        return key
+        let failure = pthread_key_create(&key) { CallbackTable.releaseKept($0!) }
+        return (key, failure)
     }()
+
+    /// Valid once a table was attached, which no handle comes before.
+    private static var key: pthread_key_t { created.key }
 
     /// Calls `body` with the loop whose table has that number. Returns `nil` without calling it if that loop has
     /// closed. Traps if the loop belongs to another thread.
@@ -181,7 +200,7 @@ final class CallbackTable {
         return nil
     }
 
-    func isDone(_ handle: CallbackHandle) -> Bool {
+    @inline(__always) func isDone(_ handle: CallbackHandle) -> Bool {
         let record = record(handle.slot)
         guard record.pointee.sequence == handle.sequence else { return true }
         if case .none = record.pointee.action { return true }
@@ -190,7 +209,7 @@ final class CallbackTable {
 
     /// Cancels: removes and returns the action of a handle's record. `nil` if it has run, or was cancelled before. The
     /// queue or heap that contains the record's number frees the record.
-    func cancel(_ handle: CallbackHandle) -> (action: Action, place: Place)? {
+    @inline(__always) func cancel(_ handle: CallbackHandle) -> (action: Action, place: Place)? {
         guard !isDone(handle) else { return nil }
         return (take(handle.slot), record(handle.slot).pointee.place)
     }

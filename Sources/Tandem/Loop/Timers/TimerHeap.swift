@@ -30,8 +30,8 @@ final class TimerHeap {
     private static let sampleSize = 32
 
     private let table: CallbackTable
-    // Safe: allocated in `grow`, filled up to `stored`, freed in deinit. The fourth entry of the block is the heap's first, so
-    // that the children of each entry share a cache line.
+    // Safe: allocated in `grow`, filled up to `stored`, freed in deinit. The fourth entry of the block is the heap's
+    // first, so that the children of each entry share a cache line.
     @exclusivity(unchecked) private var entries: UnsafeMutablePointer<Entry>
     @exclusivity(unchecked) private var capacity = 0
     @exclusivity(unchecked) private var stored = 0

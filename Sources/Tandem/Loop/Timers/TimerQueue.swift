@@ -7,12 +7,12 @@
 // Owner:  the UI thread. The backend reads only the nearest deadline, which is published as one number.
 
 struct TimerQueue {
-    private let table: CallbackTable
+    let table: CallbackTable
     private let heap: TimerHeap
     private let due = TaskQueue<DueTimer>()
     /// Whether ticks have to look for due timers themselves: in virtual time, and after the backend has ended with an
     /// error. Otherwise the backend announces them.
-    private(set) var isUnannounced: Bool
+    private(set) var areCheckedByTicks: Bool
     private let isVirtual: Bool
     /// When a tick last looked for due timers.
     private var lastLook = LoopClock.machine
@@ -23,7 +23,7 @@ struct TimerQueue {
         self.table = table
         heap = TimerHeap(table: table)
         self.isVirtual = isVirtual
-        isUnannounced = isVirtual
+        areCheckedByTicks = isVirtual
     }
 
     /// The nearest deadline; `never` without timers.
@@ -44,7 +44,7 @@ struct TimerQueue {
     }
 
     /// An armed timer was cancelled: its record is empty. O(1) on average.
-    mutating func noteCancelled(_ slot: UInt32) {
+    @inline(__always) mutating func noteCancelled(_ slot: UInt32) {
         cancelled += 1
         heap.wasCancelled(slot)
     }
@@ -67,7 +67,7 @@ struct TimerQueue {
     @inline(__always) func nextDue() -> DueTimer? { due.popFirst() }
 
     /// The backend has ended with an error: nobody announces due timers any more.
-    mutating func backendFailed() { isUnannounced = true }
+    mutating func backendFailed() { areCheckedByTicks = true }
 
     /// Removes all armed timers. Returns their actions, for the caller to release.
     mutating func removeAll() -> [CallbackTable.Action] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Failing: who receives an error. What a callback throws goes to the error handler; what ends the backend goes to the
-//          runs and waits.
+// ErrorDelivery: who receives an error. What a callback throws goes to the error handler; what ends the backend goes to
+//                the runs and waits.
 // Owner:  the UI thread.
 
 import Logging
@@ -62,6 +62,6 @@ extension GuestLoop {
         for case (_, .resume(let waiter)) in io.registrations.removeAll() { waiter.resume(throwing: error) }
         for waiter in timers.waiters + members.waiters { waiter.resume(throwing: error) }
         members.removeWaiters()
-        members.frameLine?.end(throwing: error)
+        members.frameQueues?.end(throwing: error)
     }
 }

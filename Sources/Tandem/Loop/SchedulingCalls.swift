@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scheduling: the calls that give the loop work: callbacks, timers, descriptors and posts.
+// SchedulingCalls: the calls that give the loop work: callbacks, timers, descriptors and posts.
 // Owner:  the UI thread; `post` may be called on any thread.
 
 public import SystemPackage
@@ -36,8 +36,8 @@ extension GuestLoop {
         return arm(.call(consume body), time.now.addingClamped(max(0, delay.nanosecondsRoundedUp)), site)
     }
 
-    /// Runs `body` once the loop's clock (``now``) has reached `deadline`, never earlier. Timers run in the order of their
-    /// deadlines, equal ones in the order of arming. O(log n).
+    /// Runs `body` once the loop's clock (``now``) has reached `deadline`, never earlier. Timers run in the order of
+    /// their deadlines, equal ones in the order of arming. O(log n).
     @discardableResult
     public func callAt(
         _ deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line,
@@ -61,7 +61,8 @@ extension GuestLoop {
     }
 
     /// Runs `body` each time `fd` can be written, has hung up or failed, until the handle is cancelled. As
-    /// ``whenReadable(_:fileID:line:_:)``; a descriptor is writable most of the time, so cancel when there is nothing to write.
+    /// ``whenReadable(_:fileID:line:_:)``; a descriptor is writable most of the time, so cancel when there is nothing
+    /// to write.
     public func whenWritable(
         _ fd: FileDescriptor, fileID: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Void
     ) throws(GuestError) -> IOHandle {
@@ -77,13 +78,7 @@ extension GuestLoop {
         fileID: StaticString = #fileID, line: UInt = #line, _ body: consuming @escaping @Sendable () throws -> Void
     ) throws(GuestError) {
         try admission.admitFromAnyThread()
-        let site = CallSite(fileID: fileID, line: line)
-        if let trace = shared.postTrace {
-            guard shared.deliverTraced(body, site, trace) else { throw .closed }
-            return
-        }
-        let work = Work.posted(consume body, site)
-        guard shared.deliver(work, isPost: true) else { throw .closed }
+        try shared.post(body, CallSite(fileID: fileID, line: line))
     }
 }
 
@@ -106,7 +101,7 @@ extension GuestLoop {
     /// Enqueues a Swift job. In a frame's phase it goes into the phase's queue.
     func appendJob(_ work: consuming Work) {
         if queues.isInPhase {
-            queues.appendToPhase(work, readyAt: tickClock.mark)
+            queues.appendToPhase(work, readyAt: tickState.clock.mark)
         } else {
             appendReady(work)
         }
@@ -115,8 +110,8 @@ extension GuestLoop {
     /// Puts work into the queue, and asks for a tick if none runs. Inside a tick the last reading of the clock is used
     /// as the time at which it became ready.
     func appendReady(_ work: consuming Work) {
-        if tickState.isTicking { return queues.append(work, readyAt: tickClock.mark) }
-        queues.append(work, readyAt: tickClock.schedulingTime())
+        if tickState.isTicking { return queues.append(work, readyAt: tickState.clock.mark) }
+        queues.append(work, readyAt: tickState.clock.schedulingTime())
         // `requestTick` would find the same, with two locked instructions.
         if shared.pending.isSuperset(of: [.ready, .underWay]) {
             instruments.countSparedRequest()
@@ -159,7 +154,7 @@ extension GuestLoop {
         let deadline = timers.nearest
         // A deadline that has come already is not published: no other thread need find it out, and the published one is
         // always one for which the backend was woken, or will wake.
-        if deadline < shared.publishedDeadline, deadline <= (tickState.isTicking ? tickClock.mark : time.now) {
+        if deadline < shared.publishedDeadline, deadline <= (tickState.isTicking ? tickState.clock.mark : time.now) {
             return shared.requestTick(for: .ready)
         }
         shared.publish(deadline)

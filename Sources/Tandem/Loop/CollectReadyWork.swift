@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collecting: the first step of a pass, which moves everything that has become ready into the queues.
+// CollectReadyWork: the first step of a pass, which moves everything that has become ready into the queues.
 // Owner:  the UI thread.
 
 import SystemPackage
@@ -18,12 +18,16 @@ extension GuestLoop {
         let reasons = shared.pending.isEmpty ? [] : shared.take([.inbox, .turn, .failure])
         if reasons.contains(.turn) {
             shared.turn.received()
-            tick.countEvents(io.takeFound(now: tickClock.mark))
-        } else if shared.turn.isHere, tick.mayPoll(queueIsEmpty: queues.isEmpty, descriptors: io.registrations.count) {
+            tick.countEvents(io.takeFound(now: tickState.clock.mark))
+        } else if shared.turn.isWithUIThread,
+            tick.mayPoll(queueIsEmpty: queues.isEmpty, descriptors: io.registrations.count)
+        {
             poll(&tick)
         }
         if reasons.contains(.failure) { backendFailed() }
-        if timers.count > 0 { timers.collectDue(at: time.hasSource ? time.now : tickClock.mark, mark: tickClock.mark) }
+        if timers.count > 0 {
+            timers.collectDue(at: time.hasSource ? time.now : tickState.clock.mark, mark: tickState.clock.mark)
+        }
         if reasons.contains(.inbox) { shared.inbox.announce() }
         takeInInbox(&tick)
     }
@@ -32,8 +36,8 @@ extension GuestLoop {
         do throws(Errno) {
             let count = try io.poll()
             // The time of the poll must not count as the run time of a callback.
-            tickClock.read()
-            tick.countEvents(io.takeIn(count, foundAt: tickClock.mark, now: tickClock.mark))
+            tickState.clock.read()
+            tick.countEvents(io.takeIn(count, foundAt: tickState.clock.mark, now: tickState.clock.mark))
         } catch {
             // The backend's own poll will fail, too, and report it.
             tick.notePollFailed()
@@ -47,9 +51,9 @@ extension GuestLoop {
             batch = queues.takeIn(inbox, limit: Self.batchLimit)
             instruments.countInboxEntries(batch)
             if batch > 0, !tick.isAfterFirstPass {
-                hostWait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
+                hosting.wait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
             }
         }
-        if tick.takePause() { hostWait.pauseBrought(batch > 0 ? inbox.newPosts : 0) }
+        if tick.takePause() { hosting.wait.pauseBrought(batch > 0 ? inbox.newPosts : 0) }
     }
 }

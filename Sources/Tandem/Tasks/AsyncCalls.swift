@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Awaiting: async functions of the loop.
-// Idea:   each function suspends its task on the UI thread and resumes it on the UI thread, without a detour through
+// AsyncCalls: starts async functions on the loop, and has the waits that they call: for a time, or for a descriptor.
+// Idea:   each wait suspends its task on the UI thread and resumes it on the UI thread, without a detour through
 //         Swift's pool of threads. A task that runs on another thread may call them, too: its wait is sent to the UI
 //         thread through the inbox, and the task resumes on the thread where it runs.
 // Owner:  the UI thread. Only the first part of a wait, before it is set up, may run on another thread.
@@ -29,7 +29,8 @@ extension GuestLoop {
         @_implicitSelfCapture _ main: @escaping @Sendable () async throws -> T,
         @_implicitSelfCapture onDone: ((Result<T, any Error>) -> Void)? = nil
     ) -> GuestRun<T> {
-        let run = GuestRun<T>(site: CallSite(fileID: fileID, line: line), onDone: onDone)
+        let run = GuestRun<T>(
+            site: CallSite(fileID: fileID, line: line), began: LoopClock.machine, onDone: onDone)
         if admission.isClosed {
             if !run.abandon(GuestError.closed) {
                 configuration.logger.warning(
@@ -53,7 +54,8 @@ extension GuestLoop {
     /// Suspends for `duration`, by a timer on the loop. With a zero or negative duration the task goes on in the next
     /// pass of the tick.
     ///
-    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop
+    ///   ends.
     public func sleep(for duration: Duration, fileID: StaticString = #fileID, line: UInt = #line) async throws {
         let deadline = time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
         try await sleep(until: deadline, CallSite(fileID: fileID, line: line))
@@ -61,7 +63,8 @@ extension GuestLoop {
 
     /// Suspends until the loop's clock (``now``) has reached `deadline`. It never returns earlier.
     ///
-    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop ends.
+    /// - Throws: `CancellationError` at once if the task is cancelled; `.closed` or `.backendFailed` when the loop
+    ///   ends.
     public func sleep(
         until deadline: ContinuousClock.Instant, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws {

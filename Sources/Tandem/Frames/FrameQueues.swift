@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameLine: the handlers of each phase and the tasks that wait for it, in one list for each phase, and how a phase
-//            runs them.
+// FrameQueues: for each phase of a frame, its handlers and the tasks that wait for it; and how a phase runs them.
 // Idea:   a phase is a small tick of its own. It calls its handlers, resumes the tasks that wait for it, and runs them,
 //         and the jobs that they enqueue, within the phase instead of in the next tick. Jobs that are enqueued during a
 //         phase go into the phase's own queue.
@@ -8,58 +7,69 @@
 // Breaks: a task that waits again while its phase runs waits for the next time that the phase comes. If it were resumed
 //         in the same phase, the phase might never end.
 
-final class FrameLine {
-    // Safe: the loop owns its line and empties it when it closes. The tasks that wait keep the loop alive.
-    unowned(unsafe) let loop: GuestLoop
+final class FrameQueues {
+    // Safe: the loop owns its frame queues and empties them when it closes. The tasks that wait keep the loop alive.
+    private let loop: Unmanaged<GuestLoop>
+    private let thread: UIThread
     let handlers = FrameHandlers()
     // Exclusivity of these is not checked: no method below is in the middle of a change when it calls user code.
-    @exclusivity(unchecked) private var lines = [[FrameWaiter]](repeating: [], count: FramePhase.allCases.count)
+    @exclusivity(unchecked) private var waitersOfPhase = [[FrameWaiter]](
+        repeating: [], count: FramePhase.allCases.count)
     /// The waiters of the phase that runs now. The array is kept for its memory.
     @exclusivity(unchecked) private var current: [FrameWaiter] = []
     /// Waiters that are free for the next wait.
     @exclusivity(unchecked) private var spare: [FrameWaiter] = []
-    @exclusivity(unchecked) private var waiting = 0
+    @exclusivity(unchecked) private var waiterCount = 0
     /// Waiters are being resumed, and their conditions are being called.
     @exclusivity(unchecked) private(set) var isResuming = false
 
-    init(loop: GuestLoop) { self.loop = loop }
+    init(loop: GuestLoop) {
+        self.loop = .passUnretained(loop)
+        thread = loop.thread
+    }
 
-    /// All that wait, sorted by phase.
-    var waiters: [FrameWaiter] { lines.flatMap { $0 } }
+    /// Calls `body` with the loop, without taking a reference: the loop is also referred to weakly, and then Swift needs
+    /// 170 instructions to take a reference and give it back.
+    @inline(__always) func withLoop<Result>(_ body: (GuestLoop) -> Result) -> Result {
+        loop._withUnsafeGuaranteedRef(body)
+    }
+
+    /// The tasks that wait, phase after phase.
+    var waiters: [FrameWaiter] { waitersOfPhase.flatMap { $0 } }
 
     func waiter() -> FrameWaiter {
-        spare.popLast() ?? FrameWaiter(line: self, Frame(number: 0, time: loop.now, delta: .zero))
+        spare.popLast() ?? FrameWaiter(queues: self, Frame(number: 0, time: withLoop { $0.now }, delta: .zero))
     }
 
     func recycle(_ waiter: FrameWaiter) { spare.append(waiter) }
 
-    /// Is the calling thread the loop's?
-    var isHere: Bool { loop.thread.isCurrent }
+    /// Whether the calling thread is the loop's.
+    var isOnUIThread: Bool { thread.isCurrent }
 
     /// Tasks that wait, and handlers.
-    var count: Int { waiting + handlers.count }
+    var count: Int { waiterCount + handlers.count }
 
     func append(_ waiter: FrameWaiter) {
-        lines[waiter.phase.rawValue].append(waiter)
-        waiting += 1
+        waitersOfPhase[waiter.phase.rawValue].append(waiter)
+        waiterCount += 1
     }
 
     /// Removes a waiter. O(n). Does nothing if the phase that runs now has removed it already.
     func remove(_ waiter: FrameWaiter) {
-        guard let index = lines[waiter.phase.rawValue].firstIndex(where: { $0 === waiter }) else { return }
-        lines[waiter.phase.rawValue].remove(at: index)
-        waiting -= 1
+        guard let index = waitersOfPhase[waiter.phase.rawValue].firstIndex(where: { $0 === waiter }) else { return }
+        waitersOfPhase[waiter.phase.rawValue].remove(at: index)
+        waiterCount -= 1
     }
 
     /// Whether the phase has neither handlers nor waiters.
-    func isEmpty(_ phase: FramePhase) -> Bool { lines[phase.rawValue].isEmpty && handlers[phase].isEmpty }
+    func isEmpty(_ phase: FramePhase) -> Bool { waitersOfPhase[phase.rawValue].isEmpty && handlers[phase].isEmpty }
 
     /// Resumes the tasks that wait for `phase`, in the order in which they began to wait.
     func resume(_ phase: FramePhase, _ frame: Frame) {
         isResuming = true
         defer { isResuming = false }
-        swap(&current, &lines[phase.rawValue])
-        waiting -= current.count
+        swap(&current, &waitersOfPhase[phase.rawValue])
+        waiterCount -= current.count
         // Nothing else changes `current`: a condition, which is user code, cannot start another phase.
         current.withUnsafeBufferPointer { waiters in
             for waiter in waiters {
@@ -81,10 +91,10 @@ final class FrameLine {
 
     /// Ends every wait.
     func end(throwing error: any Error) {
-        for phase in lines.indices {
-            let ended = lines[phase]
-            lines[phase] = []
-            waiting -= ended.count
+        for phase in waitersOfPhase.indices {
+            let ended = waitersOfPhase[phase]
+            waitersOfPhase[phase] = []
+            waiterCount -= ended.count
             for waiter in ended { waiter.end(throwing: error) }
         }
     }
@@ -96,24 +106,24 @@ extension GuestLoop {
     /// single frame go on.
     package func endFrames() {
         members.endFrames()
-        members.frameLine?.endSequences()
+        members.frameQueues?.endSequences()
     }
 
     /// UI thread, for hosts that can run no more frames though the loop is open: every task that waits for a frame is
     /// resumed with `CancellationError`.
-    package func callOffFrames() {
+    package func cancelFrameWaits() {
         members.endFrames()
-        members.frameLine?.end(throwing: CancellationError())
+        members.frameQueues?.end(throwing: CancellationError())
     }
 
-    /// UI thread, for hosts: frames run again after ``endFrames()`` or ``callOffFrames()``.
+    /// UI thread, for hosts: frames run again after ``endFrames()`` or ``cancelFrameWaits()``.
     package func beginFrames() { members.beginFrames() }
 
     /// UI thread: whether a task waits for a frame, or a handler runs in each. A host that draws only on demand should
     /// then run one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
-        return (members.frameLine?.count ?? 0) > 0
+        return (members.frameQueues?.count ?? 0) > 0
     }
 
     /// UI thread, for hosts: runs one phase of a frame. It calls the handlers of the phase, then resumes the tasks that
@@ -124,7 +134,7 @@ extension GuestLoop {
     /// runs in the next tick. A phase without handlers and waiting tasks costs a few comparisons. It must not be called
     /// from inside a tick.
     public func runPhase(_ phase: FramePhase, of frame: Frame) {
-        guard let frameLine = members.frameLine, !frameLine.isEmpty(phase) else { return }
+        guard let frameQueues = members.frameQueues, !frameQueues.isEmpty(phase) else { return }
         thread.check("GuestLoop.runPhase(_:of:)")
         guard admission.state == .open else { return }
         precondition(
@@ -133,12 +143,12 @@ extension GuestLoop {
         )
         tickState.begin()
         instruments.activities?.begin(Activity(phase))
-        hooks.onWork?(true)
+        hosting.hooks.onWork?(true)
         executors.beginWork(of: self)
-        tickClock.read()
+        tickState.clock.read()
         queues.beginPhase()
-        runHandlers(frameLine.handlers[phase], frame)
-        frameLine.resume(phase, frame)
+        runHandlers(frameQueues.handlers[phase], frame)
+        frameQueues.resume(phase, frame)
         // Each resumed task once, then whatever is ready, as long as the budget allows.
         runPhaseWork(budget: 0)
         if queues.phaseCount > 0 { runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp)) }
@@ -150,6 +160,6 @@ extension GuestLoop {
         executors.endWork()
         tickState.end()
         if tickState.closesNow { performClose() }
-        hooks.onWork?(false)
+        hosting.hooks.onWork?(false)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running: the second step of a pass, which runs what is in the queues, one piece after the other, until the budget is
-//          used up.
+// RunReadyWork: the second step of a pass, which runs what is in the queues, one piece after the other, until the
+//               budget is used up.
 // Owner:  the UI thread. Each piece is user code, which may call everything of the loop except `tick`.
 
 import TandemCLinux
@@ -30,10 +30,10 @@ extension GuestLoop {
         }
     }
 
-    /// Runs what a frame's phase has resumed, in passes; see `FrameLine`.
+    /// Runs what a frame's phase has resumed, in passes; see `FrameQueues`.
     func runPhaseWork(budget: Nanoseconds) {
         var tick = TickBudget(
-            budget: budget, began: tickClock.mark, endOfLast: tickClock.mark, isVirtual: time.isVirtual)
+            budget: budget, began: tickState.clock.mark, endOfLast: tickState.clock.mark, isVirtual: time.isVirtual)
         while queues.phaseCount > 0 {
             tick.beginPass()
             runUpTo(queues.phaseCount, &tick) { tick in
@@ -48,8 +48,9 @@ extension GuestLoop {
 
     /// A pass of the closing loop: everything that was accepted, with no poll and no budget.
     func runClosingPass() {
-        tickClock.read()
-        var tick = TickBudget(budget: 0, began: tickClock.mark, endOfLast: tickClock.mark, isVirtual: time.isVirtual)
+        tickState.clock.read()
+        var tick = TickBudget(
+            budget: 0, began: tickState.clock.mark, endOfLast: tickState.clock.mark, isVirtual: time.isVirtual)
         repeat { _ = queues.takeIn(shared.inbox) } while shared.inbox.hasLeftovers
         if executors.adoption.drainsMainQueue { runMainQueue() }
         let (events, due, work) = (io.count, timers.dueCount, queues.count)
@@ -67,7 +68,7 @@ extension GuestLoop {
         for _ in 0..<(tick.isSpent ? min(1, count) : count) {
             let wasSpent = tick.isSpent
             guard runNext(&tick) else { return }
-            if tickClock.isOlder(than: tick.cyclesUntilLook) { noteTime(&tick) }
+            if tickState.clock.isOlder(than: tick.cyclesUntilLook) { noteTime(&tick) }
             if instruments.isObserved { noteRun(&tick, wasSpent: wasSpent) }
             if tick.isSpent || tickState.closesAfterTick { return }
         }
@@ -75,11 +76,11 @@ extension GuestLoop {
 
     /// Reads the clock after some work, and notes the time that has passed.
     func noteTime(_ tick: inout TickBudget) {
-        let before = tickClock.mark
-        tickClock.read()
-        if tickClock.mark - before >= Self.blockingTime { reportBlockedThread(tickClock.mark - before) }
-        instruments.didRun(for: tickClock.mark - before)
-        tick.notes(tickClock.mark)
+        let before = tickState.clock.mark
+        tickState.clock.read()
+        if tickState.clock.mark - before >= Self.blockingTime { reportBlockedThread(tickState.clock.mark - before) }
+        instruments.didRun(for: tickState.clock.mark - before)
+        tick.noteTime(tickState.clock.mark)
     }
 
     func noteEnd(_ tick: inout TickBudget, wasSpent: Bool, isLook: Bool) {
@@ -93,7 +94,7 @@ extension GuestLoop {
     func account(_ tick: inout TickBudget) {
         noteTime(&tick)
         tick.finish(
-            carriedOver: io.count + timers.dueCount + queues.count + shared.inbox.leftovers, now: tickClock.mark,
+            carriedOver: io.count + timers.dueCount + queues.count + shared.inbox.leftovers, now: tickState.clock.mark,
             paused: tickState.takePausedTime())
         if instruments.isObserved { observeEnd(of: tick) }
         instruments.tickEnds(tick.report)
@@ -107,12 +108,12 @@ extension GuestLoop {
         switch action {
         case .none: return
         case .call(let body):
-            instruments.willRun(isTimer ? .timer : .callback, site, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(isTimer ? .timer : .callback, site, readyFor: tickState.clock.mark - readyAt)
             tick.countCallback()
             if isTimer { tick.countTimer() }
             call(body, site)
         case .resume(let waiter):
-            instruments.willRun(.timer, site, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(.timer, site, readyFor: tickState.clock.mark - readyAt)
             if isTimer { tick.countTimer() }
             waiter.resume()
         }
@@ -123,12 +124,12 @@ extension GuestLoop {
         switch consume entry.work {
         case .callback(let slot): runRecord(slot, since: readyAt, isTimer: false, &tick)
         case .posted(let body, let site):
-            instruments.willRun(.post, site, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(.post, site, readyFor: tickState.clock.mark - readyAt)
             tick.countCallback()
             call(body, site)
         case .job(let job, let identity):
             if instruments.isObserved { instruments.activities?.willRun(job) }
-            instruments.willRun(.task, nil, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(.task, nil, readyFor: tickState.clock.mark - readyAt)
             tick.countJob()
             execute(job, identity)
         case .continuation(let task):
@@ -143,18 +144,18 @@ extension GuestLoop {
         let readyAt = report.readyAt
         if let wait = report.wait {
             guard case .resume(let waiter) = wait.end() else { return }
-            instruments.willRun(.descriptor, wait.site, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(.descriptor, wait.site, readyFor: tickState.clock.mark - readyAt)
             return waiter.resume()
         }
         guard let handle = io.watch(for: report), case .call(let body) = handle.action else { return }
         if handle.isOurs {
             tick.noteUnrecorded()
-            instruments.willRunUnrecorded(readyFor: tickClock.mark - readyAt)
+            instruments.willRunUnrecorded(readyFor: tickState.clock.mark - readyAt)
         } else {
-            instruments.willRun(.descriptor, handle.site, readyFor: tickClock.mark - readyAt)
+            instruments.willRun(.descriptor, handle.site, readyFor: tickState.clock.mark - readyAt)
         }
         tick.countCallback()
-        if handle.streak.isDue() { return callUnderSuspicion(handle, body) }
+        if handle.streak.countReport() { return callChecked(handle, body) }
         call(body, handle.site)
     }
 }

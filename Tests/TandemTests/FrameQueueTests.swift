@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FrameLineTests: tasks that wait for frames, with a manual host that has phases. Behaviour 41, 42, 44.
+// FrameQueueTests: tasks that wait for frames, with a manual host that has phases. Behaviour 41, 42, 44.
 
 import Foundation
 import TandemTesting
@@ -17,7 +17,7 @@ extension ManualHost {
 }
 
 extension Core {
-    @Suite struct FrameLineTests {
+    @Suite struct FrameQueueTests {
         @Test func aTaskIsResumedOncePerFrameInItsPhase() throws {
             try withLoop { host, loop in
                 let journal = Journal([])
@@ -38,11 +38,11 @@ extension Core {
 
         /// The line of frames keeps its waiters for the next wait; they must not keep the line.
         @Test func nothingIsLeftOfALoopWhoseTasksHaveAwaitedFrames() throws {
-            weak var line: FrameLine?
+            weak var line: FrameQueues?
             try withLoop { host, loop in
                 loop.run({ for _ in 0..<3 { try await loop.nextFrame() } })
                 for number in 0...2 { host.frame(number) }
-                line = loop.members.frameLine
+                line = loop.members.frameQueues
                 #expect(line != nil)
             }
             #expect(line == nil)
@@ -162,7 +162,7 @@ extension Core {
             }
             let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
             #expect(text.contains("-1 frames"))
-            #expect(text.contains("FrameLineTests.swift"))
+            #expect(text.contains("FrameQueueTests.swift"))
         }
 
         @Test func aFrameAwaitedOnAnotherThreadTrapsAndNamesBoth() async throws {
@@ -186,7 +186,7 @@ extension Core {
                 let run = loop.run({ _ = try await loop.nextFrame() }) { outcome = $0 }
                 host.tick()
                 #expect(loop.waiting.map(\.kind) == [.frame, .run])
-                #expect(loop.waiting.first?.site?.fileID == "TandemTests/FrameLineTests.swift")
+                #expect(loop.waiting.first?.site?.fileID == "TandemTests/FrameQueueTests.swift")
                 run.cancel()
                 host.tick()
                 #expect(throws: CancellationError.self) { try outcome?.get() }

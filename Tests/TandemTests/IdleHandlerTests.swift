@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UnattendedReadinessTests: a handler that does nothing does not eat a whole core, whatever it watches; one that works is never paused.
+// IdleHandlerTests: a handler that does nothing does not eat a whole core, whatever it watches; one that works is never paused.
 // Behaviour 36.
 
 import CTestSupport
@@ -169,7 +169,7 @@ extension Core.IOTests {
             var count = 0
             let handle = try watch(loop, fds[0], writes: ready.writes) { count += 1 }
             #expect(host.run { !log.lines.isEmpty })
-            #expect(log.lines.first?.contains("UnattendedReadinessTests.swift") == true)
+            #expect(log.lines.first?.contains("IdleHandlerTests.swift") == true)
             // It has shown that it does nothing: from now on a report is a matter of milliseconds.
             let before = count
             let end = ContinuousClock.now + .milliseconds(300)
@@ -263,41 +263,41 @@ extension Core.IOTests {
         }
     }
 
-    @Test func suspicionNeedsCertainty() {
-        var stream = Suspicion(tandem_work(kind: TANDEM_WORK_UNREAD, backlog: 0, is_socket: true), writes: false)
-        func judge(_ before: Int64, _ after: Int64, times: Int = 1) -> [Suspicion.Verdict] {
+    @Test func aHandlerIsCalledIdleOnlyWhenThatIsCertain() {
+        var stream = IdleHandlerCheck(tandem_work(kind: TANDEM_WORK_UNREAD, backlog: 0, is_socket: true), writes: false)
+        func judge(_ before: Int64, _ after: Int64, times: Int = 1) -> [IdleHandlerCheck.Verdict] {
             (0..<times).map { _ in stream.judge(before: before, after: after) }
         }
-        let first = judge(-5, -5, times: Suspicion.samples)
-        #expect(first.dropLast().allSatisfy { $0 == .unclear } && first.last == .slow(1_000_000))
-        // What slowing down itself reports, and then nothing: the next time takes one report. After the third time in a row it is certain.
+        let first = judge(-5, -5, times: IdleHandlerCheck.samples)
+        #expect(first.dropLast().allSatisfy { $0 == .unclear } && first.last == .pause(1_000_000))
+        // What the pause itself reports, and then nothing: the next time takes one report. After the third time in a row it is certain.
         func end(hasSeenAll: Bool = true) -> Bool { stream.pauseEnds(hasSeenAll: hasSeenAll) }
         for pause in [2, 4] {
             #expect(judge(-5, -5) == [.unclear])
             let isCertain = end()
             #expect(!isCertain)
-            #expect(judge(-5, -5) == [.slow(Int64(pause) * 1_000_000)])
+            #expect(judge(-5, -5) == [.pause(Int64(pause) * 1_000_000)])
         }
         #expect(judge(-5, -5) == [.unclear])
         var isCertain = end()
         #expect(isCertain)
-        #expect(judge(-5, -5) == [.slow(8_000_000)])
+        #expect(judge(-5, -5) == [.pause(8_000_000)])
         // News, and news that may be on its way: it is not.
         #expect(judge(-5, -5, times: 3).allSatisfy { $0 == .unclear })
         isCertain = end()
         #expect(!isCertain)
-        #expect(judge(-5, -5, times: 8).last == .slow(16_000_000))
+        #expect(judge(-5, -5, times: 8).last == .pause(16_000_000))
         isCertain = end(hasSeenAll: false)
         #expect(!isCertain)
         #expect(judge(-5, -5) == [.unclear])
         #expect(judge(-5, -6) == [.unclear])
-        #expect(judge(-5, -4) == [.innocent])
+        #expect(judge(-5, -4) == [.works])
 
         // A thread's own count is asked where there is one.
-        stream = Suspicion(tandem_work(kind: TANDEM_WORK_UNSENT, backlog: 0, is_socket: false), writes: true)
-        #expect(judge(0, 0, times: Suspicion.samples).allSatisfy { $0 == .unclear })
+        stream = IdleHandlerCheck(tandem_work(kind: TANDEM_WORK_UNSENT, backlog: 0, is_socket: false), writes: true)
+        #expect(judge(0, 0, times: IdleHandlerCheck.samples).allSatisfy { $0 == .unclear })
         #expect(stream.sign == .thread)
-        #expect(judge(-1, -1) == [.innocent])
+        #expect(judge(-1, -1) == [.works])
     }
 }
 
