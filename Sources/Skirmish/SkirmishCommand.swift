@@ -44,7 +44,7 @@ struct SkirmishCommand: ParsableCommand {
     var jitter = 0.0
     @Option(help: ArgumentHelp("Lose so many of a hundred datagrams each way.", valueName: "percent"))
     var loss = 0.0
-    @Option(help: "Host so many matches at once, 1 to 64, on successive ports; needs --headless and --host.")
+    @Option(help: "Host so many matches at once, 1 to 512, on successive ports; needs --headless and --host.")
     var matches = 1
     @Flag(help: "Look for games, and be found, on this machine only.")
     var local = false
@@ -100,7 +100,7 @@ struct SkirmishCommand: ParsableCommand {
             throw ValidationError(
                 "a game with others has no --virtual-time, --record or --replay: what others do is not ours to repeat")
         }
-        guard (1...64).contains(matches) else { throw ValidationError("--matches was \(matches); expected 1 to 64") }
+        guard (1...512).contains(matches) else { throw ValidationError("--matches was \(matches); expected 1 to 512") }
         if matches > 1, !headless || host == nil {
             throw ValidationError("--matches needs --headless and --host: nobody can look at more than one")
         }

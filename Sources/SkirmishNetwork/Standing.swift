@@ -31,7 +31,7 @@ public nonisolated struct Standing: Codable, Sendable, Hashable {
     public let people, capacity: Int
     /// Nobody is let in any more.
     public let isDraining: Bool
-    /// Everybody, bots among them, in the order of their seats.
+    /// Everybody, bots among them, in the order of their seats. After a match it is who played in it, with its scores, also those who have left since.
     public let players: [Player]
 
     @MainActor init(_ session: HostSession) {
@@ -41,7 +41,8 @@ public nonisolated struct Standing: Codable, Sendable, Hashable {
         (wave, total) = (world?.wave ?? 0, world?.score ?? 0)
         (people, capacity) = (session.people, session.options.capacity)
         isDraining = session.isDraining
-        players = session.seats.map { seat in
+        let seats = session.phase == .over ? session.results?.seats : nil
+        players = (seats ?? session.seats).map { seat in
             Player(
                 seat: seat.number, name: seat.name, score: seat.score, lives: world?.ships[seat.number].lives ?? 0,
                 isPerson: seat.pilot == 2)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Artist+Overlay: what lies over every screen: menus, what is being written, notices, and the display of F3.
+// Artist+Overlay: what lies over every screen: menus, what is being written, and notices.
 
 import Foundation
 import SkirmishProtocol
@@ -13,7 +13,6 @@ extension Artist {
         }
         if let (prompt, line) = stage.typed { drawWriting(prompt, line, time) }
         if let notice = stage.notice { drawNotice(notice) }
-        if let display = stage.display { draw(display, stage) }
     }
 
     private func draw(_ menu: Menu, _ time: Double) {
@@ -81,34 +80,6 @@ extension Artist {
             text.draw(
                 String(words.prefix(84)), at: Vector(left, bottom - Double(index) * 19), size: 0.85, tint,
                 opacity: 1 - 0.12 * Double(index))
-        }
-    }
-
-    // MARK: - F3
-
-    private func draw(_ display: Display, _ stage: Stage) {
-        let lines = display.lines(stage)
-        box(Vector(590, 60), 358, 156 + Double(lines.count) * 17, Tint(0x050A14), isFilled: true, opacity: 0.86)
-        // Late: a frame that was left out at 60 a second, and a tick beyond its budget.
-        graph(display.frameTimes, Vector(600, 78), "frame ms", of: 33, late: 20, .cyan)
-        graph(display.tickTimes, Vector(600, 146), "tick ms", of: 8, late: 4, .green)
-        for (index, line) in lines.enumerated() {
-            text.draw(line, at: Vector(600, 206 + Double(index) * 17), size: 0.74, .text)
-        }
-    }
-
-    private func graph(
-        _ values: [Double], _ place: Vector, _ title: String, of most: Double, late: Double, _ tint: Tint
-    ) {
-        let last = values.last ?? 0
-        text.draw("\(title) \((last * 100).rounded() / 100)", at: place - Vector(0, 15), size: 0.74, .quiet)
-        box(place, 338, 46, Tint(0x16243C), isFilled: false)
-        for (index, value) in values.enumerated() {
-            let height = 44 * min(1, value / most)
-            box(
-                place + Vector(Double(index) * 2.8, 45 - height), 2.2, height, value > late ? .orange : tint,
-                isFilled: true,
-                opacity: 0.8)
         }
     }
 }

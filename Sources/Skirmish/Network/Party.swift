@@ -101,7 +101,8 @@ final class HostParty: Party {
     var figures: [String] {
         let traffic = session.traffic
         return [
-            "players \(session.people)  snapshot max \(traffic.largestSnapshot) B",
+            "players \(session.people)  round trip up to \(session.seats.map(\.ping).max() ?? 0) ms",
+            "snapshot up to \(traffic.largestSnapshot) B",
             "sent \(traffic.sentBytes / 1024) KiB in \(traffic.sentDatagrams)  refused \(traffic.refusedDatagrams)",
         ]
     }

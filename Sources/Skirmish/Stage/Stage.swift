@@ -36,8 +36,6 @@ final class Stage {
     /// The options' limit was reached while others play.
     var isTimeUp = false
     var artist: Artist?
-    /// What F3 shows; `nil`: nothing.
-    var display: Display?
     var settings: Settings {
         didSet { apply(settings, before: oldValue) }
     }
@@ -63,6 +61,8 @@ final class Stage {
         self.window = window
         sound = options.isAutomatic ? nil : SoundBoard()
         settings = Settings()
+        guest.overlay.isShown = false
+        guest.overlay.scale = 1.5
     }
 
     /// A match begins: on the screen, with its sound, and without a cursor, which whoever calls this shows again.
@@ -114,7 +114,6 @@ final class Stage {
         for await frame in guest.frames {
             starfield.move(frame.delta)
             seconds += frame.delta / .seconds(1)
-            display?.take(frame, guest.loop.statistics)
             if party?.chat.last != newestLine.line { newestLine = (party?.chat.last, seconds) }
         }
     }
@@ -129,7 +128,7 @@ final class Stage {
     func toggleDisplay() async throws {
         while true {
             try await guest.nextKey(SDLK_F3)
-            display = display == nil ? Display() : nil
+            guest.overlay.isShown.toggle()
         }
     }
 
@@ -164,7 +163,15 @@ final class Stage {
                 screen, starfield, best: best, time: seconds, ahead: blend * World.step,
                 isCovered: menu.map { !$0.title.isEmpty } ?? false)
             artist?.drawOverlay(self, time: seconds)
+            drawFigures()
         }
+    }
+
+    /// What F3 shows: the loop's figures, and some of the game's.
+    func drawFigures() {
+        guard guest.overlay.isShown else { return }
+        guest.overlay.lines = ["gamepads \(input.gamepads.count)"] + (party?.figures ?? [])
+        guest.overlay.draw(window.renderer)
     }
 
     func report() -> RunReport {
