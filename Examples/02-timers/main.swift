@@ -4,13 +4,15 @@
 //
 // --frames N  ends after N frames.
 // --idle      draws on demand: one timer a second, nothing in between, until Ctrl-C.
+// --overlay   shows what the loop does, over the picture.
 
 import TandemSDL
 
 let isIdle = CommandLine.arguments.contains("--idle")
+let showsOverlay = CommandLine.arguments.contains("--overlay")
 let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(CommandLine.arguments[$0 + 1]) }
 
-guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("Timers", 0, 0, 480, 160, 0),
+guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("Timers", 0, 0, 480, 180, 0),
     let renderer = SDL_CreateRenderer(window, -1, 0)
 else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
 let guest = try SDLGuest()
@@ -52,6 +54,7 @@ let count = frames.run(draw: { _ in
     SDL_RenderClear(renderer)
     drawSquare(slept, y: 30, 90, 200)
     drawSquare(called, y: 90, 250, 140)
+    if showsOverlay { guest.overlay.draw(renderer) }
     SDL_RenderPresent(renderer)
 })
 print("\(count) frames, \(slept) sleeps, \(called) calls")

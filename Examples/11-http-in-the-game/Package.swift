@@ -9,12 +9,21 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
+/// The program also compiles with everything on the main actor unless it says otherwise, as new app projects have it: CI asks for that. What is a library
+/// says what belongs to which actor, and needs no such setting.
+let isolation: [SwiftSetting] =
+    Context.environment["TANDEM_DEFAULT_ISOLATION"] == nil ? [] : [.defaultIsolation(MainActor.self)]
+
 let package = Package(
     name: "http-in-the-game",
-    products: [.library(name: "TandemFlyingFox", targets: ["TandemFlyingFox"])],
+    products: [
+        .library(name: "TandemFlyingFox", targets: ["TandemFlyingFox"]),
+        .library(name: "TandemInspector", targets: ["TandemInspector"]),
+    ],
     dependencies: [
         .package(name: "Tandem", path: "../.."),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     ],
     targets: [
         .target(
@@ -26,14 +35,26 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // A page about the loop, for whoever makes a game.
+        .target(
+            name: "TandemInspector",
+            dependencies: [
+                "TandemFlyingFox",
+                .product(name: "Tandem", package: "Tandem"),
+                .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "11-http-in-the-game",
             dependencies: [
                 "TandemFlyingFox",
+                "TandemInspector",
                 .product(name: "TandemSDL", package: "Tandem"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
             ],
-            swiftSettings: settings
+            swiftSettings: settings + isolation
         ),
         // The sample game's match, for whoever speaks HTTP or WebSocket.
         .executableTarget(
@@ -43,14 +64,16 @@ let package = Package(
                 .product(name: "SkirmishMatch", package: "Tandem"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
             ],
-            swiftSettings: settings
+            swiftSettings: settings + isolation
         ),
         .testTarget(
             name: "TandemFlyingFoxTests",
             dependencies: [
                 "TandemFlyingFox",
+                "TandemInspector",
                 .product(name: "TandemTesting", package: "Tandem"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),

@@ -9,6 +9,11 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
+/// The program also compiles with everything on the main actor unless it says otherwise, as new app projects have it: CI asks for that. What is a library
+/// says what belongs to which actor, and needs no such setting.
+let isolation: [SwiftSetting] =
+    Context.environment["TANDEM_DEFAULT_ISOLATION"] == nil ? [] : [.defaultIsolation(MainActor.self)]
+
 let package = Package(
     name: "download-with-progress",
     dependencies: [
@@ -30,10 +35,10 @@ let package = Package(
         .executableTarget(
             name: "12-download-with-progress",
             dependencies: ["Downloading", .product(name: "TandemSDL", package: "Tandem")],
-            swiftSettings: settings
+            swiftSettings: settings + isolation
         ),
         // Killed by a test, again and again.
-        .executableTarget(name: "SaveForEver", dependencies: ["Downloading"], swiftSettings: settings),
+        .executableTarget(name: "SaveForEver", dependencies: ["Downloading"], swiftSettings: settings + isolation),
         .testTarget(
             name: "DownloadingTests",
             dependencies: ["Downloading", "SaveForEver", .product(name: "TandemSDL", package: "Tandem")],

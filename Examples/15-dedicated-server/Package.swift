@@ -9,6 +9,11 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
+/// The program also compiles with everything on the main actor unless it says otherwise, as new app projects have it: CI asks for that. What is a library
+/// says what belongs to which actor, and needs no such setting.
+let isolation: [SwiftSetting] =
+    Context.environment["TANDEM_DEFAULT_ISOLATION"] == nil ? [] : [.defaultIsolation(MainActor.self)]
+
 let package = Package(
     name: "dedicated-server",
     products: [
@@ -40,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "15-dedicated-server",
             dependencies: ["TandemServiceLifecycle", "TandemMetrics"],
-            swiftSettings: settings
+            swiftSettings: settings + isolation
         ),
         .testTarget(
             name: "DedicatedServerTests",

@@ -21,6 +21,8 @@ let package = Package(
         .executableTarget(
             name: "Framework", dependencies: [tandem, .product(name: "PlainFramework", package: "Bindings")]),
         .executableTarget(
+            name: "SameNames", dependencies: [tandem, .product(name: "UsualNames", package: "Bindings")]),
+        .executableTarget(
             name: "DefaultIsolation", dependencies: [tandem], swiftSettings: [.defaultIsolation(MainActor.self)]),
         .executableTarget(name: "LanguageMode5", dependencies: [tandem], swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "CPlusPlus", dependencies: [tandem], swiftSettings: [.interoperabilityMode(.Cxx)]),

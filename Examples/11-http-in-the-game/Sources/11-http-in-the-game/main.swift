@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // 11-http-in-the-game: the game's state over HTTP, and live over a WebSocket.
 // Idea: FlyingFox's sockets wait in the loop's epoll set, and a route is a function on the main actor: it reads and changes the game
-// between two frames, with no lock. It is for you and your tools, on this machine: FlyingFox has no limits of its own, and what the pool and
-// `LocalRequests` add does not make it a server for strangers (that is 16-public-page). Try it while it runs:
+// between two frames, with no lock. It is for you and your tools, on this machine: FlyingFox has no limits of its own, and what `LocalHTTPServer`
+// puts before it does not make it a server for strangers (that is 16-public-page). Try it while it runs:
 //
 //     curl localhost:8080/state
 //     curl -X POST 'localhost:8080/push?x=3&y=-1'
@@ -10,11 +10,13 @@
 //
 // --port N    listens there; 0 for any free one (default 8080)
 // --frames N  ends after N frames; else closing the window ends it
+// --inspect   serves a page about the loop, too; the log says where
 
 import FlyingFox
 import Foundation
 import Tandem
 import TandemFlyingFox
+import TandemInspector
 import TandemSDL
 
 func option(_ name: String) -> Int? {
@@ -78,6 +80,7 @@ guard SDL_Init(SDL_INIT_VIDEO) == 0, let window = SDL_CreateWindow("HTTP in the 
     let renderer = SDL_CreateRenderer(window, -1, 0)
 else { fatalError("SDL did not start: \(String(cString: SDL_GetError()))") }
 let guest = try SDLGuest()
+let inspector = CommandLine.arguments.contains("--inspect") ? try Inspector(guest.loop) : nil
 let game = Game()
 var routes = RoutedHTTPHandler()
 routes.appendRoute("GET /state") { _ in
@@ -88,22 +91,17 @@ routes.appendRoute("POST /push?x=:x&y=:y") { (x: Double, y: Double) in
 }
 routes.appendRoute("GET /live", to: .webSocket(Live(game: game)))
 
-let pool = GuestSocketPool(guest.loop)
-let server = HTTPServer(
-    // Of this machine alone. `.inet(port:)` would listen on every interface.
-    address: try .inet(ip4: "127.0.0.1", port: UInt16(clamping: option("--port") ?? 8080)),
-    pool: pool,
-    logger: .disabled,
-    handler: LocalRequests(routes, on: pool))
-
+let port = UInt16(clamping: option("--port") ?? 8080)
+let server: LocalHTTPServer
+do { server = try LocalHTTPServer(on: guest.loop, at: .loopback(port: port), handler: routes) } catch {
+    print("the server did not start: \(error)")
+    exit(1)
+}
+print("listening on \(server.localAddress)")
 guest.run {
-    try await server.runThroughExhaustion(on: guest.loop)
+    try await server.run()
 } onDone: { result in
     if case .failure(let error) = result, !(error is CancellationError) { print("the server ended: \(error)") }
-}
-guest.run {
-    try await server.waitUntilListening()
-    if let address = await server.listeningAddress { print("listening on \(address)") }
 }
 
 let frames = FrameLoop(guest)

@@ -60,14 +60,16 @@ struct Live: WSMessageHandler {
     }
 }
 
+// The server's threads read and decode; what is decoded goes to the match.
+
 /// What is far too long for an order is not decoded: that takes time, which is the match's.
-func decodeOrder(_ data: Data) throws -> MatchOrder {
+nonisolated func decodeOrder(_ data: Data) throws -> MatchOrder {
     guard data.count <= 1024 else { throw CocoaError(.fileReadTooLarge) }
     return try JSONDecoder().decode(MatchOrder.self, from: data)
 }
 
 /// The body, and no more of it than an order can have.
-func orderBody(_ request: HTTPRequest) async throws -> Data {
+nonisolated func orderBody(_ request: HTTPRequest) async throws -> Data {
     var data = Data()
     for try await piece in request.bodySequence where data.count <= 1024 { data.append(piece) }
     return data
@@ -101,26 +103,22 @@ routes.appendRoute("POST /order") { request in
     return HTTPResponse(statusCode: .noContent)
 }
 routes.appendRoute("GET /live", to: .webSocket(Live(match: match, audience: audience)))
-let pool = GuestSocketPool(host.loop)
-let server = HTTPServer(
-    // Of this machine alone. `.inet(port:)` would listen on every interface.
-    address: try .inet(ip4: "127.0.0.1", port: UInt16(clamping: option("--port") ?? 8081)),
-    pool: pool, logger: .disabled, handler: LocalRequests(routes, on: pool))
+let port = UInt16(clamping: option("--port") ?? 8081)
+let server: LocalHTTPServer
+do { server = try LocalHTTPServer(on: host.loop, at: .loopback(port: port), handler: routes) } catch {
+    print("the server did not start: \(error)")
+    exit(1)
+}
+try FileHandle.standardOutput.write(contentsOf: Data("listening on \(server.localAddress.port ?? 0)\n".utf8))
 
 host.loop.run {
-    try await server.runThroughExhaustion(on: host.loop)
+    try await server.run()
 } onDone: { result in
     if case .failure(let error) = result, !(error is CancellationError) {
         print("the server ended: \(error)")
         exitCode = 1
     }
     host.stop()
-}
-host.loop.run {
-    try await server.waitUntilListening()
-    if case .ip4(_, let port) = await server.listeningAddress {
-        try FileHandle.standardOutput.write(contentsOf: Data("listening on \(port)\n".utf8))
-    }
 }
 host.loop.run {
     try await play()

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// LimitTests: what the pool and its companions add to FlyingFox, which has no limits.
+// LimitTests: what LocalHTTPServer puts before FlyingFox, which has no limits.
 
 import FlyingFox
 import FlyingSocks
 import Foundation
-import Synchronization
 import Tandem
 import TandemFlyingFox
 import Testing
@@ -13,56 +12,63 @@ import struct FlyingSocks.Socket
 
 extension OneAfterAnother {
     @Suite struct LimitTests {
-        private func pool(
-            _ loop: GuestLoop, _ change: (inout GuestSocketPool.Limits) -> Void
-        ) -> GuestSocketPool {
-            var limits = GuestSocketPool.Limits()
-            change(&limits)
-            return GuestSocketPool(loop, limits: limits)
+        /// Reads until the server ends the connection, and returns how its answer begins.
+        private func ending(_ connection: Connection) async throws -> String {
+            var bytes: [UInt8] = []
+            while let byte = try? await connection.socket.read() { bytes.append(byte) }
+            try connection.socket.close()
+            return String(decoding: bytes.prefix(12), as: UTF8.self)
         }
 
-        private func hello(_ server: HTTPServer) async {
-            await server.appendRoute("GET /") { _ in HTTPResponse(statusCode: .ok, body: Data("hello".utf8)) }
-            await server.appendRoute("POST /length") { request in
-                HTTPResponse(statusCode: .ok, body: Data("\(try await request.bodyData.count)".utf8))
+        /// Sends for as long as the connection lasts; what it was answered.
+        private func flood(_ connection: Connection, _ piece: String) async throws -> String {
+            let writer = Task {
+                let data = Data(piece.utf8)
+                while !Task.isCancelled { try await connection.socket.write(data) }
             }
+            let answer = try await connection.head()
+            writer.cancel()
+            _ = await writer.result
+            try connection.socket.close()
+            return String(answer.prefix(12))
         }
 
-        /// Reads until the server ends the connection.
-        private func isClosed(_ connection: Connection) async throws -> Bool {
-            do { while true { _ = try await connection.socket.read() } } catch { return true }
-        }
-
-        @Test func whoIsSilentForTooLongIsClosed() async throws {
+        /// With FlyingFox alone nobody is answered any more: a line of 64 KB is minutes of work for it.
+        @Test func sixteenHeadsWithoutEndKeepNobodyWaiting() async throws {
             try await withLoop { loop in
-                try await withServer(loop, pool: pool(loop) { $0.idle = .milliseconds(200) }) {
-                    await hello($0)
-                } _: { port in
-                    let silent = try await Connection(loop, port)
-                    let inTheMiddle = try await Connection(loop, port)
-                    try await inTheMiddle.send("GET / HTT")
-                    #expect(try await isClosed(silent))
-                    #expect(try await isClosed(inTheMiddle))
-                    try silent.socket.close()
-                    try inTheMiddle.socket.close()
+                try await withLocalServer(loop) { port in
+                    let good = try await Connection(loop, port)
+                    #expect(try await good.get("/") == "hello")
+                    try await withThrowingTaskGroup { group in
+                        for _ in 0..<16 {
+                            group.addTask {
+                                let connection = try await Connection(loop, port)
+                                try await connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+                                return try await flood(connection, String(repeating: "x", count: 65_536))
+                            }
+                        }
+                        for _ in 0..<20 { #expect(try await good.get("/") == "hello") }
+                        for try await answer in group { #expect(answer == "HTTP/1.1 431") }
+                    }
+                    #expect(try await good.get("/") == "hello")
+                    try good.socket.close()
                 }
             }
         }
 
         @Test(arguments: [
-            "GET / HTTP/1.1\r\nX-Long: ", "POST /length HTTP/1.1\r\nHost: test\r\nContent-Length: 4000000000\r\n\r\n",
-            "POST /length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n",
-        ]) func whatDoesNotEndIsCut(beginning: String) async throws {
+            ("GET / HTTP/1.1\r\nX-Long: ", "x", 431), ("GET /", "x", 431), ("GET / HTTP/1.1\r\n", "X-Many: x\r\n", 431),
+            ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000000\r\n\r\n", "x", 413),
+            ("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", "x", 411),
+        ]) func whatDoesNotEndIsRefused(beginning: String, piece: String, status: Int) async throws {
+            let calls = Calls()
             try await withLoop { loop in
-                try await withServer(loop) {
-                    await hello($0)
-                } _: { port in
+                try await withLocalServer(loop, counting: calls) { port in
                     let connection = try await Connection(loop, port)
                     try await connection.send(beginning)
-                    await #expect(throws: (any Error).self) {
-                        while true { try await connection.send(String(repeating: "x", count: 65_536)) }
-                    }
-                    try connection.socket.close()
+                    let answer = try await flood(connection, String(repeating: piece, count: 1000))
+                    #expect(answer == "HTTP/1.1 \(status)")
+                    #expect(calls.count.load(ordering: .relaxed) == 0)
                     // The server goes on.
                     let other = try await Connection(loop, port)
                     #expect(try await other.get("/") == "hello")
@@ -71,19 +77,69 @@ extension OneAfterAnother {
             }
         }
 
-        /// Far more in sum than one request may have.
+        /// What two readers could understand in two ways.
+        @Test(arguments: [
+            "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 40",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: +1",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length:",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example",
+            "GET / HTTP/1.1\r\nHost: localhost\r\n continued: 1",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length : 1", "GET / HTTP/1.1\r\nHost: localhost\r\nX: a\rb",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: \0", "GET  / HTTP/1.1\r\nHost: localhost",
+            "GET / HTTP/9\r\nHost: localhost",
+            "\r\nGET / HTTP/1.1\r\nHost: localhost", " / HTTP/1.1\r\nHost: localhost", "nonsense",
+        ]) func whatIsNotCertainIsRefused(head: String) async throws {
+            let calls = Calls()
+            try await withLoop { loop in
+                try await withLocalServer(loop, counting: calls) { port in
+                    let connection = try await Connection(loop, port)
+                    try await connection.send(head + "\r\n\r\n")
+                    #expect(try await ending(connection) == "HTTP/1.1 400")
+                }
+            }
+            #expect(calls.count.load(ordering: .relaxed) == 0)
+        }
+
+        @Test func whoIsSilentForTooLongIsClosed() async throws {
+            try await withLoop { loop in
+                try await withLocalServer(
+                    loop, limits { ($0.idle, $0.arrival) = (.milliseconds(200), .milliseconds(200)) }
+                ) { port in
+                    let silent = try await Connection(loop, port)
+                    let inTheMiddle = try await Connection(loop, port)
+                    let inTheBody = try await Connection(loop, port)
+                    try await inTheMiddle.send("GET / HTT")
+                    try await inTheBody.send("POST /length HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12")
+                    for connection in [silent, inTheMiddle, inTheBody] { #expect(try await ending(connection) == "") }
+                }
+            }
+        }
+
+        /// An onlooker says nothing for as long as there is something to see.
+        @Test func whoIsAnsweredIsNotSilent() async throws {
+            try await withLoop { loop in
+                try await withLocalServer(loop, limits { $0.idle = .seconds(3) }) { port in
+                    let connection = try await Connection(loop, port)
+                    try await connection.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    _ = try await connection.head()
+                    #expect(try await connection.chunks() == String(repeating: "slow", count: 20))
+                    try connection.socket.close()
+                }
+            }
+        }
+
         @Test func whoIsAnsweredMayGoOn() async throws {
             try await withLoop { loop in
-                try await withServer(loop, pool: pool(loop) { $0.requestBytes = 4096 }) {
-                    await hello($0)
-                } _: { port in
+                try await withLocalServer(loop) { port in
                     let connection = try await Connection(loop, port)
-                    let end = ContinuousClock.now + .milliseconds(300)
-                    var count = 0
-                    while count < 200 || ContinuousClock.now < end {
-                        #expect(try await connection.get("/") == "hello")
-                        count += 1
-                    }
+                    for _ in 0..<200 { #expect(try await connection.get("/") == "hello") }
+                    // Requests that do not wait for answers are answered in order.
+                    let body = String(repeating: "y", count: 16_000)
+                    let post =
+                        "POST /length HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\nContent-Length: 16000\r\n\r\n\(body)"
+                    let sending = Task { for _ in 0..<10 { try await connection.send(post) } }
+                    for _ in 0..<10 { #expect(try await connection.answer() == "16000") }
+                    try await sending.value
                     try connection.socket.close()
                 }
             }
@@ -91,17 +147,17 @@ extension OneAfterAnother {
 
         @Test func beyondTheLimitConnectionsWaitUntilOthersLeave() async throws {
             try await withLoop { loop in
-                try await withServer(loop, pool: pool(loop) { $0.connections = 3 }) {
-                    await hello($0)
-                } _: { port in
+                try await withLocalServer(loop, limits { $0.connections = 3 }) { port in
                     var first: [Connection] = []
                     for _ in 0..<3 {
                         first.append(try await Connection(loop, port))
                         #expect(try await first.last!.get("/") == "hello")
                     }
                     let late = try await Connection(loop, port)
-                    try await late.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-                    try await Task.sleep(for: .milliseconds(200))
+                    try await late.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    for _ in 0..<20 {
+                        for connection in first { #expect(try await connection.get("/") == "hello") }
+                    }
                     #expect(throws: SocketError.blocked) { try late.socket.socket.read() }
                     for connection in first { try connection.socket.close() }
                     #expect(try await late.answer() == "hello")
@@ -110,91 +166,109 @@ extension OneAfterAnother {
             }
         }
 
-        /// Waits until the one connection that the server has accepted sends at once.
-        private func sendsAtOnce(_ port: UInt16) async throws -> Bool {
-            let noDelay = BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
-            for _ in 0..<1000 {
-                let accepted = (0..<1000).map { Socket(file: .init(rawValue: $0)) }.filter {
-                    guard case .ip4(_, port) = try? $0.sockname() else { return false }
-                    return (try? $0.remotePeer()) != nil
-                }
-                #expect(accepted.count == 1)
-                if try accepted.first?.getValue(for: noDelay) == true { return true }
-                try await Task.sleep(for: .milliseconds(10))
-            }
-            return false
+        // MARK: WebSockets
+
+        private func webSocket(_ loop: GuestLoop, _ port: UInt16) async throws -> Connection {
+            let connection = try await Connection(loop, port)
+            try await connection.send(
+                "GET /socket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            #expect(try await connection.head().hasPrefix("HTTP/1.1 101"))
+            return connection
         }
 
-        @Test func answersDoNotWaitForAcknowledgements() async throws {
+        @Test func aMessageOfTheLimitIsAnsweredAndALongerOneCut() async throws {
             try await withLoop { loop in
-                try await withServer(loop) {
-                    await hello($0)
-                } _: { port in
-                    let connection = try await Connection(loop, port)
-                    #expect(try await connection.get("/") == "hello")
-                    #expect(try await sendsAtOnce(port))
-                    try connection.socket.close()
-                }
-            }
-        }
-
-        @Test func whoConnectsBeforeThePoolKnowsTheListenerIsAnsweredAtOnceToo() async throws {
-            try await withLoop { loop in
-                let pool = LatePool(GuestSocketPool(loop))
-                try await withServer(loop, pool: pool) {
-                    await hello($0)
-                } _: { port in
-                    let connection = try await Connection(loop, port)
-                    pool.goOn()
-                    #expect(try await connection.get("/") == "hello")
-                    #expect(try await sendsAtOnce(port))
-                    try connection.socket.close()
-                }
-            }
-        }
-
-        /// As a WebSocket's frame that does not end, while its sender is sent messages.
-        @Test func whoSendsTooMuchInASecondIsCutEvenIfAnswered() async throws {
-            try await withLoop { loop in
-                let pool = pool(loop) { ($0.requestBytes, $0.bytesPerSecond) = (.max, 100_000) }
-                try await withServer(loop, pool: pool) {
-                    await hello($0)
-                } _: { port in
-                    let connection = try await Connection(loop, port)
-                    try await connection.send("POST /length HTTP/1.1\r\nContent-Length: 4000000000\r\n\r\n")
-                    await #expect(throws: (any Error).self) {
-                        while true { try await connection.send(String(repeating: "x", count: 65_536)) }
+                try await withLocalServer(loop, limits { $0.messageBytes = 1000 }) { port in
+                    let connection = try await webSocket(loop, port)
+                    for size in [1, 125, 126, 1000] {
+                        let text = String(repeating: "z", count: size)
+                        try await connection.sendFrame(text)
+                        #expect(try await connection.frame().payload == Array(text.utf8))
                     }
+                    try await connection.sendFrame(String(repeating: "z", count: 1001))
+                    _ = try await ending(connection)
+                }
+            }
+        }
+
+        @Test(arguments: [
+            // A length that is only claimed, one of an unmasked frame, and pieces that have no end.
+            ([0x81, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4] as [UInt8], 1),
+            ([0x81, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4], 1), ([0x81, 0x01, 0x61], 1),
+            ([0x01, 0xFD, 1, 2, 3, 4] + [UInt8](repeating: 0, count: 125), 9),
+        ]) func whatDoesNotEndAsAFrameIsCut(frame: [UInt8], count: Int) async throws {
+            try await withLoop { loop in
+                try await withLocalServer(loop, limits { $0.messageBytes = 1000 }) { port in
+                    let connection = try await webSocket(loop, port)
+                    for number in 0..<count {
+                        var frame = frame
+                        if number > 0 { frame[0] &= 0xF0 }
+                        try await connection.socket.write(Data(frame))
+                    }
+                    _ = try await ending(connection)
+                }
+            }
+        }
+
+        @Test func moreFramesThanAllowedAreCut() async throws {
+            try await withLoop { loop in
+                try await withLocalServer(loop, limits { $0.framesPerSecond = 50 }) { port in
+                    let connection = try await webSocket(loop, port)
+                    await #expect(throws: (any Error).self) { while true { try await connection.sendFrame("") } }
                     try connection.socket.close()
                 }
             }
         }
+
+        @Test func whoPingsAndNeverReadsIsCut() async throws {
+            try await withLoop { loop in
+                let limits = limits { ($0.framesPerSecond, $0.stall) = (.max, .milliseconds(200)) }
+                try await withLocalServer(loop, limits) { port in
+                    let connection = try await webSocket(loop, port)
+                    let pings = Data(
+                        (0..<100).flatMap { _ in [0x89, 0xFD, 1, 2, 3, 4] + [UInt8](repeating: 0, count: 125) })
+                    await #expect(throws: (any Error).self) { while true { try await connection.socket.write(pings) } }
+                    try connection.socket.close()
+                }
+            }
+        }
+
+        /// What follows a request for a WebSocket that is not answered with one is no request.
+        @Test func whatFollowsARefusedWebSocketIsDropped() async throws {
+            let calls = Calls()
+            try await withLoop { loop in
+                try await withLocalServer(loop, counting: calls) { port in
+                    let connection = try await Connection(loop, port)
+                    try await connection.send(
+                        "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive\r\n\r\n"
+                            + "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+                    #expect(try await ending(connection) == "HTTP/1.1 404")
+                }
+            }
+            #expect(calls.count.load(ordering: .relaxed) == 0)
+        }
+
+        // MARK: Pages of elsewhere
 
         /// What FlyingFox does not skip of a body that nobody reads.
-        @Test(arguments: ["Transfer-Encoding: chunked", "Content-Length: 3000000"])
+        @Test(arguments: [
+            "Transfer-Encoding: chunked", "Content-Length: 3000000", "Content-Length: 0\r\nContent-Length: 60",
+        ])
         func theRestOfABodyIsNoRequest(length: String) async throws {
-            let steered = Atomic<Int>(0)
+            let calls = Calls()
             try await withLoop { loop in
-                let pool = GuestSocketPool(loop)
-                try await withServer(loop, pool: pool) { server in
-                    var routes = RoutedHTTPHandler()
-                    routes.appendRoute("GET /steer") { _ in
-                        steered.add(1, ordering: .relaxed)
-                        return HTTPResponse(statusCode: .ok)
-                    }
-                    await server.appendRoute("*", to: LocalRequests(routes, on: pool))
-                } _: { port in
+                try await withLocalServer(loop, counting: calls) { port in
                     for host in ["evil.example", "localhost"] {
                         let connection = try await Connection(loop, port)
                         try await connection.send(
                             "POST / HTTP/1.1\r\nHost: \(host)\r\n\(length)\r\n\r\n"
-                                + "GET /steer HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                        #expect(try await isClosed(connection))
-                        try connection.socket.close()
+                                + "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                        #expect(try await ending(connection).hasPrefix("HTTP/1.1 4"))
                     }
                 }
             }
-            #expect(steered.load(ordering: .relaxed) == 0)
+            #expect(calls.count.load(ordering: .relaxed) == 0)
         }
 
         @Test(arguments: [
@@ -205,13 +279,7 @@ extension OneAfterAnother {
             ("Host: localhost:1\r\nOrigin: null\r\n", 403),
         ]) func onlyThisMachinesPagesAndToolsAreServed(fields: String, status: Int) async throws {
             try await withLoop { loop in
-                let pool = GuestSocketPool(loop)
-                try await withServer(loop, pool: pool) { server in
-                    var routes = RoutedHTTPHandler()
-                    routes.appendRoute("GET /") { _ in HTTPResponse(statusCode: .ok) }
-                    routes.appendRoute("GET /socket", to: .webSocket(EchoWSMessageHandler()))
-                    await server.appendRoute("*", to: LocalRequests(routes, on: pool))
-                } _: { port in
+                try await withLocalServer(loop) { port in
                     for upgrade in [false, true] {
                         let connection = try await Connection(loop, port)
                         let upgrading =
@@ -227,58 +295,54 @@ extension OneAfterAnother {
             }
         }
 
-        /// In a process of its own: it has no descriptor left when somebody connects.
-        @Test func aServerComesBackAfterDescriptorsHaveRunOut() async {
-            await #expect(processExitsWith: .success) {
-                try await withLoop { loop in
-                    // A port that is free, for the server to come back to.
-                    let probe = try Socket(domain: AF_INET)
-                    try probe.bind(to: .inet(ip4: "127.0.0.1", port: 0))
-                    guard case .ip4(_, let port) = try probe.sockname() else { exit(2) }
-                    try probe.close()
-                    // FlyingFox's own pool, which leaves no room, so that it really runs out.
-                    let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port), logger: .disabled)
-                    await server.appendRoute("GET /") { _ in HTTPResponse(statusCode: .ok, body: Data("hello".utf8)) }
-                    let running = Task { try await server.runThroughExhaustion(on: loop) }
-                    try await server.waitUntilListening(timeout: 20)
-                    let client = try Socket(domain: AF_INET)
-                    var fillers: [Int32] = []
-                    var limit = rlimit()
-                    getrlimit(__rlimit_resource_t(7), &limit)
-                    limit.rlim_cur = 200
-                    setrlimit(__rlimit_resource_t(7), &limit)
-                    while case let filler = open("/dev/null", O_RDONLY), filler >= 0 { fillers.append(filler) }
-                    try client.connect(to: .inet(ip4: "127.0.0.1", port: port))
-                    while await server.isListening { usleep(1000) }
-                    for filler in fillers { close(filler) }
-                    try client.close()
-                    while await !server.isListening { try await Task.sleep(for: .milliseconds(5)) }
+        // MARK: The end
+
+        @Test func aLocalServerEndsWithItsTaskAndLeavesNoDescriptor() async throws {
+            try await withLoop { loop in
+                // What is opened once for the process.
+                try await withLocalServer(loop) { port in
                     let connection = try await Connection(loop, port)
-                    guard try await connection.get("/") == "hello" else { exit(3) }
-                    running.cancel()
-                    _ = await running.result
+                    #expect(try await connection.get("/") == "hello")
+                    try connection.socket.close()
                 }
-                exit(0)
+                let before = try descriptorCount()
+                let left = try await withLocalServer(loop) { port in
+                    var connections: [Connection] = []
+                    for _ in 0..<20 {
+                        connections.append(try await Connection(loop, port))
+                        #expect(try await connections.last!.get("/") == "hello")
+                    }
+                    for connection in connections.dropFirst(10) { try connection.socket.close() }
+                    return Array(connections.prefix(10))
+                }
+                for connection in left { #expect(try await ending(connection) == "") }
+                // FlyingFox closes its side when it is told of the end.
+                for _ in 0..<1000 where try descriptorCount() > before { try await Task.sleep(for: .milliseconds(10)) }
+                #expect(try descriptorCount() <= before)
             }
         }
-    }
-}
 
-/// A pool that does nothing about a listener until it is told to go on.
-private final class LatePool: AsyncSocketPool {
-    private let pool: GuestSocketPool
-    private let gate = AsyncStream.makeStream(of: Never.self)
+        @Test func aLocalServerEndsWithItsLoop() async throws {
+            let running = try await withLoop { loop in
+                let server = try LocalHTTPServer(on: loop, at: .loopback(port: 0), handler: RoutedHTTPHandler())
+                let running = Task { try await server.run() }
+                let connection = try await Connection(loop, try #require(server.localAddress.port))
+                try await connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try await connection.head().hasPrefix("HTTP/1.1 404"))
+                try connection.socket.close()
+                return running
+            }
+            await #expect(throws: (any Error).self) { try await running.value }
+        }
 
-    init(_ pool: GuestSocketPool) { self.pool = pool }
-
-    func goOn() { gate.continuation.finish() }
-    func prepare() async throws { try await pool.prepare() }
-    func run() async throws { try await pool.run() }
-
-    func suspendSocket(_ socket: Socket, untilReadyFor events: Socket.Events) async throws {
-        var (isListener, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
-        getsockopt(socket.file.rawValue, SOL_SOCKET, SO_ACCEPTCONN, &isListener, &size)
-        if isListener != 0 { for await _ in gate.stream {} }
-        try await pool.suspendSocket(socket, untilReadyFor: events)
+        @Test func aPortThatIsTakenIsSaid() async throws {
+            try await withLoop { loop in
+                let first = try LocalHTTPServer(on: loop, at: .loopback(port: 0), handler: RoutedHTTPHandler())
+                let error = #expect(throws: GuestError.self) {
+                    try LocalHTTPServer(on: loop, at: first.localAddress, handler: RoutedHTTPHandler())
+                }
+                #expect(error?.errno == .addressInUse)
+            }
+        }
     }
 }

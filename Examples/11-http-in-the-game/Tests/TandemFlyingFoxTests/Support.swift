@@ -77,6 +77,53 @@ func withServer<Value: Sendable>(
     return try result.get()
 }
 
+/// How often a route was called.
+final class Calls: Sendable { let count = Atomic<Int>(0) }
+
+/// Some bytes with pauses between them.
+private struct SlowBody: AsyncBufferedSequence, AsyncBufferedIteratorProtocol {
+    typealias Element = UInt8
+    private var rest = 20
+    func makeAsyncIterator() -> SlowBody { self }
+    mutating func next() async throws -> UInt8? { nil }
+    mutating func nextBuffer(suggested count: Int) async throws -> Data? {
+        guard rest > 0 else { return nil }
+        rest -= 1
+        try await Task.sleep(for: .milliseconds(200))
+        return Data("slow".utf8)
+    }
+}
+
+func limits(_ change: (inout LocalHTTPServer.Limits) -> Void) -> LocalHTTPServer.Limits {
+    var limits = LocalHTTPServer.Limits()
+    change(&limits)
+    return limits
+}
+
+/// A server with limits before it, while `body` runs. It has some routes; `counting` tells how often they were called.
+func withLocalServer<Value: Sendable>(
+    _ loop: GuestLoop, _ limits: LocalHTTPServer.Limits = .init(), counting calls: Calls = Calls(),
+    _ body: (UInt16) async throws -> Value
+) async throws -> Value {
+    var routes = RoutedHTTPHandler()
+    routes.appendRoute("GET /") { _ in
+        calls.count.add(1, ordering: .relaxed)
+        return HTTPResponse(statusCode: .ok, body: Data("hello".utf8))
+    }
+    routes.appendRoute("POST /length") { request in
+        HTTPResponse(statusCode: .ok, body: Data("\(try await request.bodyData.count)".utf8))
+    }
+    routes.appendRoute("GET /slow") { _ in HTTPResponse(statusCode: .ok, body: HTTPBodySequence(from: SlowBody())) }
+    routes.appendRoute("GET /socket", to: .webSocket(EchoWSMessageHandler()))
+    let server = try LocalHTTPServer(on: loop, at: .loopback(port: 0), limits: limits, handler: routes)
+    let running = Task { try await server.run() }
+    let result: Result<Value, any Error>
+    do { result = .success(try await body(try #require(server.localAddress.port))) } catch { result = .failure(error) }
+    running.cancel()
+    await #expect(throws: (any Error).self) { try await running.value }
+    return try result.get()
+}
+
 extension HTTPServer {
     var port: UInt16? {
         guard case .ip4(_, let port) = listeningAddress else { return nil }
@@ -94,7 +141,7 @@ struct Connection {
     }
 
     func get(_ path: String) async throws -> String {
-        try await send("GET \(path) HTTP/1.1\r\nHost: test\r\nConnection: keep-alive\r\n\r\n")
+        try await send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
         return try await answer()
     }
 

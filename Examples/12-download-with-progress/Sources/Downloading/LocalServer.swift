@@ -13,14 +13,17 @@ public struct LocalServer: Sendable {
     /// The content: the same for every reader, and no two neighbouring pieces alike, since their length is no multiple of a prime.
     public static func byte(at index: Int) -> UInt8 { UInt8(index % 251) }
 
-    /// Starts it. Each piece is sent `pace` after the one before.
-    public static func start(pieceLength: Int = 65_536, pace: TimeAmount = .zero) async throws -> LocalServer {
+    /// Starts it. Each piece is sent `pace` after the one before; `saysLength`: whether the answer begins with the number of bytes.
+    public static func start(
+        pieceLength: Int = 65_536, pace: TimeAmount = .zero, saysLength: Bool = true
+    ) async throws -> LocalServer {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Handler(pieceLength: pieceLength, pace: pace))
+                    try channel.pipeline.syncOperations.addHandler(
+                        Handler(pieceLength: pieceLength, pace: pace, saysLength: saysLength))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -39,11 +42,13 @@ public struct LocalServer: Sendable {
 
         private let pieceLength: Int
         private let pace: TimeAmount
+        private let saysLength: Bool
         private let content: [UInt8]
 
-        init(pieceLength: Int, pace: TimeAmount) {
+        init(pieceLength: Int, pace: TimeAmount, saysLength: Bool) {
             self.pieceLength = pieceLength
             self.pace = pace
+            self.saysLength = saysLength
             content = (0..<pieceLength + 251).map(LocalServer.byte)
         }
 
@@ -55,7 +60,8 @@ public struct LocalServer: Sendable {
                 context.write(wrapOutboundOut(.head(answer)), promise: nil)
                 return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             }
-            let answer = HTTPResponseHead(version: .http1_1, status: .ok, headers: ["Content-Length": "\(count)"])
+            let headers: HTTPHeaders = saysLength ? ["Content-Length": "\(count)"] : ["Transfer-Encoding": "chunked"]
+            let answer = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
             context.write(wrapOutboundOut(.head(answer)), promise: nil)
             send(from: 0, of: count, context)
         }

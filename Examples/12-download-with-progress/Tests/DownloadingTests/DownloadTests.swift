@@ -143,18 +143,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [1_000_000, 999_999]) func aDownloadBeyondItsLimitIsRefused(limit: Int) throws {
+    @Test(arguments: [1_000_000, 999_999], [true, false])
+    func aDownloadBeyondItsLimitIsRefused(limit: Int, saysLength: Bool) throws {
         try withFolder { folder in
             let file = folder.appendingPathComponent("file")
             let download = Download(limit: limit)
             let outcome = try frames {
-                let server = try await LocalServer.start()
+                let server = try await LocalServer.start(saysLength: saysLength)
                 try await download.run(server.url(bytes: 1_000_000), to: FilePath(file.path))
                 try await server.stop()
             }
             if limit < 1_000_000 {
                 #expect(throws: DownloadError.self) { try outcome.get() }
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+                // Before the first byte is taken, if the server says how many there are; otherwise before the one that is too many.
+                #expect(saysLength ? download.received == 0 : 0 < download.received && download.received <= limit)
             } else {
                 try outcome.get()
                 #expect(download.received == limit)

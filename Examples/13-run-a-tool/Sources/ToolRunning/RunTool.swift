@@ -17,7 +17,7 @@ public import Tandem
 /// - Returns: How the tool ended. A tool that a signal has ended is told as a shell does: exit code 128 and the signal's number; one that is not
 ///   there, as 127.
 public func runTool(
-    _ command: [String], on loop: GuestLoop, onLine: (String) -> Void
+    _ command: [String], on loop: GuestLoop, isolation: isolated (any Actor)? = #isolation, onLine: (String) -> Void
 ) async throws -> TerminationStatus {
     precondition(!command.isEmpty, "runTool was given no command; expected a program's name and its arguments")
     var platform = PlatformOptions()
@@ -28,6 +28,9 @@ public func runTool(
         .name("sh"), arguments: Arguments(["-c", guardScript, "sh"] + command), platformOptions: platform,
         input: .inputWriter, output: .sequence, error: .discarded
     ) { execution in
+        // What `run` starts inside calls this closure on a thread of the pool. A closure that uses the isolated parameter returns to the
+        // caller's actor.
+        _ = isolation
         for try await line in execution.standardOutput.strings().cooperative(on: loop) { onLine(line) }
     }
     return result.terminationStatus

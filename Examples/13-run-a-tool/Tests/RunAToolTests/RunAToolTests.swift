@@ -76,6 +76,22 @@ import ToolRunning
         #expect(status == .exited(3))
     }
 
+    /// A task of its own has no executor of the loop to fall back to: what leaves its actor is on the pool's threads.
+    @Test func aTasksLinesArriveOnItsActorToo() throws {
+        var lines: [String] = []
+        let status = try frames {
+            let task = Task { @MainActor in
+                try await shell("for i in 1 2 3; do echo line $i; done") { line in
+                    MainActor.assertIsolated()
+                    lines.append(line)
+                }
+            }
+            return try await task.value
+        }
+        #expect(status.isSuccess)
+        #expect(lines == ["line 1", "line 2", "line 3"])
+    }
+
     @Test func aToolThatIsNotThereEndsAsAShellSays() throws {
         let status = try frames {
             try await runTool(["no-such-tool-anywhere"], on: try #require(currentLoop)) { _ in }

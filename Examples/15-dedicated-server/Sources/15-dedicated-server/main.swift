@@ -21,7 +21,8 @@ let limit = CommandLine.arguments.firstIndex(of: "--frames").flatMap { Int(Comma
 signal(SIGPIPE, SIG_IGN)
 let lostOutput = AsyncStream.makeStream(of: Never.self)
 
-func tell(_ line: String) {
+/// The match's thread calls it, and the metrics.
+nonisolated func tell(_ line: String) {
     do { try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8)) } catch {
         lostOutput.continuation.finish()
     }

@@ -6,30 +6,19 @@
 // Owner:  any thread.
 
 import Hummingbird
-import HummingbirdCore
-import Logging
 import NIOCore
-import NIOHTTPTypes
-import ServiceLifecycle
 import Synchronization
 public import Tandem
+public import WebServing
 
 /// Serves a game's state to whoever asks: `GET /`, `GET /state`, `GET /live` (server-sent events), `POST /cheer`.
 public final class PublicPage: Sendable {
-    /// What a stranger can take. Each limit is of the whole page or of one connection, as it says.
+    /// What a stranger can take of the page.
     public struct Limits: Sendable {
-        /// Connections of the page; others wait in the kernel's queue.
-        public var connections = 256
-        /// Live views of the page; others are refused with 503.
+        /// Of its server, and of each connection.
+        public var web = WebLimits()
+        /// Live views; others are refused with 503.
         public var onlookers = 128
-        /// Bytes of a request's head.
-        public var headBytes = 8 * 1024
-        /// Bytes of a request's body.
-        public var bodyBytes = 1024
-        /// How long a connection may be idle between requests.
-        public var idle: Duration = .seconds(30)
-        /// How long a peer may take to send a request, and how long it may not read.
-        public var patience: Duration = .seconds(10)
 
         /// The limits above.
         public init() {}
@@ -67,48 +56,10 @@ public final class PublicPage: Sendable {
     public func run(
         host: String = "127.0.0.1", port: Int, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
-        let application = Application(
-            router: routes(), server: .http1(configuration: connectionLimits),
-            configuration: .init(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
-            onServerRunning: { await onListening($0.localAddress?.port ?? port) }, logger: Self.logger)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: application, successTerminationBehavior: .gracefullyShutdownGroup)],
-                logger: Self.logger))
-        // In a task that nobody cancels: NIO ends the process where a server is cancelled that has accepted a connection and not begun to serve it.
-        let server = Task.detached { try await group.run() }
-        let stop: @Sendable () -> Void = { [audience] in
-            audience.close()
-            Task { await group.triggerGracefulShutdown() }
-        }
-        try await withGracefulShutdownHandler {
-            try await withTaskCancellationHandler {
-                try await server.value
-            } onCancel: {
-                stop()
-            }
-        } onGracefulShutdown: {
-            stop()
-        }
-        try Task.checkCancellation()
-    }
-
-    private var connectionLimits: HTTP1Channel.Configuration {
-        let (patience, bodyBytes) = (TimeAmount(limits.patience), limits.bodyBytes)
-        return .init(
-            additionalChannelHandlers: [RequestLimits(patience: patience, maximumBody: bodyBytes)],
-            idleTimeout: TimeAmount(limits.idle),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: limits.headBytes, maxHeaderListSize: limits.headBytes, maxHeaderFieldCount: 64))
-    }
-
-    private static var logger: Logger {
-        var logger = Logger(label: "public-page")
-        // What strangers do is no news to whoever runs the game.
-        logger.logLevel = .error
-        return logger
+        let service = WebService(
+            routes(), address: host, port: port, limits: limits.web, farewell: nil,
+            onShutdown: { [audience] in audience.close() }, onListening: onListening)
+        try await service.run()
     }
 
     private func routes() -> Router<BasicRequestContext> {
@@ -124,16 +75,7 @@ public final class PublicPage: Sendable {
                 body: .init(byteBuffer: .init(string: latest.withLock { $0 })))
         }
         router.get("/live") { [self] request, _ in
-            guard let states = audience.join() else { throw HTTPError(.serviceUnavailable) }
-            return Response(
-                status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-                body: .init { writer in
-                    // An onlooker who leaves is gone at once, also from a game that stands still and publishes nothing.
-                    try await request.body.consumeWithCancellationOnInboundClose { _ in
-                        for await state in states { try await writer.write(ByteBuffer(string: "data: \(state)\n\n")) }
-                    }
-                    try await writer.finish(nil)
-                })
+            try audience.liveView(for: request)
         }
         router.post("/cheer") { [self] request, _ in try await take(request) }
         return router
@@ -142,8 +84,8 @@ public final class PublicPage: Sendable {
     private func take(_ request: Request) async throws -> HTTPResponse.Status {
         let length = request.headers[.contentLength].flatMap { Int($0) }
         guard let length else { throw HTTPError(.lengthRequired) }
-        guard length <= limits.bodyBytes else { throw HTTPError(.contentTooLarge) }
-        let text = String(buffer: try await request.body.collect(upTo: limits.bodyBytes))
+        guard length <= limits.web.bodyBytes else { throw HTTPError(.contentTooLarge) }
+        let text = String(buffer: try await request.body.collect(upTo: limits.web.bodyBytes))
         try pass(text)
         return .accepted
     }

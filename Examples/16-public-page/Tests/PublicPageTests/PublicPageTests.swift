@@ -6,6 +6,7 @@ import Hummingbird
 import Synchronization
 import Tandem
 import Testing
+import WebServing
 
 @testable import PublicPage
 
@@ -122,7 +123,7 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
         var seen: [String] = []
         for await state in slow { seen.append(state) }
         #expect(seen == (92..<100).map(String.init))
-        #expect(audience.isEmpty)
+        #expect(audience.count == 0)
     }
 
     /// A task that is cancelled leaves under a lock of Swift's runtime, which a task that is resumed needs as well.
@@ -188,7 +189,7 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
 
     @Test func beyondTheLimitConnectionsWaitUntilOthersLeave() throws {
         var limits = PublicPage.Limits()
-        limits.connections = 2
+        limits.web.connections = 2
         try serve(limits) { loop, _, port in
             let question = "GET /state HTTP/1.1\r\nHost: test\r\n\r\n"
             var streams: [TCPStream] = []
@@ -251,8 +252,8 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
     @Test(arguments: ["", "GET /st", "POST /cheer HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nabc"])
     func whoeverTakesTooLongIsClosed(beginning: String) throws {
         var limits = PublicPage.Limits()
-        limits.idle = .milliseconds(300)
-        limits.patience = .milliseconds(300)
+        limits.web.idle = .milliseconds(300)
+        limits.web.patience = .milliseconds(300)
         try serve(limits) { loop, _, port in
             let answer = try await exchange(loop, port, beginning)
             #expect(!answer.contains("202"))
@@ -262,7 +263,7 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
     /// A byte now and then is no head.
     @Test func aHeadThatTricklesIsClosed() throws {
         var limits = PublicPage.Limits()
-        limits.idle = .milliseconds(300)
+        limits.web.idle = .milliseconds(300)
         try serve(limits) { loop, _, port in
             let stream = try await TCPStream.connect(to: .loopback(port: port), on: loop)
             defer { stream.close() }
@@ -278,7 +279,7 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
 
     @Test func anOnlookerThatNeverReadsIsClosed() throws {
         var limits = PublicPage.Limits()
-        limits.patience = .milliseconds(300)
+        limits.web.patience = .milliseconds(300)
         limits.onlookers = 1
         try serve(limits) { loop, page, port in
             let stream = try await TCPStream.connect(to: .loopback(port: port), on: loop)

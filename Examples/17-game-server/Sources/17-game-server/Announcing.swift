@@ -4,6 +4,6 @@
 import Foundation
 
 /// On the standard output, at once: whoever started this process waits for it.
-@Sendable func announce(_ line: String) {
+@Sendable nonisolated func announce(_ line: String) {
     try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8))
 }

@@ -16,8 +16,8 @@ import Metrics
 import PrometheusText
 import ServiceLifecycle
 import SkirmishServer
-import SpectatorPage
 import Tandem
+import WebServing
 
 struct ServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -54,10 +54,11 @@ let spectatorScript = """
       paint.font = "14px system-ui, sans-serif";
       paint.fillText(view.beacon, 480, 275);
       for (const [kind, x, y] of view.things) disc(x, y, kinds[kind][1], kinds[kind][0]);
+      for (const [seat, x, y] of view.ships) disc(x, y, 11, colours[seat % colours.length]);
+      // Over all the ships: no ship covers another one's name.
+      paint.fillStyle = "#d8e0f0";
       for (const [seat, x, y] of view.ships) {
-        disc(x, y, 11, colours[seat % colours.length]);
         const player = view.standing.players.find(player => player.seat === seat);
-        paint.fillStyle = "#d8e0f0";
         if (player) paint.fillText(player.name, x, y - 18);
       }
     }

@@ -7,6 +7,7 @@
 public import Hummingbird
 import NIOCore
 import Synchronization
+import WebServing
 
 /// The pages `/`, `/live` (server-sent events) and `/scores.json`.
 public final class SpectatorPage: Sendable {
@@ -19,6 +20,9 @@ public final class SpectatorPage: Sendable {
     /// How many look on.
     public var spectators: Int { audience.count }
 
+    /// The views from now on, for somebody without a browser; `nil`: there are too many, or the page has closed.
+    public func join() -> AsyncStream<String>? { audience.join() }
+
     /// Sends a view, which is JSON, to everybody who looks on. Waits for nobody.
     public func publish(view: String) { audience.publish(view) }
 
@@ -28,23 +32,14 @@ public final class SpectatorPage: Sendable {
     /// Ends the live views, when what waits has been sent.
     public func close() { audience.close() }
 
-    /// What a ``WebService`` serves.
+    /// What a `WebService` serves.
     public var router: Router<BasicRequestContext> {
         let router = Router()
         router.get("/") { _, _ in page("text/html; charset=utf-8", spectatorHTML) }
         router.get("/spectator.js") { _, _ in page("text/javascript; charset=utf-8", spectatorScript) }
         router.get("/scores.json") { [self] _, _ in page("application/json", scores.withLock { $0 }) }
         router.get("/live") { [self] request, _ in
-            guard let views = audience.join() else { throw HTTPError(.serviceUnavailable) }
-            return Response(
-                status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-                body: .init { writer in
-                    // A spectator who leaves is gone at once, also from a game that publishes nothing.
-                    try await request.body.consumeWithCancellationOnInboundClose { _ in
-                        for await view in views { try await writer.write(ByteBuffer(string: "data: \(view)\n\n")) }
-                    }
-                    try await writer.finish(nil)
-                })
+            try audience.liveView(for: request)
         }
         return router
     }

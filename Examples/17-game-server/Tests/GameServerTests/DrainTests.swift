@@ -25,6 +25,27 @@ extension MainLoop {
             }
         }
 
+        @Test func whatAnOnlookerSeesAtTheEndIsWhatThePlayersHave() throws {
+            try Table.open({ ($0.drainLimit, $0.host.bots) = (.zero, 1) }) { table in
+                let (ann, annsRun) = try await table.join("Ann")
+                let (bob, bobsRun) = try await table.join("Bob")
+                try await table.wait("the match") { ann.confirmedSteps > 10 && bob.confirmedSteps > 10 }
+                let views = try #require(table.server.page.join())
+                let last = Task {
+                    var last = ""
+                    for await view in views { last = view }
+                    return try last.decoded(as: Seen.self)
+                }
+                await table.server.drain()
+                table.server.page.close()
+                for run in [annsRun, bobsRun] { await #expect(throws: Self.goodBye) { try await run.value } }
+                let standing = try await last.value.standing
+                let seats = standing.players.map { "\($0.seat) \($0.name) \($0.score)" }.joined(separator: ", ")
+                #expect("match \(standing.match): \(standing.total); \(seats)" == ann.scores)
+                #expect(standing.players.map(\.isPerson) == [true, true, false])
+            }
+        }
+
         @Test func aMatchGoesOnWhileTheServerDrainsUntilItsPeopleHaveLeft() throws {
             try Table.open { table in
                 let (ann, run) = try await table.join("Ann")

@@ -4,9 +4,9 @@
 import Metrics
 import PrometheusText
 import SkirmishServer
-import SpectatorPage
 import Tandem
 import Testing
+import WebServing
 
 @Suite struct PrometheusTextTests {
     @Test func eachKindOfMetricIsWrittenAsPrometheusReadsIt() {

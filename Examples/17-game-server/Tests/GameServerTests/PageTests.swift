@@ -4,13 +4,13 @@
 import Foundation
 import SkirmishNetwork
 import SkirmishServer
+import SpectatorPage
 import Tandem
 import Testing
-
-@testable import SpectatorPage
+import WebServing
 
 /// A view, as far as a test looks at it.
-private struct Seen: Decodable {
+struct Seen: Decodable {
     let step: Int
     let standing: Standing
 }

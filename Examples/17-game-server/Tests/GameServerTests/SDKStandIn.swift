@@ -6,8 +6,8 @@
 import Foundation
 import Hummingbird
 import NIOCore
-import SpectatorPage
 import Synchronization
+import WebServing
 
 final class SDKStandIn: Sendable {
     struct State {

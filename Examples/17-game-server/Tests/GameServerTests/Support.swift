@@ -5,10 +5,10 @@
 import Foundation
 import SkirmishNetwork
 import SkirmishServer
-import SpectatorPage
 import Synchronization
 import Tandem
 import Testing
+import WebServing
 
 @Suite(.serialized) @MainActor struct MainLoop {}
 

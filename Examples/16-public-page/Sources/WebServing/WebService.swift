@@ -37,16 +37,16 @@ public struct WebService: Service {
     private let limits: WebLimits
     private let onListening: @Sendable (Int) async -> Void
     private let onShutdown: @Sendable () -> Void
-    private let farewell: Duration
+    private let farewell: Duration?
 
     /// - Parameters:
     ///   - address: `127.0.0.1` for this machine, `0.0.0.0` for every interface of IPv4, `::` for both families.
-    ///   - port: 0 for any that is free; `onListening` is told which.
-    ///   - farewell: How long connections may last after a graceful shutdown has begun.
+    ///   - port: 0 for any that is free; `onListening` is told which, on one of the server's threads.
+    ///   - farewell: How long connections may last after the shutdown has begun; `nil`: until they are served, within their limits.
     ///   - onShutdown: Called when it begins: what streams without end can end.
     public init(
         _ router: Router<BasicRequestContext>, address: String = "127.0.0.1", port: Int = 0,
-        limits: WebLimits = WebLimits(), farewell: Duration = .seconds(1),
+        limits: WebLimits = WebLimits(), farewell: Duration? = .seconds(1),
         onShutdown: @escaping @Sendable () -> Void = {},
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
@@ -55,43 +55,58 @@ public struct WebService: Service {
         (self.farewell, self.onShutdown, self.onListening) = (farewell, onShutdown, onListening)
     }
 
-    /// Lasts until a graceful shutdown, and for the farewell at most; or until the task is cancelled.
+    /// Lasts until a graceful shutdown, or until the task is cancelled, and for the farewell.
     ///
-    /// - Throws: what the system says, if the address is not to be had.
+    /// - Throws: what the system says, if the address is not to be had; `CancellationError` after a cancellation.
     public func run() async throws {
-        let application = application
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await application.run() }
-            group.addTask {
-                try await gracefulShutdown()
-                onShutdown()
-                try await Task.sleep(for: farewell)
-            }
-            try await group.next()
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: application, successTerminationBehavior: .gracefullyShutdownGroup)],
+            logger: Self.logger)
+        configuration.maximumGracefulShutdownDuration = farewell
+        let group = ServiceGroup(configuration: configuration)
+        // In a task that nobody cancels: NIO ends the process where a server is cancelled that has accepted a connection and not begun to serve it.
+        let server = Task.detached { try await group.run() }
+        let stop: @Sendable () -> Void = { [onShutdown] in
+            onShutdown()
+            Task { await group.triggerGracefulShutdown() }
         }
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                do { try await server.value } catch is CancellationError {}  // The farewell was over.
+            } onCancel: {
+                stop()
+            }
+        } onGracefulShutdown: {
+            stop()
+        }
+        try Task.checkCancellation()
     }
 
-    private var application: some ApplicationProtocol {
-        let limits = limits
+    private var application: some ApplicationProtocol & Service {
         let (port, onListening) = (port, onListening)
-        var logger = Logger(label: "web")
-        logger.logLevel = .error
         return Application(
-            responder: responder,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [
-                        RequestLimits(patience: TimeAmount(limits.patience), maximumBody: limits.bodyBytes)
-                    ],
-                    idleTimeout: TimeAmount(limits.idle),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: limits.headBytes, maxHeaderListSize: limits.headBytes,
-                        maxHeaderFieldCount: limits.headFields))),
+            responder: responder, server: .http1(configuration: limits.http1),
             configuration: .init(
                 address: .hostname(address, port: port),
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
-            onServerRunning: { await onListening($0.localAddress?.port ?? port) },
-            logger: logger)
+            onServerRunning: { await onListening($0.localAddress?.port ?? port) }, logger: Self.logger)
+    }
+
+    private static var logger: Logger {
+        var logger = Logger(label: "web")
+        // What strangers do is no news to whoever runs the game.
+        logger.logLevel = .error
+        return logger
+    }
+}
+
+extension WebLimits {
+    /// What they are for one connection.
+    fileprivate var http1: HTTP1Channel.Configuration {
+        .init(
+            additionalChannelHandlers: [RequestLimits(patience: TimeAmount(patience), maximumBody: bodyBytes)],
+            idleTimeout: TimeAmount(idle),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headBytes, maxHeaderListSize: headBytes, maxHeaderFieldCount: headFields))
     }
 }
