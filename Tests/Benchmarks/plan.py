@@ -10,6 +10,13 @@ TANDEM = [".build/release/TandemBench"]
 LIBUV = [".build/bench/libuv-peer"]
 ASIO = [".build/bench/asio-peer"]
 RAW = [".build/bench/raw-peer"]
+GLIB = [".build/bench/glib-peer"]
+# A package of its own, which `make bench` builds; without it the runner leaves it out.
+NIO = [".build-nio/release/NIOBench"]
+# Files that a run may be without.
+OPTIONAL = (NIO[0],)
+# What the runner asks of a machine before it measures on it.
+CALIBRATE = [*RAW, "calibrate"]
 PYTHON = [".build/bench/python/bin/python", "Tests/Benchmarks/Peers/python/peer.py"]
 
 
@@ -26,8 +33,10 @@ SUBJECTS = {
     "tandem-foreign": Subject(TANDEM, {"owned": "no"}),
     "tandem-frameloop": Subject(TANDEM, {"frames": "frameloop"}),
     "tandem-handlers": Subject(TANDEM, {"with": "handlers"}),
+    "tandem-wait": Subject(TANDEM, {"frames": "wait"}),
     "libuv-guest": Subject(LIBUV, {"design": "guest"}),
     "libuv-frame": Subject(LIBUV, {"design": "frame"}),
+    "libuv-wait": Subject(LIBUV, {"design": "wait"}),
     "libuv-streams": Subject(LIBUV, {"design": "guest", "impl": "streams"}),
     "libuv-poll": Subject(LIBUV, {"design": "guest", "impl": "poll"}),
     "asio-frame": Subject(ASIO, {"design": "frame"}),
@@ -35,7 +44,13 @@ SUBJECTS = {
     "trio-guest": Subject(PYTHON, {"design": "trio"}),
     "aioguest": Subject(PYTHON, {"design": "aioguest"}),
     "dispatch": Subject(TANDEM, prefix="dispatch/"),
+    "threads": Subject(TANDEM, prefix="threads/"),
+    "glib-frame": Subject(GLIB, {"design": "frame"}),
+    "glib-wait": Subject(GLIB, {"design": "wait"}),
+    "nio": Subject(NIO, {"pump": "queue"}),
+    "nio-runloop": Subject(NIO, {"pump": "runloop"}),
     "raw": Subject(RAW),
+    "raw-wait": Subject(RAW, {"impl": "wait"}),
     "raw-wheel": Subject(RAW, {"impl": "wheel"}),
     "raw-guest-1": Subject(RAW, {"impl": "guest", "polls": 1}),
     "raw-guest-64": Subject(RAW, {"impl": "guest", "polls": 64}),
@@ -59,6 +74,8 @@ class Case:
     smaller: dict = dataclasses.field(default_factory=dict)
     # Cases of one group sleep nearly all the time, and run side by side.
     group: str = ""
+    # The same where nobody reads the figures.
+    quick_group: str = ""
     repetitions: int = 0
 
 
@@ -113,8 +130,24 @@ def cases():
         "game", "game", "dummy", ("tandem", "tandem-frameloop", "tandem-foreign", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
         {"seconds": 2}, {"seconds": 1})
     yield Case(
-        "smallframe", "smallframe", "dummy", ("tandem", "tandem-handlers", "tandem-frameloop", "raw"),
-        {"seconds": 2}, {"seconds": 1}, reference="raw")
+        "smallframe", "smallframe", "dummy",
+        ("tandem", "tandem-handlers", "threads", "libuv-frame", "glib-frame", "nio", "nio-runloop", "raw"),
+        {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw", quick_group="frames")
+    yield Case(
+        "smallframe/woken", "smallframe", "dummy", ("tandem-frameloop", "tandem-wait", "libuv-wait", "glib-wait", "raw-wait"),
+        {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw-wait", quick_group="frames")
+    yield from (
+        Case(f"server/{inputs}", "server", "dummy", ("tandem", "tandem-handlers", "nio", "raw"),
+             {"seconds": 4, "inputs": inputs, "loss": 1}, {"seconds": 1, "rate": 20, "loss": 20}, reference="raw", quick_group="servers")
+        for inputs in ("spread", "bursts"))
+    yield Case("start", "start", "dummy", ("tandem", "libuv-guest", "nio", "raw"), {}, {})
+    yield from (
+        Case(f"burst/posts-{count}", "burst/posts", "x11", ("tandem", "libuv-guest", "raw"), {"n": count, "rounds": 100}, {"rounds": 10})
+        for count in (10, 1000))
+    yield from (
+        Case(f"burst/timers-{count}", "burst/timers", "dummy", ("tandem", "libuv-frame", "raw"), {"n": count, "rounds": 100},
+             {"rounds": 10}, reference="libuv-frame")
+        for count in (10, 1000))
     yield Case(
         "tasks", "tasks", "x11", ("tandem", "dispatch", "libuv-guest", *SLOW), {"n": 500000}, {"n": 50000},
         reference="dispatch", smaller={subject: {"n": 50000} for subject in SLOW})
@@ -148,6 +181,8 @@ class Goal:
     factor: float
     # "": the factor is the limit itself.
     subject: str = ""
+    # Whose goal it is.
+    of: str = "tandem"
 
 
 GOALS = [
@@ -187,8 +222,34 @@ GOALS = [
     Goal("game", "dummy", "late_p99", "<=", 1.0, "raw"),
     Goal("game", "dummy", "overruns", "<=", 0),
     Goal("smallframe", "dummy", "ui_thread_per_frame", "<=", 1.3, "raw"),
+    Goal("smallframe", "dummy", "ui_thread_per_frame", "<=", 1.0, "libuv-frame"),
+    Goal("smallframe", "dummy", "all_threads_per_frame", "<=", 0.5, "nio"),
+    *(Goal("smallframe/woken", "dummy", metric, "<=", 1.15, "raw-wait", of)
+      for of in ("tandem-frameloop", "tandem-wait") for metric in ("ui_thread_per_frame", "all_threads_per_frame")),
+    *(Goal(f"server/{inputs}", "dummy", "per_datagram", "<=", factor, subject)
+      for inputs in ("spread", "bursts") for factor, subject in ((1.15, "raw"), (0.7, "nio"))),
+    Goal("start", "dummy", "first_callback", "<=", 0.3),
+    Goal("start", "dummy", "resident", "<=", 600),
+    *(Goal(f"burst/posts-{count}", "x11", condition, "<=", 1.0, "libuv-guest")
+      for count in (10, 1000) for condition in ("first", "cold", "warm")),
+    *(Goal(f"burst/timers-{count}", "dummy", f"{part}_{condition}", "<=", 1.0, "libuv-frame")
+      for count in (10, 1000) for part in ("insert", "fired") for condition in ("first", "cold", "warm")),
+    Goal("burst/timers-1000", "dummy", "insert_warm", "<=", 6, "raw"),
+    # Counted by callgrind; see counting.py.
+    Goal("instructions", "callgrind", "smallframe", "<=", 15000),
+    Goal("instructions", "callgrind", "smallframe_code_lines", "<=", 400),
+    Goal("instructions", "callgrind", "smallframe", "<=", 50000, of="tandem-frameloop"),
+    Goal("instructions", "callgrind", "smallframe", "<=", 50000, of="tandem-wait"),
+    Goal("instructions", "callgrind", "frame_wait", "<=", 1500),
+    Goal("instructions", "callgrind", "batch_wait", "<=", 2500),
+    Goal("instructions", "callgrind", "wakes", "<=", 800),
+    Goal("instructions", "callgrind", "timer", "<=", 400),
+    Goal("instructions", "callgrind", "post", "<=", 250),
+    Goal("instructions", "callgrind", "idletick", "<=", 25),
+    Goal("instructions", "callgrind", "io", "<=", 600),
     Goal("tasks", "x11", "job", "<=", 0.5, "dispatch"),
     Goal("tasks", "x11", "hop", "<=", 1.0, "dispatch"),
+    Goal("tasks", "x11", "resume", "<=", 0.5, "dispatch"),
     Goal("tasks", "x11", "awaits_ticks", "<=", 1),
     Goal("memory", "dummy", "timer", "<=", 64),
     Goal("memory", "dummy", "registration", "<=", 128),

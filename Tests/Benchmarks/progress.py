@@ -24,6 +24,12 @@ class Progress:
         self.seconds = {}
         self.last_line = None
 
+    def add(self, steps):
+        """More to do than was known at first."""
+        steps = list(steps)
+        self.left += steps
+        self.total += len(steps)
+
     def begins(self, step, text):
         now = self.clock()
         if self.is_terminal:

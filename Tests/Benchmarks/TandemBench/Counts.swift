@@ -65,6 +65,27 @@ final class Tally: @unchecked Sendable {
     metric("ran", "count", tally.ran)
 }
 
+/// Arms timers for an instant that is far away, and cancels them: limits on what nearly always ends in time.
+@MainActor func countArm(_ options: Options) throws {
+    let count = try options.number("n", 100_000)
+    let tally = Tally()
+    var handles: [CallbackHandle] = []
+    handles.reserveCapacity(batch)
+    try withLoop { loop in
+        // Nearer than all others, so that the other thread is not woken for each.
+        loop.callLater(.seconds(1000)) {}
+        let instant = loop.now.advanced(by: .seconds(2000))
+        for _ in 0..<(count / batch) {
+            for number in 0..<batch {
+                handles.append(loop.callAt(instant.advanced(by: .microseconds(number))) { tally.ran += 1 })
+            }
+            for handle in handles { handle.cancel() }
+            handles.removeAll(keepingCapacity: true)
+        }
+    }
+    metric("ran", "count", count - tally.ran)
+}
+
 /// Descriptors that are read and become ready again, on a host that sleeps by itself.
 @MainActor func countIO(_ options: Options) throws {
     let count = try options.number("n", 100_000)

@@ -2,6 +2,7 @@
 // Stage: the program around the loop: SDL with a window, or (driver=none) a host that sleeps by itself.
 // Owner:  the main thread; `Worker` is how a workload gets others.
 
+import CBench
 import Glibc
 import SystemPackage
 import Tandem
@@ -34,7 +35,10 @@ final class Stage {
             // SDL's own wait blocks only where a window is shown.
             window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
             guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
-            let guest = try SDLGuest()
+            var configuration = Configuration()
+            // Under callgrind everything takes fifty times as long.
+            if let budget = try options.milliseconds("budget_ms") { configuration.budget = budget }
+            let guest = try SDLGuest(configuration: configuration)
             self.guest = guest
             manual = nil
             loop = guest.loop
@@ -57,6 +61,21 @@ final class Stage {
         } else if let manual {
             if !loop.hasWork { _ = manual.waitForRequest() }
             manual.tick()
+        }
+    }
+
+    /// Sleeps until `instant`, and ticks whenever something happens before it: a program that waits for its next frame.
+    func rest(until instant: Int64) {
+        while true {
+            let left = instant - now()
+            guard left > 0 else { return }
+            if let guest {
+                _ = guest.waitEvent(&event, timeout: .nanoseconds(left))
+                // What is there at the instant is the frame's.
+                if now() < instant { guest.tick() }
+            } else {
+                bench_sleep_until(instant)
+            }
         }
     }
 
@@ -107,30 +126,6 @@ final class Stage {
     }
 }
 
-/// A thread that is waited for.
-struct Worker {
-    private let thread: pthread_t
-
-    private final class Body {
-        let run: () -> Void
-        init(_ run: @escaping () -> Void) { self.run = run }
-    }
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        var thread = pthread_t()
-        // Safe: the thread takes the reference over.
-        pthread_create(
-            &thread, nil,
-            { argument in
-                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
-                return nil
-            }, Unmanaged.passRetained(Body(body)).toOpaque())
-        self.thread = thread
-    }
-
-    func join() { pthread_join(thread, nil) }
-}
-
 /// Both ends of a stream, non-blocking.
 func socketPair() throws -> (Int32, Int32) {
     var ends: [Int32] = [0, 0]
@@ -145,21 +140,4 @@ func raiseDescriptorLimit() {
     getrlimit(resource, &limit)
     limit.rlim_cur = min(limit.rlim_max, 1 << 20)
     setrlimit(resource, &limit)
-}
-
-/// What the process (0) or the calling thread (1) has used.
-struct Usage {
-    let nanoseconds: Int64
-    let switches: Int
-    let wakeups: Int
-
-    init(of whom: Int32 = 0) {
-        var usage = rusage()
-        getrusage(whom, &usage)
-        let seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
-        let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
-        nanoseconds = Int64(seconds) * 1_000_000_000 + Int64(microseconds) * 1000
-        wakeups = usage.ru_nvcsw
-        switches = usage.ru_nvcsw + usage.ru_nivcsw
-    }
 }

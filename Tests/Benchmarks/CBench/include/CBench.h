@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "far.h"
+#include "queue.h"
+
 /// How often the calling thread has allocated. Every `malloc`, `calloc` and `realloc` of the process comes through this target.
 long bench_allocations(void);
 /// Bytes in use by the whole process, large blocks included.
@@ -16,5 +19,8 @@ int64_t bench_now(void);
 int64_t bench_thread_time(void);
 /// Sleeps until a time of CLOCK_MONOTONIC.
 void bench_sleep_until(int64_t nanoseconds);
+/// Memory of the process in KB: all that is resident, and what is its alone and written to.
+long bench_resident(void);
+long bench_private(void);
 
 #endif

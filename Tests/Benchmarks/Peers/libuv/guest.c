@@ -48,8 +48,8 @@ static uv_async_t arrival;
 static void take_posts(uv_async_t *handle);
 
 void guest_start(void) {
-    frame_design = option_is("design", "frame");
-    guest_event = sdl_start();
+    frame_design = option_is("design", "frame") || option_is("design", "wait");
+    if (!guest_event) guest_event = sdl_start();
     uv_loop_init(&loop);
     uv_async_init(&loop, &arrival, take_posts);
     if (frame_design) return;

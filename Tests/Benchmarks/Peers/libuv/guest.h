@@ -6,7 +6,7 @@
 //     uv_run(NOWAIT)                           epoll_wait(libuv's descriptor, uv_backend_timeout)
 //     publish the timeout, post the semaphore  SDL_PushEvent(our event)
 //
-// design=frame: no second thread; uv_run(NOWAIT) in each frame.
+// design=frame: no second thread; uv_run(NOWAIT) in each frame. design=wait: likewise, and between frames one ppoll.
 
 #pragma once
 #include "../common/bench.h"
@@ -40,4 +40,8 @@ void idle(void);
 void idletick(void);
 void game(void);
 void hop(void);
+void smallframe(void);
+void start(void);
+void burst_posts(void);
+void burst_timers(void);
 void memory(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libuv + SDL2, in C. design=guest|frame.
+// libuv + SDL2, in C. design=guest|frame|wait.
 
 #include "guest.h"
 #include <stdio.h>
@@ -15,6 +15,8 @@ int main(int count, char **arguments) {
         {"wake", wake},         {"posts", posts}, {"timers", timers}, {"cancel", cancel},
         {"periodic", periodic}, {"echo", echo},   {"idle", idle},     {"idletick", idletick},
         {"game", game},         {"tasks", hop},   {"memory", memory},
+        {"smallframe", smallframe}, {"start", start},
+        {"burst/posts", burst_posts}, {"burst/timers", burst_timers},
     };
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
         if (strcmp(workloads[i].name, arguments[1]) != 0) continue;

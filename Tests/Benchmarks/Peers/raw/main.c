@@ -43,7 +43,8 @@ int main(int count, char **arguments) {
     } workloads[] = {
         {"wake", wake}, {"posts", posts}, {"timers", timers},     {"cancel", cancel}, {"periodic", periodic},
         {"echo", echo}, {"idle", idle},   {"idletick", idletick}, {"game", game},
-        {"smallframe", smallframe},
+        {"smallframe", smallframe}, {"server", server}, {"start", start}, {"calibrate", calibrate},
+        {"burst/posts", burst_posts}, {"burst/timers", burst_timers},
     };
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
         if (strcmp(workloads[i].name, arguments[1]) != 0) continue;

@@ -23,3 +23,9 @@ void idle(void);
 void idletick(void);
 void game(void);
 void smallframe(void);
+void server(void);
+void start(void);
+void burst_posts(void);
+void burst_timers(void);
+/// How much of the processors this machine has to give now.
+void calibrate(void);
