@@ -123,6 +123,18 @@ def head_without_end(target, port):
     without_end(target, port, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
 
 
+def lines_without_end(target, port):
+    without_end(target, port, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-Many: lines\r\n" * 4000)
+
+
+def longest_heads(target, port):
+    """Requests as long as example 11 allows, of lines as long as it allows."""
+    head = f"GET /state HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n" + "".join(f"X-Long: {'x' * 1000}\r\n" for _ in range(7)) + "\r\n"
+    with target.connect(port) as peer:
+        peer.sendall(head.encode())
+        peer.recv(100)
+
+
 def body_without_end(target, port):
     without_end(target, port, b"POST /cheer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000000000\r\n\r\n")
 
@@ -140,7 +152,7 @@ def slow_head(target, port):
 
 
 def huge_order(target, port):
-    body = b'{"x": 1, "fires": true, "more": "' + b"x" * 8_000_000 + b'"}'
+    body = b'{"x": 1, "fires": true, "more": "' + b"x" * 32_000_000 + b'"}'
     with target.connect(port) as peer:
         peer.settimeout(2)
         peer.sendall(f"POST /order HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -3,7 +3,7 @@
 // Owner:  the main thread.
 
 import CallFuzz
-import Foundation
+import FuzzDriver
 
 /// Called by libFuzzer with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -14,17 +14,18 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-#if !FUZZING
+#if FUZZING
+    @main struct CallFuzzer {
+        static func main() { runLibFuzzer { fuzzOne($0, $1) } }
+    }
+#else
     @main struct CallFuzzer {
         static func main() throws {
             guard CommandLine.arguments.count > 1 else {
                 print("Usage: CallFuzzer FILE… plays each file's calls. To fuzz: make fuzz SECONDS=60")
                 return
             }
-            for path in CommandLine.arguments.dropFirst() {
-                let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-                print("\(path): \(CallFuzz.play(bytes) ?? "as expected")")
-            }
+            try playFiles(CommandLine.arguments.dropFirst()) { CallFuzz.play($0) }
         }
     }
 #endif

@@ -3,7 +3,6 @@
 // Idea: a closure that SDL calls on a thread of its own must not touch the game's state. That is for the compiler to find, so the programs here are
 // checked by the compiler and not run. They need SDL's C module alone, and no build of Tandem.
 
-import Foundation
 import Testing
 
 @Suite struct CallbackTests {
@@ -16,35 +15,10 @@ import Testing
 
         """
 
-    /// What the compiler says of a program, a line for each error and warning.
     private func complaints(about program: String) throws -> [String] {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("callbacks-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("Program.swift")
-        try (Self.game + program).write(to: file, atomically: true, encoding: .utf8)
-
-        let compiler = Process()
-        compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        compiler.arguments = [
-            "swiftc", "-swift-version", "6", "-parse-as-library", "-typecheck", "-diagnostic-style", "llvm",
-            "-Xcc", "-fmodule-map-file=\(root.path)/Sources/TandemCSDL/module.modulemap", file.path,
-        ]
-        let output = Pipe()
-        compiler.standardError = output
-        compiler.standardOutput = output
-        try compiler.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        compiler.waitUntilExit()
-        let lines = text.split(separator: "\n").map(String.init).filter {
-            $0.contains(": error:") || $0.contains(": warning:")
-        }
-        // A compiler that did not get as far as the program has said something else.
-        #expect(lines.allSatisfy { $0.hasPrefix(file.path) }, "\(text)")
-        #expect(compiler.terminationStatus == 0 || !lines.isEmpty, "\(text)")
-        return lines
+        try Compiler.complaints(
+            about: Self.game + program,
+            ["-Xcc", "-fmodule-map-file=\(Repository.root.path)/Sources/TandemCSDL/module.modulemap"])
     }
 
     @Test func anAudioCallbackThatTouchesTheGamesStateDoesNotCompile() throws {

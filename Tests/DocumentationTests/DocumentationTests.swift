@@ -5,8 +5,7 @@ import Foundation
 import Testing
 
 @Suite struct DocumentationTests {
-    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
+    private let root = Repository.root
 
     @Test func theReadmesProgramIsTheFirstExample() throws {
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
@@ -21,15 +20,19 @@ import Testing
         #expect(block == program.joined(separator: "\n"))
     }
 
-    @Test func theReadmesSimulationIsATest() throws {
-        let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
-        let section = try #require(readme.components(separatedBy: "## Testing\n").last)
+    @Test(arguments: [
+        ("README.md", "## Testing\n", "            // README\n"),
+        ("Sources/TandemSDL/TandemSDL.docc/AGameInAnHour.md", "## A test\n", "        // ARTICLE\n"),
+    ]) func theSimulationsOfThePagesAreTests(_ page: String, heading: String, mark: String) throws {
+        let text = try String(contentsOf: root.appendingPathComponent(page), encoding: .utf8)
+        let section = try #require(text.components(separatedBy: heading).last)
         let block = try #require(
             section.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
         let test = try String(
             contentsOf: root.appendingPathComponent("Tests/TandemSDLTests/ReadmeTests.swift"), encoding: .utf8)
-        let marked = try #require(test.components(separatedBy: "            // README\n").dropFirst().first)
-        let lines = marked.split(separator: "\n", omittingEmptySubsequences: false).map { $0.dropFirst(12) }
+        let marked = try #require(test.components(separatedBy: mark).dropFirst().first)
+        let indentation = mark.prefix { $0 == " " }.count
+        let lines = marked.split(separator: "\n", omittingEmptySubsequences: false).map { $0.dropFirst(indentation) }
         #expect(block == lines.joined(separator: "\n"))
     }
 

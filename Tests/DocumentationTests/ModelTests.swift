@@ -5,8 +5,7 @@ import Foundation
 import Testing
 
 @Suite struct ModelTests {
-    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
+    private let root = Repository.root
 
     private func text(_ path: String) throws -> String {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
@@ -84,5 +83,13 @@ import Testing
         let run = try names(text("Tests/Model/run"), "\\(\"([A-Z_]+)\", \"")
         #expect(inTheModel == run)
         #expect(run.count >= 12)
+        // As code, for schedules; which ones only the model can have stands there.
+        let code = try text("Tests/Schedules/mutants.py")
+        let parts = code.components(separatedBy: "MODEL_ONLY = ")
+        try #require(parts.count == 2)
+        let inCode = try names(parts[0], "mutant\\(\\s*\"([A-Z_]+)\"")
+        let inTheModelOnly = try names(parts[1].components(separatedBy: "\n")[0], "\"([A-Z_]+)\"")
+        #expect(inCode.union(inTheModelOnly) == run)
+        #expect(inCode.isDisjoint(with: inTheModelOnly) && inTheModelOnly.count <= 2)
     }
 }

@@ -22,7 +22,7 @@ inline leaseEnds() {
 
 active proctype Backend() {
     byte old, seen;
-    bool ok, rang, listening, woken, leaseOver, others;
+    bool ok, wasSet, listening, woken, leaseOver, others;
 
 Take:                        /* PollTurn.take */
     do
@@ -95,7 +95,7 @@ Ended:
 
 proctype Poster(byte posts; byte jobs) {
     byte old;
-    bool ok, rang, late, heard, listening;
+    bool ok, wasSet, late, isKnown, listening;
     do
     :: posts > 0 -> posts--; deliver(false)
     :: posts == 0 && jobs > 0 -> jobs--; deliver(true)

@@ -24,7 +24,7 @@ Round:
     :: closesAfterTick || closeNow -> goto Close
     :: mayClose -> mayClose = false; goto Close
     :: userCodeOutside()
-    :: signals != 0 || (holdsTurn && (peerWrote || FIRST <= now)) || (failureTold && FIRST <= now) -> tick()
+    :: requests != 0 || (uiThreadHasIt && (peerWrote || FIRST <= now)) || (failureTold && FIRST <= now) -> tick()
     fi;
     goto Round;
 Close:

@@ -54,7 +54,7 @@ bool isInOwnWait;
 
 /* SDL_PushEvent, and PushedEvents.hear on its way. */
 active proctype Pusher() {
-    bool rang, listening;
+    bool wasSet, listening;
     do
     :: pushesLeft > 0 ->
         onTheirWay++;
@@ -96,7 +96,7 @@ Round:
 NextEvent:                                              /* SDLGuest.nextEvent */
     next = WAIT;
     atomic {
-        ownEvents = 0;                                  /* isOwn: dropped; the word of signals has it */
+        ownEvents = 0;                                  /* isOwn: dropped; the word of requests has it */
         if :: gameEvents > 0 -> gameEvents--; if :: onTheirWay > 0 -> onTheirWay-- :: else fi; goto Tick :: else fi
     };
 #ifdef M_LISTENS_AFTER_LOOK

@@ -27,14 +27,14 @@ Round:
     if
     :: closesAfterTick || closeNow -> goto Close
     :: mayClose -> mayClose = false; goto Close
-    :: !closesAfterTick && isWaiting && leavesLeft > 0 ->
+    :: !closesAfterTick && isInWait && leavesLeft > 0 ->
         leavesLeft--;
         endWaiting();
         if :: actionsLeft > 0 -> userCodeOutside() :: true fi;
         next = FRAME;
         goto Tick
-    :: !closesAfterTick && isWaiting
-    :: !closesAfterTick && !isWaiting ->
+    :: !closesAfterTick && isInWait
+    :: !closesAfterTick && !isInWait ->
         if :: actionsLeft > 0 -> userCodeOutside() :: true fi;
         beginWaiting()
     fi;

@@ -83,7 +83,7 @@ NextEvent:                                              /* SDLGuest.nextEvent */
     if :: hasWork -> goto Tick :: else fi;
     /* GuestLoop.passKeptTurn */
     if
-    :: holdsTurn -> reclaim(); if :: holdsTurn -> passTurn() :: else fi
+    :: uiThreadHasIt -> reclaim(); if :: uiThreadHasIt -> passTurn() :: else fi
     :: else
     fi;
     /* SDL_WaitEventTimeout */

@@ -67,7 +67,7 @@ bool epollBroken;            /* something has closed the epoll set */
 #define TURN    4
 #define FAILURE 8
 #define READY   16
-byte signals;
+byte requests;
 
 /* --- SharedState */
 byte published = NEVER;      /* deadline */
@@ -93,7 +93,7 @@ bool isListening, isSignalled, isSuppressed;
 #define JOBS_ONLY 1
 #define CLOSED    2
 bool inboxLock;
-byte door;                   /* State.door */
+byte taking;                   /* State.taking */
 byte entries;                /* State.entries */
 byte arrivals;               /* the semaphore */
 
@@ -115,14 +115,14 @@ bool backendEnded;
 byte postersLeft = 2;
 bool lastWasRefused;         /* the raise that has ended last was refused by the host */
 
-/* SharedState.requestTick. Any thread; `old`, `ok` and `rang` are the caller's. */
+/* SharedState.requestTick. Any thread; `old`, `ok` and `wasSet` are the caller's. */
 inline request(news) {
 #ifdef M_LOOK_FOR_LISTENER_FIRST
     listening = isListening;       /* mutant: whether somebody listens is read before the work is announced */
 #endif
     d_step {
-        old = signals & UNDER_WAY;
-        signals = signals | news | UNDER_WAY;
+        old = requests & UNDER_WAY;
+        requests = requests | news | UNDER_WAY;
 #ifdef M_ASK_EACH_TIME
         old = 0;             /* mutant: asks though a request is under way */
 #endif
@@ -140,7 +140,7 @@ inline request(news) {
         :: else ->
             d_step {
 #ifndef M_REFUSED_HINT_STAYS
-                signals = signals & ~UNDER_WAY;
+                requests = requests & ~UNDER_WAY;
 #endif
                 if :: asks > 0 -> asks-- :: else fi;
                 lastWasRefused = true
@@ -151,9 +151,9 @@ inline request(news) {
 
 /* Waker.wake, Waker.wakeForLoop */
 inline wake() {
-    d_step { rang = isSignalled; isSignalled = true }
+    d_step { wasSet = isSignalled; isSignalled = true }
     if
-    :: rang -> rang = false
+    :: wasSet -> wasSet = false
     :: else -> wakerDescriptor = true
     fi
 }
@@ -166,9 +166,9 @@ inline wakeForLoop() {
 
 /* PollTurn.setTimer. Either thread. */
 inline setLeaseTimer() {
-    d_step { rang = isTimed; isTimed = true }
+    d_step { wasSet = isTimed; isTimed = true }
     if
-    :: rang -> rang = false
+    :: wasSet -> wasSet = false
     :: else -> d_step { leaseTimerSet = true; leaseTimerFired = false; leasedSinceTimer = false }
     fi
 }
@@ -178,9 +178,9 @@ inline wakeTurn() { passing = true }
 
 /* WakePipe.wake */
 inline wakeBackend() {
-    d_step { rang = isWritten; isWritten = true }
+    d_step { wasSet = isWritten; isWritten = true }
     if
-    :: rang -> rang = false
+    :: wasSet -> wasSet = false
     :: else -> wakePipe = true
     fi
 }
@@ -196,16 +196,16 @@ inline emptyWakePipe() {
 #endif
 }
 
-/* SharedState.deliver, with Inbox.append. `isJob`: of a task that is ending. `late` and `heard` are the caller's. */
+/* SharedState.deliver, with Inbox.append. `isJob`: of a task that is ending. `late` and `isKnown` are the caller's. */
 inline deliver(isJob) {
 #ifdef M_ANNOUNCE_BEFORE_APPEND
     request(INBOX);            /* mutant: the note before the entry */
 #endif
     atomic {
-        !inboxLock -> late = false; heard = false;
+        !inboxLock -> late = false; isKnown = false;
         if
-        :: door == OPEN -> inboxLock = true; entries++; pending++; if :: isJob -> jobEntries++ :: else fi
-        :: door == JOBS_ONLY && isJob ->
+        :: taking == OPEN -> inboxLock = true; entries++; pending++; if :: isJob -> jobEntries++ :: else fi
+        :: taking == JOBS_ONLY && isJob ->
             inboxLock = true; entries++; jobEntries++; pending++;
 #ifndef M_NO_ARRIVAL
             arrivals++
@@ -217,16 +217,16 @@ inline deliver(isJob) {
     :: late -> late = false
     :: else ->
         d_step {
-#ifdef M_HEARD_BY_INBOX_ALONE
-            heard = (signals & INBOX) != 0;                             /* mutant: nobody may have been asked for a tick */
+#ifdef M_KNOWN_BY_INBOX_ALONE
+            isKnown = (requests & INBOX) != 0;                             /* mutant: nobody may have been asked for a tick */
 #else
-            heard = (signals & (UNDER_WAY | INBOX)) == (UNDER_WAY | INBOX);
+            isKnown = (requests & (UNDER_WAY | INBOX)) == (UNDER_WAY | INBOX);
 #endif
             inboxLock = false;
-            if :: heard -> lastWasRefused = false :: else fi
+            if :: isKnown -> lastWasRefused = false :: else fi
         };
 #ifndef M_ANNOUNCE_BEFORE_APPEND
-        if :: heard -> heard = false :: else -> request(INBOX) fi
+        if :: isKnown -> isKnown = false :: else -> request(INBOX) fi
 #endif
     fi
 }

@@ -13,8 +13,8 @@
     byte old, news, mark, next, fromInbox, jobsFromInbox; \
     byte actionsLeft = ACTIONS;      /* of the user's code: arm, cancel, schedule */ \
     bool mayClose = CLOSES, mayOverrun = true, mayThrow = true; \
-    bool holdsTurn, isWaiting, hasReadiness, isTicking, closesAfterTick, isAnnounced, pollFailed; \
-    bool ok, rang, heard, listening, woken, others, due, isHere, hasPolled, hasWork, polls
+    bool uiThreadHasIt, isInWait, sawReadiness, isTicking, closesAfterTick, isAnnounced, pollFailed; \
+    bool ok, wasSet, isKnown, listening, woken, others, due, isHere, hasPolled, hasWork, polls
 
 bool closeNow;               /* the program ends */
 bool hasEnded;               /* close has returned */
@@ -61,10 +61,10 @@ inline userCodeOutside() {
     :: d_step {
             actionsLeft > 0 && !ONE_TIMER -> actionsLeft--;
             ready++;
-            heard = (signals & (READY | UNDER_WAY)) == (READY | UNDER_WAY);
-            if :: heard -> lastWasRefused = false :: else fi
+            isKnown = (requests & (READY | UNDER_WAY)) == (READY | UNDER_WAY);
+            if :: isKnown -> lastWasRefused = false :: else fi
         };
-        if :: heard -> heard = false :: else -> request(READY) fi
+        if :: isKnown -> isKnown = false :: else -> request(READY) fi
     :: d_step { actionsLeft > 0 -> actionsLeft = 0 }
     fi
 }
@@ -106,11 +106,11 @@ inline lookAtHasWork() {
     atomic {
         if
         :: isClosed || closesAfterTick -> hasWork = false
-        :: !isClosed && !closesAfterTick && (signals != 0 || ready > 0 || isAnnounced || hasReadiness) -> hasWork = true
+        :: !isClosed && !closesAfterTick && (requests != 0 || ready > 0 || isAnnounced || sawReadiness) -> hasWork = true
         :: else ->
             hasWork = FIRST <= now;
 #ifndef M_HAS_WORK_NOTES_NOTHING
-            if :: hasWork -> signals = signals | READY :: else fi    /* SharedState.note */
+            if :: hasWork -> requests = requests | READY :: else fi    /* SharedState.note */
 #endif
         fi
     }
@@ -126,7 +126,7 @@ inline reclaim() {
         :: place == LEASED -> place = LOOP
 #endif
         :: place == LOOP
-        :: else -> holdsTurn = false; hasReadiness = false           /* turnIsGone */
+        :: else -> uiThreadHasIt = false; sawReadiness = false           /* turnIsGone */
         fi
     }
 }
@@ -156,7 +156,7 @@ inline stopLeaseTimer() {
 
 /* GuestLoop.passTurn, with PollTurn.pass */
 inline passTurn() {
-    d_step { holdsTurn = false; hasReadiness = false; place = BACKEND };
+    d_step { uiThreadHasIt = false; sawReadiness = false; place = BACKEND };
 #ifndef M_PASSED_WITHOUT_WAKE
     wakeTurn()
 #endif
@@ -165,27 +165,27 @@ inline passTurn() {
 /* GuestLoop.whileWaiting: its beginning and its end */
 inline beginWaiting() {
     arm();
-    if :: holdsTurn -> reclaim() :: else fi;
-    isWaiting = true
+    if :: uiThreadHasIt -> reclaim() :: else fi;
+    isInWait = true
 }
 inline endWaiting() {
-    isWaiting = false;
-    if :: holdsTurn -> beginLease() :: else fi;
+    isInWait = false;
+    if :: uiThreadHasIt -> beginLease() :: else fi;
     disarm()
 }
 
 /* GuestLoop.sleep, with Waker.sleep. In whileWaiting, after lookAtHasWork. `look`: the host ends the sleep to look for something itself. */
 inline sleepOnWaker(look) {
-    polls = isWaiting && holdsTurn;
+    polls = isInWait && uiThreadHasIt;
     woken = false;
     /* GuestLoop.waitAwake: sometimes */
     if
     :: MAY_WAIT_AWAKE ->
         isSuppressed = true;
-        if :: signals != 0 :: true fi;
+        if :: requests != 0 :: true fi;
         isSuppressed = false;
 #ifndef M_NO_LOOK_AFTER_UNMUTE
-        woken = signals != 0
+        woken = requests != 0
 #endif
     :: true
     fi;
@@ -198,7 +198,7 @@ inline sleepOnWaker(look) {
             wakerDescriptor || (polls && (peerWrote || wakePipe)) || (polls && FIRST <= now) || (look) || closeNow ->
             assert(!(polls && backendHasTurn) /* one side polls */);
             woken = wakerDescriptor;
-            hasReadiness = polls && (peerWrote || wakePipe);
+            sawReadiness = polls && (peerWrote || wakePipe);
             polls = false
         };
         if :: woken -> woken = false; drain() :: else fi
@@ -237,20 +237,20 @@ inline tick() {
         fi;
         /* hasNothingAtAGlance */
         if
-        :: signals == 0 && !holdsTurn && !(failureTold && FIRST <= now) -> goto TickEnds
+        :: requests == 0 && !uiThreadHasIt && !(failureTold && FIRST <= now) -> goto TickEnds
         :: else
         fi;
         /* SharedState.take([.hint, .ready]) */
 #ifndef M_HINT_CLEARED_AFTER_QUEUES
-        signals = signals & ~(UNDER_WAY | READY);
+        requests = requests & ~(UNDER_WAY | READY);
         asks = 0;
 #endif
         isTicking = true;
-        hasReadiness = false;
+        sawReadiness = false;
         hasPolled = false;
         pollFailed = false
     };
-    if :: holdsTurn -> reclaim() :: else fi;
+    if :: uiThreadHasIt -> reclaim() :: else fi;
     /* runPasses */
     do
     :: /* lookAround */
@@ -258,28 +258,28 @@ inline tick() {
         atomic {
             others = false;
             woken = false;
-            news = signals & (INBOX | TURN | FAILURE);  /* SharedState.take */
+            news = requests & (INBOX | TURN | FAILURE);  /* SharedState.take */
 #ifdef M_INBOX_BIT_CLEARED_AFTER_LOOK
-            signals = signals & ~(TURN | FAILURE)
+            requests = requests & ~(TURN | FAILURE)
 #else
-            signals = signals & ~(INBOX | TURN | FAILURE)
+            requests = requests & ~(INBOX | TURN | FAILURE)
 #endif
         };
         atomic {
             if
             :: news & TURN ->
                 assert(!backendHasTurn /* one side polls */);
-                holdsTurn = true;
+                uiThreadHasIt = true;
                 place = LOOP;                      /* PollTurn.receive */
                 others = found;                         /* harvest */
                 found = false
-            :: !(news & TURN) && holdsTurn && (!hasPolled || peerWrote) ->
+            :: !(news & TURN) && uiThreadHasIt && (!hasPolled || peerWrote) ->
                 /* GuestLoop.poll: the hot turn */
                 assert(!backendHasTurn /* one side polls */);
                 others = peerWrote && !epollBroken;
                 woken = wakePipe && !epollBroken;
                 pollFailed = epollBroken
-            :: !(news & TURN) && (!holdsTurn || hasPolled)
+            :: !(news & TURN) && (!uiThreadHasIt || hasPolled)
             fi;
             if :: news & FAILURE -> failureTold = true :: else fi
         };
@@ -293,7 +293,7 @@ inline tick() {
         };
         if :: isAnnounced -> emptyInbox() :: else fi;
 #ifdef M_INBOX_BIT_CLEARED_AFTER_LOOK
-        if :: news & INBOX -> signals = signals & ~INBOX :: else fi;       /* mutant */
+        if :: news & INBOX -> requests = requests & ~INBOX :: else fi;       /* mutant */
 #endif
         atomic {
             news = 0;
@@ -320,19 +320,19 @@ EndTick:
     /* passOrKeepTurn */
     if
 #ifdef M_PASSES_WHAT_IT_DOES_NOT_HOLD
-    :: !holdsTurn -> passTurn()
+    :: !uiThreadHasIt -> passTurn()
 #else
-    :: !holdsTurn
+    :: !uiThreadHasIt
 #endif
-    :: holdsTurn && next == WAIT && !failureTold && !pollFailed && isWaiting
-    :: holdsTurn && next == WAIT && !failureTold && !pollFailed && !isWaiting -> beginLease()
-    :: holdsTurn && (next != WAIT || failureTold || pollFailed) -> passTurn()
+    :: uiThreadHasIt && next == WAIT && !failureTold && !pollFailed && isInWait
+    :: uiThreadHasIt && next == WAIT && !failureTold && !pollFailed && !isInWait -> beginLease()
+    :: uiThreadHasIt && (next != WAIT || failureTold || pollFailed) -> passTurn()
     fi;
 #ifndef M_LEFTOVERS_ASK_NOBODY
     if :: ready > 0 || isAnnounced -> request(READY) :: else fi;
 #endif
 #ifdef M_HINT_CLEARED_AFTER_QUEUES
-    atomic { signals = signals & ~(UNDER_WAY | READY); asks = 0 };              /* mutant */
+    atomic { requests = requests & ~(UNDER_WAY | READY); asks = 0 };              /* mutant */
 #endif
     isTicking = false;
 TickEnds:
@@ -347,24 +347,24 @@ inline runAll() {
 /* GuestLoop.performClose */
 inline performClose() {
     d_step { isTicking = true; closesAfterTick = false };
-#ifndef M_DOOR_STAYS_OPEN
-    atomic { !inboxLock -> door = JOBS_ONLY };          /* Inbox.closeToPosts */
+#ifndef M_INBOX_STAYS_OPEN
+    atomic { !inboxLock -> taking = JOBS_ONLY };          /* Inbox.closeToPosts */
 #endif
     d_step { timer1 = false; timer2 = false };          /* dropTimers */
     /* drain */
     do
     :: emptyInbox();
         runAll();
-        atomic { !inboxLock -> heard = entries == 0 };  /* Inbox.isEmpty */
+        atomic { !inboxLock -> isKnown = entries == 0 };  /* Inbox.isEmpty */
         if
-        :: heard && runsLeft == 0 -> break
-        :: heard && runsLeft > 0 -> atomic { arrivals > 0 -> arrivals-- }
+        :: isKnown && runsLeft == 0 -> break
+        :: isKnown && runsLeft > 0 -> atomic { arrivals > 0 -> arrivals-- }
         :: else
         fi
     od;
     /* finishClosing */
     isClosed = true;
-    atomic { !inboxLock -> door = CLOSED };             /* Inbox.close */
+    atomic { !inboxLock -> taking = CLOSED };             /* Inbox.close */
     /* SharedState.stopBackend */
 #ifdef M_BACKEND_WOKEN_BEFORE_FLAG
     wakeBackend();

@@ -141,6 +141,7 @@ func decode(_ file: String) throws -> Int { 0 }
 @MainActor func drawMenu() {}
 @MainActor func pauseMenu() {}
 @MainActor func press(_ key: SDL_KeyCode) {}
+@MainActor func playMusic() async throws {}
 @MainActor func push(key: SDL_KeyCode) {}
 @MainActor func waitForTheHostsEvents() {}
 func spawnDrones(_ clock: GameClock) async throws {}
