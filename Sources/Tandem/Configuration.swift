@@ -19,7 +19,8 @@ public struct Configuration: Sendable {
     public var logger: Logger
     /// The clock by which deadlines are measured; `nil`: the machine's.
     public var timeSource: (any TimeSource)?
-    /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up.
+    /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up. What
+    /// is ready runs also after that, unless it goes on scheduling more of itself.
     public var closeGrace: Duration
     /// How long the end of a scene waits for its cancelled tasks before it gives them up; on the loop's clock.
     public var sceneGrace: Duration

@@ -143,6 +143,44 @@ extension Core.EndTests {
         #expect(error?.code == .closed)
     }
 
+    /// A machine that stops the program for longer than the grace period does not decide what runs.
+    @Test func whatIsReadyRunsAlsoWhenTheGracePeriodIsOver() throws {
+        var configuration = Configuration.unhurried
+        configuration.closeGrace = .zero
+        let seen = Journal([])
+        let outcome = Box<Result<Void, any Error>?>(nil)
+        let loop = try ManualHost().makeLoop(configuration: configuration)
+        func chain(_ link: Int) {
+            seen.note("\(link)")
+            if link < 8 { loop.callSoon { chain(link + 1) } }
+        }
+        loop.callSoon { chain(1) }
+        loop.run({
+            for _ in 0..<4 { await Task.yield() }
+            try Task.checkCancellation()
+        }) { outcome.value = $0 }
+        loop.close()
+        #expect(seen.value == (1...8).map { "\($0)" })
+        #expect(throws: CancellationError.self) { try outcome.value?.get() }
+        #expect(outcome.value != nil)
+    }
+
+    /// Within 32 passes after the grace period, and not for ever.
+    @Test func callbacksThatScheduleThemselvesDoNotKeepALoopFromClosing() throws {
+        var configuration = Configuration.unhurried
+        configuration.closeGrace = .zero
+        configuration.logger.logLevel = .critical
+        let count = Box(0)
+        let loop = try ManualHost().makeLoop(configuration: configuration)
+        func again() {
+            count.value += 1
+            loop.callSoon { again() }
+        }
+        loop.callSoon { again() }
+        loop.close()
+        #expect(count.value > 8 && count.value < 50)
+    }
+
     @Test func whatIsScheduledOnAClosedLoopIsToldSo() throws {
         let loop = try ManualHost().makeLoop()
         loop.close()

@@ -65,6 +65,27 @@ extension Core {
             }
         }
 
+        /// A machine that stops the program for longer than the grace period does not decide whether a task ends.
+        @Test func aChildThatIsReadyWhenTheGraceIsOverIsNotGivenUp() throws {
+            try withStage { stage in
+                let outcome = stage.play { [clock = stage.clock] loop, scene, journal in
+                    scene.task {
+                        try? await loop.sleep(for: .seconds(1000))
+                        clock.advance(by: .seconds(2))
+                        for _ in 0..<4 { await Task.yield() }
+                        journal.note("ended")
+                    }
+                    try await loop.sleep(for: .seconds(1))
+                    return 8
+                }
+                let value = try outcome.value?.get()
+                #expect(value == 8)
+                #expect(stage.journal.value == ["ended"])
+                #expect(stage.log.lines == [])
+                stage.expectNothingLeft()
+            }
+        }
+
         @Test func theGraceCanBeChosen() throws {
             try withStage { stage in
                 let loop = stage.loop

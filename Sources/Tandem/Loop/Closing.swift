@@ -47,14 +47,15 @@ extension GuestLoop {
         endKeptSleeps()
         dropTimers()
         dropFrameHandlers()
-        let graceEnd = tickState.clock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp)
-        drain(until: graceEnd)
+        var grace = CloseGrace(
+            until: tickState.clock.mark.addingClamped(configuration.closeGrace.nanosecondsRoundedUp))
+        drain(within: &grace)
         giveUpRuns()
         // What the last `onDone` has scheduled was accepted, too, and runs.
         repeat {
             runClosingPass()
             readGraceClock()
-        } while hasReadyWork && tickState.clock.mark < graceEnd
+        } while hasReadyWork && grace.takePass(at: tickState.clock.mark)
         finishClosing()
         disposeOfLeftovers()
         tickState.end()
@@ -80,19 +81,19 @@ extension GuestLoop {
     }
 
     /// Runs what was accepted, and waits within the grace period for cancelled runs that are busy on other threads.
-    private func drain(until graceEnd: Nanoseconds) {
+    private func drain(within grace: inout CloseGrace) {
         while true {
             runClosingPass()
             readGraceClock()
-            if tickState.clock.mark >= graceEnd || (members.runs.isEmpty && !hasReadyWork && shared.inbox.isEmpty) {
-                return
+            if hasReadyWork || !shared.inbox.isEmpty {
+                guard grace.takePass(at: tickState.clock.mark) else { return }
+                continue
             }
-            guard !hasReadyWork else { continue }
+            let rest = grace.rest(at: tickState.clock.mark)
+            if members.runs.isEmpty || rest == 0 { return }
             // libdispatch's main queue does not signal the inbox, so it is looked at every millisecond.
-            let longest = !executors.adoption.drainsMainQueue ? graceEnd - tickState.clock.mark : 1_000_000
-            countingByMachine {
-                _ = shared.inbox.arrivals.wait(for: .nanoseconds(min(longest, graceEnd - tickState.clock.mark)))
-            }
+            let longest = executors.adoption.drainsMainQueue ? min(rest, 1_000_000) : rest
+            countingByMachine { _ = shared.inbox.arrivals.wait(for: .nanoseconds(longest)) }
         }
     }
 
