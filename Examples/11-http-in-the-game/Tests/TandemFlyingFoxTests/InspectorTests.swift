@@ -55,10 +55,8 @@ extension OneAfterAnother {
         private func on<Value: Sendable>(
             _ loop: GuestLoop, _ body: @escaping @Sendable (GuestLoop) throws -> Value
         ) async throws -> Value {
-            try await withCheckedThrowingContinuation { continuation in
-                do {
-                    try loop.post { continuation.resume(with: Result { try body(loop) }) }
-                } catch { continuation.resume(throwing: error) }
+            try await handedOver { done in
+                try loop.post { done(Result { try body(loop) }) }
             }
         }
 

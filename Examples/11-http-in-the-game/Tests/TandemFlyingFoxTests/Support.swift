@@ -28,17 +28,17 @@ private final class LoopThread: Sendable {
     private let ended = AsyncStream.makeStream(of: Never.self)
 
     func start() async throws -> GuestLoop {
-        try await withCheckedThrowingContinuation { started in
+        try await handedOver { started in
             Thread {
                 let host = ManualHost()
                 do {
                     let loop = try host.makeLoop()
-                    started.resume(returning: loop)
+                    started(.success(loop))
                     if !host.run(within: .seconds(120), until: { self.isOver.load(ordering: .acquiring) }) {
                         Issue.record("the test took more than two minutes")
                     }
                     loop.close()
-                } catch { started.resume(throwing: error) }
+                } catch { started(.failure(error)) }
                 self.ended.continuation.finish()
             }.start()
         }
@@ -50,6 +50,26 @@ private final class LoopThread: Sendable {
         for await _ in ended.stream {}
     }
 }
+
+/// What another thread makes, which `begin` asks for. A continuation that is resumed before its task has suspended puts the thread's work
+/// before the task's, but does not tell the thread sanitizer of it (see Tests/Sanitizers/ResumedBeforeItSuspends.swift): the atomic does.
+func handedOver<Value: Sendable>(
+    _ begin: (@escaping @Sendable (Result<Value, any Error>) -> Void) throws -> Void
+) async throws -> Value {
+    let handover = Handover()
+    let value = try await withCheckedThrowingContinuation { continuation in
+        do {
+            try begin { result in
+                handover.isDone.store(true, ordering: .releasing)
+                continuation.resume(with: result)
+            }
+        } catch { continuation.resume(throwing: error) }
+    }
+    precondition(handover.isDone.load(ordering: .acquiring), "a value came that nobody had handed over")
+    return value
+}
+
+private final class Handover: Sendable { let isDone = Atomic<Bool>(false) }
 
 /// A server that listens while `body` runs, and has stopped afterwards.
 func withServer<Value: Sendable>(
