@@ -13,7 +13,7 @@ help: ## Say what there is
 	@echo "make fuzz      sequences of calls, and of Skirmish's messages, from libFuzzer, with the address sanitizer, for SECONDS=60 each"
 	@echo "make faults    let each call to the kernel, the C library and SDL fail, a quarter of an hour: an error that says so, or it goes on"
 	@echo "make other-sdls  the SDL tests with a newer SDL2, on other video drivers, and with the display's end"
-	@echo "make verify    the model, the schedules, the faults, the sequences of calls, the misuse, libFuzzer for a minute, other SDLs, and every test under both sanitizers, the examples' packages included"
+	@echo "make verify    the model, the schedules, the faults, the sequences of calls, the misuse, libFuzzer for a minute, other SDLs, and every test under both sanitizers, the examples' packages included; says how far it is, and at the end what failed"
 	@echo "make soak      everything at once for MINUTES=30: a line a second, a table at the end, and whether anything was lost or grew"
 	@echo "make docs      build the documentation of the three libraries as one site, .build/docs; a warning is an error"
 	@echo "make bench     measure Tandem beside its peers, half an hour; JSON=FILE keeps the figures, COMPARE=FILE compares with others, ONLY=wake,echo chooses (make bench-quick: does it all run?)"
@@ -81,13 +81,9 @@ other-sdls: dependencies
 	swift build --build-tests
 	Tests/OtherSDLs/run
 
-verify: model schedules faults
-	swift build --build-tests
-	swift test --skip-build --filter 'CallFuzzTests|MisuseTests|ModelTests'
-	$(MAKE) --no-print-directory other-sdls
-	$(MAKE) --no-print-directory fuzz SECONDS=60
-	Tests/Sanitizers/run thread --packages
-	Tests/Sanitizers/run address --packages
+# Two parts at a time; what each printed stands in .build-verify. ONLY=schedules chooses.
+verify:
+	Tests/Verify/run $(if $(ONLY),--only $(ONLY))
 
 soak: dependencies
 	swift build --configuration release --product Soak
