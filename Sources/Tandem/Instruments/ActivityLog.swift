@@ -2,7 +2,7 @@
 // ActivityLog: what the UI thread does at the moment, one thing inside of another, and who is told of it.
 // Idea:   ticks and frames say what begins and ends where they know it; what they leave out (a callback's end when it never began, a pass's when the
 //         next one begins) is found here. So the trace and the watchdog see pairs, the inner inside of the outer, modal loops included.
-//         Of a piece of work that follows another one the beginning is the other's end: one reading of the clock less for each.
+//         Of a piece of work that follows another one the beginning is the other's end: one reading of the counter less for each.
 //         A Swift job does not say where it comes from. It is the place of whoever resumed it, or started it, that tells most.
 // Owner:  the UI thread. A loop that nobody observes has none.
 
@@ -12,8 +12,6 @@ final class ActivityLog {
     // Exclusivity of these is not checked: no method tells the trace or the watchdog, or runs a body, while it changes one.
     @exclusivity(unchecked) private var open = ActivityStack()
     @exclusivity(unchecked) private var hasEnded = false
-    /// A piece of work has just ended, at this time of the trace's, and the next one of the same queue follows at once.
-    @exclusivity(unchecked) private var lastPieceEnded: Int64?
     /// Where the task that is being resumed had waited.
     @exclusivity(unchecked) private var resumption: CallSite?
     /// Where the jobs come from that stand in line.
@@ -31,8 +29,9 @@ final class ActivityLog {
 
     func begin(_ activity: Activity) {
         guard !hasEnded else { return }
-        lastPieceEnded = nil
-        push(OpenActivity(activity: activity, site: .unknown, began: 0, isTraced: trace?.begin(activity) ?? false))
+        guard let trace else { return push(OpenActivity(activity, .unknown)) }
+        if let last = open.last, last.activity.isPiece, !last.isTimed { open.setTimeOfLast(trace.timePiece()) }
+        push(OpenActivity(activity, .unknown, isTraced: trace.begin(activity)))
     }
 
     @inline(__always) private func push(_ present: OpenActivity) {
@@ -44,15 +43,15 @@ final class ActivityLog {
     func end(_ activity: Activity) {
         if open.contains(activity) {
             while endInnermost() != activity {}
+            trace?.interrupt()
         }
-        lastPieceEnded = nil
     }
 
     /// `nil`: nothing is open.
-    @inline(__always) @discardableResult private func endInnermost() -> Activity? {
+    @inline(never) @discardableResult private func endInnermost() -> Activity? {
         guard let last = open.pop() else { return nil }
         if last.activity.isPiece {
-            lastPieceEnded = trace?.ran(last)
+            trace?.ran(last)
         } else if last.isTraced {
             trace?.end(last.activity)
         }
@@ -67,28 +66,27 @@ final class ActivityLog {
         begin(.pass)
     }
 
-    func beginPiece(_ activity: Activity, _ site: CallSite?) {
+    @inline(never) func beginPiece(_ activity: Activity, _ site: CallSite?) {
         guard !hasEnded else { return }
-        endPiece()
+        if open.endsWithPiece { endInnermost() }
         var place = site
         if activity == .job {
             place = nextOrigin
             nextOrigin = nil
         }
-        let began = lastPieceEnded ?? trace?.now ?? 0
-        lastPieceEnded = nil
-        push(OpenActivity(activity: activity, site: place ?? .unknown, began: began, isTraced: false))
+        push(OpenActivity(activity, place ?? .unknown, began: trace?.beginPiece() ?? 0))
     }
 
     /// A piece of work is over, if there was one: what was cancelled has not begun.
-    func endPiece() {
-        guard let last = open.last, last.activity.isPiece else { return }
-        endInnermost()
+    @inline(__always) func endPiece() {
+        guard open.endsWithPiece, let piece = open.pop() else { return }
+        trace?.ran(piece)
+        watchdog?.present(open.last)
     }
 
     private func endPass() {
         endPiece()
-        lastPieceEnded = nil
+        trace?.interrupt()
         if open.last?.activity == .pass { endInnermost() }
     }
 
@@ -144,19 +142,25 @@ private struct ActivityStack: ~Copyable {
     init() { entries = .allocate(capacity: capacity) }
     deinit { entries.deallocate() }
 
+    /// Whether the innermost is a piece of work.
+    @inline(__always) var endsWithPiece: Bool { count > 0 && entries[count - 1].activity.isPiece }
+
     var last: OpenActivity? { count > 0 ? entries[count - 1] : nil }
 
     @inline(__always) mutating func push(_ activity: OpenActivity) {
         if count == capacity { grow() }
         (entries + count).initialize(to: activity)
-        count += 1
+        count &+= 1
     }
 
     @inline(__always) mutating func pop() -> OpenActivity? {
         guard count > 0 else { return nil }
-        count -= 1
+        count &-= 1
         return entries[count]
     }
+
+    /// The innermost is a piece of work that began at this time.
+    mutating func setTimeOfLast(_ time: Int64) { entries[count - 1].setTime(time) }
 
     func contains(_ activity: Activity) -> Bool { (0..<count).contains { entries[$0].activity == activity } }
 

@@ -76,9 +76,13 @@ struct Instruments {
         latency.record(nanoseconds, into: &counters.latency)
     }
 
-    @inline(never) private func tellWork(_ kind: RecordedWork.Kind, _ site: CallSite?) {
-        if isTaped { activeTape?.runs(RecordedWork(kind: kind, site: site)) }
+    @inline(__always) private func tellWork(_ kind: RecordedWork.Kind, _ site: CallSite?) {
+        if isTaped { tellTape(kind, site) }
         log?._withUnsafeGuaranteedRef { $0.beginPiece(Activity(kind), site) }
+    }
+
+    @inline(never) private func tellTape(_ kind: RecordedWork.Kind, _ site: CallSite?) {
+        activeTape?.runs(RecordedWork(kind: kind, site: site))
     }
 
     /// Where somebody is told: the piece of work is over.

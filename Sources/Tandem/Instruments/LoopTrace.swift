@@ -8,86 +8,98 @@ import TandemCLinux
 final class LoopTrace {
     private let trace: Trace
     private let events: TraceBuffer
+    private let pieces: PieceBuffer
     private let turn: TurnTrack
-    private let thread = tandem_thread_id()
     private let configuration: Configuration
     // Exclusivity is not checked: only `count` changes it, and the trace does not call that.
     @exclusivity(unchecked) private var lastFigures: TickFigures?
     private var scenes = SceneTracks()
+    private var isForgotten = false
 
     init(_ trace: Trace, _ turn: TurnTrack, _ configuration: Configuration) {
         self.trace = trace
         events = trace.events
+        pieces = trace.events.makePieceBuffer()
         self.turn = turn
         self.configuration = configuration
     }
 
-    /// The trace's time.
-    @inline(__always) var now: Int64 { events.now }
+    // In a forked child the trace still knows the pieces of its parent's loops, which are not told of an end.
+    deinit { if isForgotten { pieces.deallocate() } }
 
-    /// An activity of this thread begins. `false`: it was dropped, and its end must not come.
-    @inline(__always) func begin(_ activity: Activity) -> Bool {
-        events.begin(TraceEvent(time: events.now, thread: thread, phase: .begin, name: activity))
+    private var thread: Int32 { pieces.thread }
+
+    /// An activity of this thread begins that is no piece of work. `false`: it was dropped, and its end must not come.
+    func begin(_ activity: Activity) -> Bool {
+        pieces.interrupt()
+        return events.begin(TraceEvent(thread: thread, phase: .begin, name: activity), after: pieces)
     }
 
-    /// A piece of work of this thread's has ended. Returns when.
-    @inline(__always) func ran(_ piece: OpenActivity) -> Int64 {
-        let time = events.now
-        let event = TraceEvent(
-            time: piece.began, value: time - piece.began, site: piece.site, thread: thread, phase: .complete,
-            name: piece.activity)
-        if events.add(event) { trace.wakeWriter() }
-        return time
-    }
-
-    @inline(__always) func end(_ activity: Activity) {
-        let isHalfFull = events.end(TraceEvent(time: events.now, thread: thread, phase: .end, name: activity))
-        if isHalfFull { trace.wakeWriter() }
+    func end(_ activity: Activity) {
+        pieces.interrupt()
+        trace.end(TraceEvent(thread: thread, phase: .end, name: activity), after: pieces)
     }
 
     /// A tick or a phase is about to end.
     func count(_ figures: TickFigures) {
-        let time = events.now
-        count(.carriedOver, figures.carriedOver, lastFigures?.carriedOver, time)
-        count(.timers, figures.timers, lastFigures?.timers, time)
-        count(.descriptors, figures.descriptors, lastFigures?.descriptors, time)
-        count(.reports, figures.reports, lastFigures?.reports, time)
-        count(.budgetLeft, figures.budgetLeft, lastFigures?.budgetLeft, time)
+        pieces.interrupt()
+        events.count(figures, since: lastFigures, after: pieces)
         lastFigures = figures
-    }
-
-    /// A counter keeps its figure until the next one.
-    @inline(__always) private func count(_ counter: Activity, _ figure: Int, _ last: Int?, _ time: Int64) {
-        guard figure != last else { return }
-        events.mark(TraceEvent(time: time, value: Int64(figure), thread: thread, phase: .counter, name: counter))
     }
 
     /// A point in time.
     func mark(_ name: Activity, _ site: CallSite = .unknown) {
-        events.mark(TraceEvent(time: events.now, site: site, thread: thread, phase: .instant, name: name))
+        events.mark(TraceEvent(site: site, thread: thread, phase: .instant, name: name), after: pieces)
+    }
+
+    // MARK: Pieces of work
+
+    /// A piece of work begins. Returns the processor's cycles, by which it is measured.
+    @inline(__always) func beginPiece() -> UInt64 { pieces.begin() }
+
+    /// The next piece of work, if there is one, does not follow at once.
+    @inline(__always) func interrupt() { pieces.interrupt() }
+
+    /// The piece of work that runs is about to have another activity inside. Returns the time at which it began.
+    func timePiece() -> Int64 { events.timeOfPresentPiece(pieces) }
+
+    /// A piece of work of this thread's has ended.
+    @inline(__always) func ran(_ piece: OpenActivity) {
+        if piece.isTimed { return ranAround(piece) }
+        if pieces.end(piece.activity, piece.site, began: piece.began) { makeRoom() }
+    }
+
+    /// Other activities were inside of it.
+    @inline(never) private func ranAround(_ piece: OpenActivity) {
+        pieces.interrupt()
+        let event = TraceEvent(site: piece.site, thread: thread, phase: .complete, name: piece.activity)
+        if events.add(event, since: piece.time ?? 0, after: pieces) { trace.wakeWriter() }
+    }
+
+    @inline(never) private func makeRoom() {
+        if !pieces.hasRoom(), events.take(pieces) { trace.wakeWriter() }
     }
 
     // MARK: Scenes
 
     func began(_ scene: GuestScene, in parent: GuestScene?) {
         let track = scenes.begin(ObjectIdentifier(scene), in: parent.map { ObjectIdentifier($0) })
-        let event = TraceEvent(
-            time: events.now, value: track, site: scene.site, thread: thread, phase: .asyncBegin,
-            name: .scene)
-        if !events.begin(event) { _ = scenes.end(ObjectIdentifier(scene)) }
+        let event = TraceEvent(value: track, site: scene.site, thread: thread, phase: .asyncBegin, name: .scene)
+        if !events.begin(event, after: pieces) { _ = scenes.end(ObjectIdentifier(scene)) }
     }
 
     func ended(_ scene: GuestScene) {
         guard let track = scenes.end(ObjectIdentifier(scene)) else { return }
         trace.end(
-            TraceEvent(
-                time: events.now, value: track, site: scene.site, thread: thread, phase: .asyncEnd,
-                name: .scene))
+            TraceEvent(value: track, site: scene.site, thread: thread, phase: .asyncEnd, name: .scene),
+            after: pieces)
     }
 
     /// The backend has ended, too.
     func loopEnded() {
         events.turnGoes(to: nil, on: turn)
+        events.forget(pieces)
+        isForgotten = true
         if let failure = trace.detach() {
             configuration.logger.error("the trace's file could not be written to its end: \(failure)")
         }
@@ -145,7 +157,7 @@ final class StepTrace: Sendable {
         case .poll:
             trace.events.turnGoes(to: .turnOfBackend, on: turn)
             isPolling = trace.events.begin(
-                TraceEvent(time: trace.events.now, thread: backendThread, phase: .begin, name: .poll))
+                TraceEvent(thread: backendThread, phase: .begin, name: .poll))
         case .turnReturned:
             endPoll()
             trace.events.turnGoes(to: .turnOfUIThread, on: turn)
@@ -159,14 +171,14 @@ final class StepTrace: Sendable {
 
     private func endPoll() {
         if isPolling {
-            trace.end(TraceEvent(time: trace.events.now, thread: backendThread, phase: .end, name: .poll))
+            trace.end(TraceEvent(thread: backendThread, phase: .end, name: .poll))
         }
         isPolling = false
     }
 
     private func mark(_ name: Activity) {
         let thread = tandem_thread_key() == uiKey ? uiThread : tandem_thread_id()
-        trace.events.mark(TraceEvent(time: trace.events.now, thread: thread, phase: .instant, name: name))
+        trace.events.mark(TraceEvent(thread: thread, phase: .instant, name: name))
     }
 }
 
@@ -189,7 +201,7 @@ final class PostFlow: Sendable {
         guard let number, !hasEnded.exchange(true, ordering: .relaxed) else { return }
         trace.end(
             TraceEvent(
-                time: trace.events.now, value: number, thread: tandem_thread_id(), phase: .flowEnd, name: .flow))
+                value: number, thread: tandem_thread_id(), phase: .flowEnd, name: .flow))
     }
 }
 
@@ -222,10 +234,10 @@ extension SharedState {
     ) -> Bool {
         let thread = tandem_thread_id()
         let isTaken = trace.events.begin(
-            TraceEvent(time: trace.events.now, site: site, thread: thread, phase: .begin, name: .posting))
+            TraceEvent(site: site, thread: thread, phase: .begin, name: .posting))
         defer {
             if isTaken {
-                trace.end(TraceEvent(time: trace.events.now, thread: thread, phase: .end, name: .posting))
+                trace.end(TraceEvent(thread: thread, phase: .end, name: .posting))
             }
         }
         let flow = PostFlow(trace, thread: thread)

@@ -28,6 +28,8 @@ public final class Trace: Sendable {
     private let output: TraceOutput
     // Safe: the writer's.
     @exclusivity(unchecked) private nonisolated(unsafe) var text = TraceText()
+    // Safe: the writer's.
+    @exclusivity(unchecked) private nonisolated(unsafe) var times = PieceTimes()
     private let wakes = Semaphore()
     private let attaching = Lock()
     // Safe: touched with `attaching` held.
@@ -38,7 +40,7 @@ public final class Trace: Sendable {
     /// - Parameters:
     ///   - file: Its name; JSON by content.
     ///   - capacity: How many events of 32 bytes each of the two buffers holds; at least 64. The writer empties one ten times a second, or when it is
-    ///     half full.
+    ///     half full. Each loop has at most 256 more, for what its UI thread has just run.
     /// - Throws: `.startFailed` with the kernel's error if the file cannot be made.
     public convenience init(file: String, capacity: Int = 65_536) throws(GuestError) {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -70,8 +72,8 @@ public final class Trace: Sendable {
     public var recorded: Int { events.recorded }
 
     /// Any thread: what was begun ends.
-    func end(_ event: TraceEvent) {
-        if events.end(event) { wakeWriter() }
+    func end(_ event: TraceEvent, after pieces: PieceBuffer? = nil) {
+        if events.end(event, after: pieces) { wakeWriter() }
     }
 
     /// Any thread: the buffer is half full.
@@ -128,7 +130,9 @@ public final class Trace: Sendable {
             _ = wakes.wait(for: .milliseconds(100))
             let batch = events.swap()
             wasOver = batch.isLast
-            for event in batch.events { text.add(event) }
+            for event in batch.events {
+                if let event = times.timed(event) { text.add(event) }
+            }
             output.write(text.take(), dropped: batch.dropped, isLast: wasOver)
             if wasOver, output.isSink { text.beginDocument() }
         }

@@ -12,24 +12,75 @@ struct TraceEvent {
         /// Of what begins on one thread's time and may overlap: scenes.
         case asyncBegin, asyncEnd
         case flowBegin, flowEnd
+        /// For the writer, which makes complete events of them (`PieceTimes`): a piece of work, whose time and value are the counts of cycles at its
+        /// beginning and end; and the two moments of the line along which the pieces that follow have their times, with the count as value.
+        case piece, lineStart, lineEnd
     }
 
-    /// Nanoseconds since the trace was made.
-    let time: Int64
+    /// Nanoseconds since the trace was made; given when it is put in.
+    private(set) var time: Int64
     /// A counter's figure; the number of what has one; how many nanoseconds a complete event lasted.
-    let value: Int64
-    let site: CallSite
+    private(set) var value: Int64
+    private(set) var site: CallSite
     let thread: Int32
-    let phase: Phase
-    let name: Activity
+    private(set) var phase: Phase
+    private(set) var name: Activity
 
     @inline(__always) init(
-        time: Int64, value: Int64 = 0, site: CallSite = .unknown, thread: Int32, phase: Phase,
+        time: Int64 = 0, value: Int64 = 0, site: CallSite = .unknown, thread: Int32, phase: Phase,
         name: Activity
     ) {
         (self.time, self.value, self.site) = (time, value, site)
         (self.thread, self.phase, self.name) = (thread, phase, name)
     }
+
+    @inline(__always) func at(_ time: Int64) -> TraceEvent {
+        var event = self
+        event.time = time
+        return event
+    }
+
+    /// Makes another piece of this one, of the same thread.
+    @inline(__always) mutating func setPiece(_ activity: Activity, _ site: CallSite, _ began: UInt64, _ ended: UInt64) {
+        (time, value) = (Int64(bitPattern: began), Int64(bitPattern: ended))
+        (self.site, name) = (site, activity)
+    }
+
+    init(_ phase: Phase, of moment: TraceMoment, _ thread: Int32) {
+        self.init(
+            time: moment.time, value: Int64(bitPattern: moment.cycles), thread: thread, phase: phase, name: .pass)
+    }
+
+    /// A piece whose times are known.
+    func complete(_ began: Int64, _ ended: Int64) -> TraceEvent {
+        var event = self
+        (event.time, event.value, event.phase) = (began, ended - began, .complete)
+        return event
+    }
+}
+
+/// Gives pieces of work their times, which the writer does to keep it from the UI thread.
+struct PieceTimes {
+    private var start = TraceMoment(cycles: 0, time: 0)
+    private var line: PieceLine?
+
+    /// The event as it is to be written; `nil`: it only says when others were.
+    mutating func timed(_ event: TraceEvent) -> TraceEvent? {
+        switch event.phase {
+        case .piece:
+            guard let line else { return nil }
+            return event.complete(
+                line.time(at: UInt64(bitPattern: event.time)), line.time(at: UInt64(bitPattern: event.value)))
+        case .lineStart: start = event.moment
+        case .lineEnd: line = PieceLine(from: start, to: event.moment)
+        default: return event
+        }
+        return nil
+    }
+}
+
+extension TraceEvent {
+    fileprivate var moment: TraceMoment { TraceMoment(cycles: UInt64(bitPattern: value), time: time) }
 }
 
 /// Makes text of events: the JSON trace event format, an object whose array "traceEvents" comes last but for one entry.
@@ -122,6 +173,7 @@ struct TraceText {
             case .asyncEnd: "e\",\"cat\":\"scene"
             case .flowBegin: "s\",\"cat\":\"post"
             case .flowEnd: "f\",\"bp\":\"e\",\"cat\":\"post"
+            case .piece, .lineStart, .lineEnd: preconditionFailure("an event without a time; see PieceTimes")
             }
         var form = Form()
         let name = place.map { "\(event.name.title) \($0)" } ?? "\(event.name.title)"
