@@ -105,7 +105,8 @@ extension GuestLoop {
         let action = callbacks.take(slot)
         let site = callbacks.record(slot).pointee.site
         callbacks.free(slot)
-        switch action {
+        // Moved: a copy of the closure would count a reference, and drop two.
+        switch consume action {
         case .none: return
         case .call(let body):
             instruments.willRun(isTimer ? .timer : .callback, site, readyFor: tickState.clock.mark - readyAt)

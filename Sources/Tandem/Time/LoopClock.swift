@@ -15,11 +15,12 @@ extension Nanoseconds {
 
 /// A class, so that reading the time does not copy the source.
 final class LoopClock: Sendable {
+    // These two first: the size of an instant is known at run time only, and with it the places of what comes behind one.
+    let isVirtual: Bool
+    let hasSource: Bool
     private let source: (any TimeSource)?
     private let epoch: ContinuousClock.Instant
     private let epochNanoseconds: Nanoseconds
-    let isVirtual: Bool
-    let hasSource: Bool
 
     init(source: (any TimeSource)?) {
         self.source = source
@@ -33,12 +34,13 @@ final class LoopClock: Sendable {
 
     /// The time that the backend and the hosts use: the machine's clock, unless the loop's time is virtual. While a run
     /// is recorded, `now` stands still between two readings; this does not.
-    var live: Nanoseconds { isVirtual ? now : tandem_clock_nanoseconds() }
+    @inline(__always) var live: Nanoseconds { isVirtual ? ofSource : tandem_clock_nanoseconds() }
 
     /// The loop's time. It stops just before `never` when a source has reached the end of what 64 bits hold.
-    var now: Nanoseconds {
-        hasSource ? min(nanoseconds(at: source!.now), .never - 1) : tandem_clock_nanoseconds()
-    }
+    @inline(__always) var now: Nanoseconds { hasSource ? ofSource : tandem_clock_nanoseconds() }
+
+    // Apart, so that the machine's time, which each timer needs, saves no registers for it.
+    @inline(never) private var ofSource: Nanoseconds { min(nanoseconds(at: source!.now), .never - 1) }
 
     /// The machine's clock. Budgets and latencies are measured by it also when the loop's time is virtual.
     static var machine: Nanoseconds { tandem_clock_nanoseconds() }
@@ -74,6 +76,11 @@ extension Nanoseconds {
 extension Duration {
     /// Whole nanoseconds, rounded up so that no deadline is early; clamped to what 64 bits hold (292 years).
     package var nanosecondsRoundedUp: Int64 {
+        // Up to 18 seconds, as most durations of a game are, 64 bits hold it. One multiplication and a shift.
+        if let short = UInt64(exactly: attoseconds) {
+            let (quotient, remainder) = short.quotientAndRemainder(dividingBy: 1_000_000_000)
+            return Int64(quotient) + (remainder == 0 ? 0 : 1)
+        }
         guard attoseconds >= 0, attoseconds < Int128(Int64.max) * 1_000_000_000 else {
             // Rounding towards zero is rounding up here.
             return attoseconds > 0 ? .max : Int64(clamping: attoseconds / 1_000_000_000)
