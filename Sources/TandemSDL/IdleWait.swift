@@ -182,9 +182,11 @@ enum SDLDriver {
     static func sleeper(forcesSDL: Bool) -> Sleeper {
         guard !forcesSDL else { return .sdl }
         guard let name = SDL_GetCurrentVideoDriver() else { return .waker(connection: -1) }
-        if strcmp(name, "wayland") == 0 { return .sdl }
+        // The first letters spare each wait two calls.
+        if name[0] == CChar(UInt8(ascii: "w")), strcmp(name, "wayland") == 0 { return .sdl }
+        guard name[0] == CChar(UInt8(ascii: "x")), strcmp(name, "x11") == 0 else { return .waker(connection: -1) }
         let connection = tandem_x11_connection()
-        return connection < 0 && strcmp(name, "x11") == 0 ? .sdl : .waker(connection: connection)
+        return connection < 0 ? .sdl : .waker(connection: connection)
     }
 
     /// How often SDL has to be pumped for what announces nothing: open devices as often as a game draws, for a new one to

@@ -17,10 +17,12 @@ struct OwnFrames {
     private static let sameInstant: Int64 = 100_000
     /// The game's own clock says that the instant has come so much earlier than the end of its last wait does, for the same reason.
     private static let alreadyCome: Int64 = 20_000
-    private static let longestDelta = Duration.milliseconds(100)
+    private static let longestDelta: Int64 = 100_000_000
 
     private var number = 0
-    private var last: ContinuousClock.Instant?
+    /// When the last frame came. Not Swift's instant, whose size is known at run time only: each use of a value that contains
+    /// one goes through its type's metadata.
+    private var last: Int64?
     /// The end of the last short wait, if no frame has come since.
     private var instant: Int64?
     /// A tick has come after that wait and before its end.
@@ -43,26 +45,31 @@ struct OwnFrames {
         return abs(one - other) < sameInstant
     }
 
-    /// A tick has run, which may be a frame for those who wait for one. `nil`: nobody does, or it is no frame.
+    /// A tick has run. Returns whether it is a frame for those who wait for one; `false` also where nobody does.
     ///
     /// - Parameter isAfterWait: The game has waited since the tick before. If it has not, it draws, whatever the time.
-    @MainActor mutating func begin(_ loop: GuestLoop, isAfterWait: Bool) -> Frame? {
+    @MainActor mutating func isFrame(_ loop: GuestLoop, isAfterWait: Bool) -> Bool {
         guard loop.hasFrameWaiters else {
             number += 1
-            return nil
+            return false
         }
         if isAfterWait, let instant, loop.hostTime.addingClamped(Self.alreadyCome) < instant {
             hasTickedBefore = true
-            if waitsForInstant { return nil }
+            if waitsForInstant { return false }
         } else {
             instant = nil
             hasTickedBefore = false
         }
+        return true
+    }
+
+    /// That frame.
+    @MainActor mutating func next(_ loop: GuestLoop) -> Frame {
         defer { number += 1 }
-        let now = loop.now
+        let now = loop.loopTime
         var delta = Duration.zero
-        if let last { delta = min(last.duration(to: now), Self.longestDelta) }
+        if let last { delta = .nanoseconds(min(now.subtractingClamped(last), Self.longestDelta)) }
         last = now
-        return Frame(number: number, time: now, delta: delta)
+        return Frame(number: number, time: loop.instant(at: now), delta: delta)
     }
 }

@@ -28,8 +28,9 @@ struct Pump {
     }
 
     /// Does so unless nothing can have come. `pace`: the driver's, see `SDLDriver.pumpPace`.
-    mutating func runIfDue(pace: Int64?) {
-        let mayRest = isQuiet && pace == nil && tandem_x11_is_still()
+    mutating func runIfDue(pace: @autoclosure () -> Int64?) {
+        // The pace last: SDL takes 120 instructions to say which of its subsystems run, and most drivers never rest.
+        let mayRest = isQuiet && tandem_x11_is_still() && pace() == nil
         if !mayRest || tandem_clock_nanoseconds() - lastLook > Self.longestRest { run() }
     }
 

@@ -115,12 +115,19 @@
     /// - Returns: `true` if the game has nothing to do with it: it was Tandem's own, a request for a tick, or a waiting task
     ///   has consumed it (see ``nextEvent(priority:consuming:fileID:line:matching:)``).
     public nonisolated func handle(_ event: SDL_Event) -> Bool {
-        onMain("SDLGuest.handle") {
-            guard !isOwn(event) else { return true }
-            tendEvents()
-            watch.saw(event)
-            return events.offer(event)
-        }
+        loop.requireUIThread("SDLGuest.handle")
+        return Self.handleAsMain(self, event)
+    }
+
+    // Safe: as in `onMain`, of which each call allocates a closure.
+    private nonisolated static let handleAsMain = unsafeBitCast(
+        SDLGuest.handleEvent, to: (@Sendable (SDLGuest, SDL_Event) -> Bool).self)
+
+    private static func handleEvent(_ guest: SDLGuest, _ event: SDL_Event) -> Bool {
+        guard !guest.isOwn(event) else { return true }
+        guest.tendEvents()
+        guest.watch.saw(event)
+        return guest.events.offer(event)
     }
 
     /// As ``handle(_:)``, for Swift bindings of SDL2 that have an event type of their own. Tasks that wait for events hear of them if
@@ -158,11 +165,15 @@
         let report = loop.tick(budget: budget, then: isAfterWait ? .wait : .unknown)
         guest.ticksAfterWait = false
         // The phases run user code, which may have a loop of its own in it.
-        if !report.isNested, let frame = guest.ownFrames.begin(loop, isAfterWait: isAfterWait) {
-            for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
-        }
+        if !report.isNested, guest.ownFrames.isFrame(loop, isAfterWait: isAfterWait) { guest.runPhases() }
         guest.tendEvents()
         return report
+    }
+
+    // Apart, so that a tick that is no frame makes no room for one.
+    @inline(never) private func runPhases() {
+        let frame = ownFrames.next(loop)
+        for phase in FramePhase.allCases { loop.runPhase(phase, of: frame) }
     }
 
     /// Starts an async main function on the main actor; `onDone` gets its outcome on the main thread. It is `GuestLoop.run` for main-actor code:

@@ -72,6 +72,10 @@ extension GuestLoop {
     /// The same in nanoseconds, of which only differences mean something.
     package var hostTime: Int64 { time.live }
 
+    /// ``GuestLoop/now`` in the same nanoseconds, and the instant of such a time.
+    package var loopTime: Int64 { time.now }
+    package func instant(at loopTime: Int64) -> ContinuousClock.Instant { time.instant(at: loopTime) }
+
     /// An instant in the nanoseconds of ``hostTime``; `.max` for `nil` and what lies beyond 292 years.
     package func hostTime(of instant: ContinuousClock.Instant?) -> Int64 {
         instant.map(time.nanoseconds(at:)) ?? .never
