@@ -53,7 +53,7 @@ public final class GuestLoop: @unchecked Sendable {
 
     // Parts that are structs. Exclusivity is not checked at run time: none of their methods runs user code, so that no
     // access begins inside another one.
-    @exclusivity(unchecked) var tickState = TickState()
+    @exclusivity(unchecked) var tickState: TickState
     @exclusivity(unchecked) var timers: TimerQueue
     @exclusivity(unchecked) var queues = ReadyQueues()
     @exclusivity(unchecked) var hosting = HostParts()
@@ -77,6 +77,7 @@ public final class GuestLoop: @unchecked Sendable {
         let trace = configuration.beginTrace()
         let probe = configuration.watchdog.map { WatchdogProbe($0, logger: configuration.logger) }
         self.configuration = configuration
+        tickState = TickState(budget: configuration.budget.nanosecondsRoundedUp)
         instruments = Instruments(
             tape: configuration.timeSource as? any RunTape, trace: trace, watchdog: probe)
         do throws(GuestError) {
@@ -123,15 +124,24 @@ public final class GuestLoop: @unchecked Sendable {
     /// comparisons.
     public var hasWork: Bool {
         thread.check("GuestLoop.hasWork")
+        return hasWork(asOf: nil)
+    }
+
+    /// The same on the UI thread. `now`: a look at ``LoopClock/live`` just before; without it, the clock is read if there
+    /// are timers.
+    func hasWork(asOf now: Nanoseconds?) -> Bool {
         guard admission.state == .open else { return false }
-        if isTaped, let known = activeTape?.hasTick { return known }
+        if isTaped, let known = knownByTape { return known }
         if !shared.pending.isEmpty || hasReadyWork || shared.turn.hasReadiness { return true }
-        guard timers.count > 0, timers.nearest <= time.live else { return false }
+        guard timers.count > 0, timers.nearest <= (now ?? time.live) else { return false }
         // The backend will find out, too, but a moment later. The tick that follows must not depend on that: it would
         // find nothing to do, and the host would check again, and again.
         shared.note(.ready)
         return true
     }
+
+    // Apart, so that a look without a tape saves no registers for it.
+    @inline(never) private var knownByTape: Bool? { activeTape?.hasTick }
 
     /// What the loop has done so far. O(1), allocates nothing.
     public var statistics: Statistics {
@@ -180,7 +190,9 @@ extension GuestLoop {
     /// Whether a tick is paused for a modal loop.
     package var isInModalLoop: Bool { tickState.pausedTicks > 0 }
     /// Whether there is work in the queues of the UI thread.
-    var hasReadyWork: Bool { !queues.isEmpty || timers.dueCount > 0 || io.count > 0 || shared.inbox.hasLeftovers }
+    @inline(__always) var hasReadyWork: Bool {
+        !queues.isEmpty || timers.dueCount > 0 || io.count > 0 || shared.inbox.hasLeftovers
+    }
 
     /// For hosts: traps unless this is the loop's thread. The message names the host's call.
     package func requireUIThread(_ call: StaticString) { thread.check(call) }

@@ -101,7 +101,7 @@ MUTANTS = [
         (WAKER, "        var count: eventfd_t = 0\n        eventfd_read(number.load(ordering: .relaxed), &count)\n        isSignalled.store(false, ordering: .sequentiallyConsistent)",
          "        var count: eventfd_t = 0\n        if mutated(.NAME) { isSignalled.store(false, ordering: .sequentiallyConsistent) }\n"
          "        eventfd_read(number.load(ordering: .relaxed), &count)\n        if !mutated(.NAME) { isSignalled.store(false, ordering: .sequentiallyConsistent) }")),
-    mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if hasWork {\n                if work", "            if !mutated(.NAME), hasWork {\n                if work")),
+    mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if hasWork(asOf: now) {\n                if work", "            if !mutated(.NAME), hasWork(asOf: now) {\n                if work")),
     mutant(
         "LISTENS_AFTER_LOOK", "events",
         (WAKER, "        isListening.store(true, ordering: .sequentiallyConsistent)", "        if !mutated(.NAME) { isListening.store(true, ordering: .sequentiallyConsistent) }"),

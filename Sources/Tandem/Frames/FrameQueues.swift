@@ -151,7 +151,7 @@ extension GuestLoop {
         frameQueues.resume(phase, frame)
         // Each resumed task once, then whatever is ready, as long as the budget allows.
         runPhaseWork(budget: 0)
-        if queues.phaseCount > 0 { runPhaseWork(budget: max(1, configuration.budget.nanosecondsRoundedUp)) }
+        if queues.phaseCount > 0 { runPhaseWork(budget: max(1, tickState.budget)) }
         queues.endPhase()
         instruments.activities?.end(Activity(phase))
         // As at the end of a tick. The turn is not passed, because a phase does not take it.

@@ -29,6 +29,8 @@ final class Admission: @unchecked Sendable {
     @exclusivity(unchecked) private(set) var state = State.open
     /// The error that ended the backend, if there was one.
     private(set) var failure: GuestError?
+    /// Whether there was one. To compare the error with `nil` is to copy it.
+    @exclusivity(unchecked) private(set) var hasFailed = false
 
     init(site: CallSite, logger: Logger) {
         thread = UIThread()
@@ -100,5 +102,8 @@ final class Admission: @unchecked Sendable {
     }
 
     /// UI thread: the backend has ended with an error.
-    func fail(_ error: GuestError) { failure = error }
+    func fail(_ error: GuestError) {
+        failure = error
+        hasFailed = true
+    }
 }

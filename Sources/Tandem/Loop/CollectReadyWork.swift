@@ -45,15 +45,17 @@ extension GuestLoop {
     }
 
     private func takeInInbox(_ tick: inout TickBudget) {
-        let inbox = shared.inbox
-        var batch = 0
-        if inbox.hasLeftovers {
-            batch = queues.takeIn(inbox, limit: Self.batchLimit)
-            instruments.countInboxEntries(batch)
-            if batch > 0, !tick.isAfterFirstPass {
-                hosting.wait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
-            }
+        let batch = shared.inbox.hasLeftovers ? takeIn(shared.inbox, &tick) : 0
+        if tick.takePause() { hosting.wait.pauseBrought(batch > 0 ? shared.inbox.newPosts : 0) }
+    }
+
+    // Apart, so that a pass without posts counts no references of the inbox and of the queues.
+    @inline(never) private func takeIn(_ inbox: Inbox, _ tick: inout TickBudget) -> Int {
+        let batch = queues.takeIn(inbox, limit: Self.batchLimit)
+        instruments.countInboxEntries(batch)
+        if batch > 0, !tick.isAfterFirstPass {
+            hosting.wait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
         }
-        if tick.takePause() { hosting.wait.pauseBrought(batch > 0 ? inbox.newPosts : 0) }
+        return batch
     }
 }

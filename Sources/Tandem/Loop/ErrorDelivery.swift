@@ -40,7 +40,7 @@ extension GuestLoop {
     /// The backend has ended with an error. Tasks that wait receive the error; queues and timers go on as long as the
     /// host ticks.
     func backendFailed() {
-        guard admission.failure == nil else { return }
+        guard !admission.hasFailed else { return }
         let error = GuestError(
             .backendFailed, errno: shared.failure,
             "the backend thread can no longer wait, so that nothing wakes the host any more; did something close its descriptors? Close this loop and make a new one"

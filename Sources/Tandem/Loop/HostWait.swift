@@ -59,37 +59,40 @@ package enum WaitEnd {
 
 /// What a host's waits have to remember from tick to tick.
 struct HostWait {
+    // Safe: who waits holds its waker until `end`, and a pause inside of that wait ends before it. Without the reference
+    // counts of two wakers, and of the loop around them, in each wait.
     /// The waker of the wait that is under way.
-    private(set) var waker: Waker?
+    private var waker: Unmanaged<Waker>?
     private var spin = AdaptiveSpin()
     private var coalescing = PostCoalescing()
 
     // MARK: The wait under way
 
     /// A wait begins, perhaps inside another one (a loop in a tick of the outer wait). Returns the outer wait's waker.
-    mutating func begin(on new: Waker) -> Waker? {
+    @inline(__always) mutating func begin(on new: Waker) -> Unmanaged<Waker>? {
         let outer = waker
-        waker = new
+        waker = .passUnretained(new)
         new.arm()
         return outer
     }
 
-    mutating func end(_ ended: Waker, outer: Waker?) {
+    @inline(__always) mutating func end(_ ended: Waker, outer: Unmanaged<Waker>?) {
         waker = outer
-        if outer !== ended { ended.disarm() }
+        // Safe: the two addresses are only compared.
+        if outer?.toOpaque() != Unmanaged.passUnretained(ended).toOpaque() { ended.disarm() }
     }
 
     /// A modal loop begins, which may sleep in a wait that this waker does not end. Pass the returned waker to
     /// ``resume(_:)`` when it ends.
-    mutating func pause() -> Waker? {
+    mutating func pause() -> Unmanaged<Waker>? {
         defer { waker = nil }
-        waker?.disarm()
+        waker?._withUnsafeGuaranteedRef { $0.disarm() }
         return waker
     }
 
-    mutating func resume(_ paused: Waker?) {
+    mutating func resume(_ paused: Unmanaged<Waker>?) {
         waker = paused
-        paused?.arm()
+        paused?._withUnsafeGuaranteedRef { $0.arm() }
     }
 
     // MARK: What ticks have found
@@ -129,12 +132,17 @@ extension GuestLoop {
         on waker: Waker, untilTime end: Int64, also descriptor: Int32 = -1, work: WorkInWait,
         checking check: (WaitStep) -> WaitCheck
     ) -> WaitEnd {
+        thread.check("GuestLoop.wait")
         // If there is nothing to wait for, neither the waker is armed nor the turn kept, which costs system calls.
         if work == .endsWait {
-            if hasWork { return .work }
-            if end != .never, time.live >= end { return .time }
+            let now = time.live
+            if hasWork(asOf: now) { return .work }
+            // No clock reaches `never`.
+            if now >= end { return .time }
         }
-        return whileWaiting(on: waker) { waitRounds(on: waker, until: end, also: descriptor, work, check) }
+        let underWay = beginWait(on: waker)
+        defer { endWait(underWay, on: waker) }
+        return waitRounds(on: waker, until: end, also: descriptor, work, check)
     }
 
     private func waitRounds(
@@ -145,27 +153,27 @@ extension GuestLoop {
         var isOver = false
         var step = WaitStep.began
         while true {
+            let checked = check(step)
+            if case .ends = checked { return .checked }
+            // One time for the whole round. What comes due while the round lasts ends its sleep at once.
+            let now = time.live
             var sleepEnd = end
-            switch check(step) {
-            case .ends: return .checked
-            case .goesOn: break
-            case .checksAgain(let pause): sleepEnd = min(end, time.live.addingClamped(pause))
-            }
+            if case .checksAgain(let pause) = checked { sleepEnd = min(end, now.addingClamped(pause)) }
             if wasOpen, !isOpen { return .closed }
             if isOver { return .time }
-            let left = end == .never ? .never : end.subtractingClamped(time.live)
+            let left = end == .never ? .never : end.subtractingClamped(now)
             isOver = left <= 0
-            if hasWork {
+            if hasWork(asOf: now) {
                 if work == .endsWait { return .work }
                 let hasLimit = work == .runsUntilEnd && left != .never
                 let budget = hasLimit ? Duration(exactly: max(left, 1000)) : nil
                 step = .ticked(tick(budget: budget, then: .wait))
             } else if isOver {
                 return .time
-            } else if skipsTime(until: end) {
+            } else if time.isVirtual, skipsTime(until: end) {
                 step = .skippedTime
             } else {
-                step = .woke(sleep(on: waker, until: sleepEnd, watching: descriptor))
+                step = .woke(sleep(on: waker, until: sleepEnd, asOf: now, watching: descriptor))
             }
         }
     }
@@ -179,40 +187,50 @@ extension GuestLoop {
         if hasWork { return .work }
         let left = end == .never ? nil : Duration(exactly: end.subtractingClamped(time.live))
         if let left, left <= .zero { return .time }
-        if skipsTime(until: end) { return hasWork ? .work : .time }
+        if time.isVirtual, skipsTime(until: end) { return hasWork ? .work : .time }
         passKeptTurn()
         sleep(left)
         return nil
     }
 
     /// Where time is virtual, a wait does not sleep until `end` (`.never`: for ever): the time is moved to the nearest
-    /// deadline or to the end, whichever comes first. `false` where the time is the machine's, and where there is work,
-    /// or neither a deadline nor an end.
-    private func skipsTime(until end: Nanoseconds) -> Bool {
-        guard time.isVirtual, let source = configuration.timeSource, !hasWork else { return false }
+    /// deadline or to the end, whichever comes first. `false` where there is work, or neither a deadline nor an end.
+    @inline(never) private func skipsTime(until end: Nanoseconds) -> Bool {
+        guard let source = configuration.timeSource, !hasWork else { return false }
         let target = min(end, timers.nearest)
         guard target != .never else { return false }
         source.advance(to: time.instant(at: target))
         return true
     }
 
-    /// Calls `body`, which sleeps by ``sleep(on:until:watching:)`` and may tick, with the waker armed. If this thread
+    /// Calls `body`, which sleeps by ``sleep(on:until:asOf:watching:)`` and may tick, with the waker armed. If this thread
     /// has the turn, it keeps it until `body` returns.
     func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
-        let outer = hosting.wait.begin(on: waker)
-        defer { hosting.wait.end(waker, outer: outer) }
-        // Inside a tick the tick has the turn.
-        guard !tickState.isTicking, admission.state == .open, shared.turn.beginWait() else { return body() }
-        defer { shared.turn.endWait() }
+        let underWay = beginWait(on: waker)
+        defer { endWait(underWay, on: waker) }
         return body()
     }
 
+    // Two functions, so that a wait which comes often makes no closure, which would count references of the loop.
+    @inline(__always) private func beginWait(on waker: Waker) -> (outer: Unmanaged<Waker>?, keepsTurn: Bool) {
+        let outer = hosting.wait.begin(on: waker)
+        // Inside a tick the tick has the turn.
+        return (outer, !tickState.isTicking && admission.state == .open && shared.beginWait())
+    }
+
+    @inline(__always) private func endWait(_ wait: (outer: Unmanaged<Waker>?, keepsTurn: Bool), on waker: Waker) {
+        if wait.keepsTurn { shared.endWait() }
+        hosting.wait.end(waker, outer: wait.outer)
+    }
+
     /// The one system call in which a host sleeps. Called inside ``whileWaiting(on:_:)``, directly after a look at
-    /// ``hasWork`` that has found none.
+    /// ``hasWork`` that has found none. `live`: ``LoopClock/live`` at that look, if it is known.
     @discardableResult
-    func sleep(on waker: Waker, until end: Nanoseconds, watching descriptor: Int32 = -1) -> Wake {
+    func sleep(
+        on waker: Waker, until end: Nanoseconds, asOf live: Nanoseconds? = nil, watching descriptor: Int32 = -1
+    ) -> Wake {
         let deadline = machineDeadline(of: end)
-        var now = LoopClock.machine
+        var now = time.isVirtual ? LoopClock.machine : live ?? LoopClock.machine
         if isTimerTooNear(now) {
             _ = spin(on: waker, until: deadline)
             return .stayedAwake
@@ -223,7 +241,7 @@ extension GuestLoop {
             if isAnswered { return .stayedAwake }
             now = LoopClock.machine
         }
-        let polls = shared.turn.beginSleep()
+        let polls = shared.beginSleep()
         let wake = observed(.sleep) {
             waker.sleep(until: deadline, now: now, or: polls ? shared.poller.rawValue : -1, descriptor)
         }

@@ -47,7 +47,8 @@ extension GuestLoop {
     private struct PausedTick {
         let isPhase: Bool
         let wasInWait: Bool
-        let waker: Waker?
+        // Safe: who waits holds it; see `HostWait`.
+        let waker: Unmanaged<Waker>?
         let preferredExecutor: UnownedTaskExecutor?
         /// How long the tick had been paused before, in nanoseconds.
         let pausedTime: Nanoseconds

@@ -92,7 +92,7 @@ extension GuestLoop {
 
     /// The figures of a tick or a phase.
     func account(_ tick: inout TickBudget) {
-        noteTime(&tick)
+        if !tick.isClockFresh { noteTime(&tick) }
         tick.finish(
             carriedOver: io.count + timers.dueCount + queues.count + shared.inbox.leftovers, now: tickState.clock.mark,
             paused: tickState.takePausedTime())

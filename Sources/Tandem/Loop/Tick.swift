@@ -64,14 +64,17 @@ extension GuestLoop {
         guard admission.state == .open else { return TickReport() }
         let hasWork = !nothingIsAnnounced || (timers.areCheckedByTicks && timers.nearest <= time.now)
         guard instruments.tickBegins(hasWork: hasWork) else { return TickReport() }
-        return runTick((budget ?? configuration.budget).nanosecondsRoundedUp, next)
+        return runTick(budget?.nanosecondsRoundedUp ?? tickState.budget, next)
     }
 
     private func runTick(_ limit: Nanoseconds, _ next: AfterTick) -> TickReport {
         var tick = beginTick(limit, next)
         repeat {
             collect(&tick)
-            if !runPass(&tick), !pauseForPosts(&tick) { break }
+            if !runPass(&tick), !pauseForPosts(&tick) {
+                tick.noteClockIsFresh()
+                break
+            }
         } while !tick.isOver && !tickState.closesAfterTick
         endTick(&tick)
         return tick.report
@@ -81,7 +84,7 @@ extension GuestLoop {
         // Cleared before the queues are read. Work that comes later asks for a tick again.
         _ = shared.take([.underWay, .ready])
         tickState.begin()
-        shared.turn.beginTick()
+        shared.beginTick()
         io.expectChanges()
         hosting.hooks.onWork?(true)
         executors.beginWork(of: self)
@@ -107,7 +110,7 @@ extension GuestLoop {
     private func endTick(_ tick: inout TickBudget) {
         account(&tick)
         publishDeadline()
-        shared.turn.finish(tick.next, canPoll: admission.failure == nil && !tick.pollFailed, now: tickState.clock.mark)
+        shared.finishTick(tick.next, canPoll: !admission.hasFailed && !tick.pollFailed, now: tickState.clock.mark)
         if tick.report.carriedOver > 0 || shared.inbox.hasLeftovers { shared.requestTick(for: .ready) }
         executors.endWork()
         tickState.end()

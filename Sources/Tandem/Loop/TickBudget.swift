@@ -28,6 +28,8 @@ struct TickBudget {
     private(set) var pollFailed = false
     /// The piece of work that has just run is not part of a recorded run.
     private var ranUnrecorded = false
+    /// The last pass has read the clock, and found nothing to run.
+    private(set) var isClockFresh = false
     /// The next look into the inbox comes after a pause for posts.
     private var hasPaused = false
 
@@ -60,6 +62,8 @@ struct TickBudget {
 
     /// Ends the budget, because the recorded tick ended here.
     mutating func end() { isSpent = true }
+
+    mutating func noteClockIsFresh() { isClockFresh = true }
 
     mutating func noteUnrecorded() { ranUnrecorded = true }
 

@@ -5,6 +5,8 @@
 
 struct TickState {
     var clock = TickClock()
+    /// The configuration's budget. A tick need not divide it by 10^9 each time.
+    let budget: Nanoseconds
     /// Whether a tick or a frame's phase runs, or the loop's end does.
     private(set) var isTicking = false { didSet { updateEarlyReturn() } }
     /// ``GuestLoop/close()`` was called during the tick, and takes effect at its end.
@@ -26,6 +28,8 @@ struct TickState {
     var closesNow: Bool { closesAfterTick && pausedTicks == 0 }
     /// Whether a tick runs or is paused.
     var isInside: Bool { isTicking || pausedTicks > 0 }
+
+    init(budget: Nanoseconds) { self.budget = budget }
 
     private mutating func updateEarlyReturn() { mayReturnEarly = !isTicking && dependsOnRequests }
     /// From now on there may be work without a request for a tick.

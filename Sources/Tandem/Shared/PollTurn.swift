@@ -134,6 +134,7 @@ final class PollTurn: Sendable {
         if uiThreadHasIt { endLease() }
     }
 
+    @inline(__always)
     private func endLease() {
         let (wasLeased, found) = place.compareExchange(
             expected: .leased, desired: .loop, ordering: .sequentiallyConsistent)
