@@ -66,6 +66,15 @@ let package = Package(
             ],
             swiftSettings: settings + isolation
         ),
+        // What `.ci/inspector` looks at in a browser: something of everything that the inspector's page shows.
+        .executableTarget(
+            name: "InspectorProbe",
+            dependencies: [
+                "TandemInspector",
+                .product(name: "TandemSDL", package: "Tandem"),
+            ],
+            swiftSettings: settings + isolation
+        ),
         .testTarget(
             name: "TandemFlyingFoxTests",
             dependencies: [

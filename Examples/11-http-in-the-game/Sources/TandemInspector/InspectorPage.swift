@@ -17,7 +17,7 @@ let inspectorPage = #"""
     table { border-collapse: collapse; width: 100%; }
     th { text-align: left; color: var(--quiet); font-weight: normal; }
     th, td { padding: .15rem .6rem .15rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-    td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+    .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
     .site { font-family: ui-monospace, monospace; font-size: 12px; }
     .bad { color: var(--late); font-weight: 600; }
     dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .1rem 1.2rem; margin: 0; }
@@ -35,9 +35,9 @@ let inspectorPage = #"""
     <h2>Time in ticks</h2>
     <canvas id="ticks" role="img" aria-label="the time in ticks of each of the last frames"></canvas>
     <h2>What waits</h2>
-    <table><thead><tr><th>what</th><th>since</th><th>due in</th><th>from</th></tr></thead><tbody id="waiting"></tbody></table>
+    <table><thead><tr><th>what</th><th class="number">since</th><th class="number">due in</th><th>from</th></tr></thead><tbody id="waiting"></tbody></table>
     <h2>Scenes</h2>
-    <table><thead><tr><th>begun at</th><th>its time</th><th>tasks</th><th>callbacks</th><th>handlers</th></tr></thead><tbody id="scenes"></tbody></table>
+    <table><thead><tr><th>begun at</th><th class="number">its time</th><th class="number">tasks</th><th class="number">callbacks</th><th class="number">handlers</th></tr></thead><tbody id="scenes"></tbody></table>
     <h2>Slow code, as the watchdog saw it</h2>
     <div id="slow"></div>
     <h2>Figures</h2>
