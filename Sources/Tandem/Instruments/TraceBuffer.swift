@@ -53,6 +53,7 @@ struct TraceBuffer: Sendable {
     func deallocate() {
         state.pointee.events.deallocate()
         state.pointee.spare.deallocate()
+        state.deinitialize(count: 1)
         state.deallocate()
         lock.deinitialize(count: 1)
         lock.deallocate()
