@@ -193,6 +193,8 @@ extension GuestLoop {
     @inline(__always) var hasReadyWork: Bool {
         !queues.isEmpty || timers.dueCount > 0 || io.count > 0 || shared.inbox.hasLeftovers
     }
+    /// The same, with what other threads have put in since it was last looked at.
+    var hasAcceptedWork: Bool { hasReadyWork || !shared.inbox.isEmpty }
 
     /// For hosts: traps unless this is the loop's thread. The message names the host's call.
     package func requireUIThread(_ call: StaticString) { thread.check(call) }

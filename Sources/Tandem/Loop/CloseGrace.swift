@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CloseGrace: how long a closing loop goes on.
+// CloseGrace: how long a closing loop, or a scene that ends, goes on.
 // Idea:   the grace period is for waiting. Work that is ready does not wait, and how fast it runs is the machine's affair:
 //         one that stops the program for longer than the grace period must not decide whether an accepted callback runs.
 //         So work that is ready has some more passes after the period.
@@ -7,11 +7,9 @@
 // Owner:  the UI thread, for the time of one close.
 
 struct CloseGrace {
-    /// More than a chain of callbacks has that ends by itself.
-    static let passes = 32
-
     private let end: Nanoseconds
-    private var passesLeft = passes
+    /// Passes after the period. More than a chain of callbacks has that ends by itself.
+    private var passesLeft = 32
 
     init(until end: Nanoseconds) { self.end = end }
 

@@ -85,7 +85,7 @@ extension GuestLoop {
         while true {
             runClosingPass()
             readGraceClock()
-            if hasReadyWork || !shared.inbox.isEmpty {
+            if hasAcceptedWork {
                 guard grace.takePass(at: tickState.clock.mark) else { return }
                 continue
             }

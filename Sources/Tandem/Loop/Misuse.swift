@@ -22,7 +22,7 @@ extension GuestLoop {
     /// Called when the loop closes: warns if its host has never ticked it although there was work.
     func reportForgottenTicks() {
         guard instruments.statistics.ticks == 0,
-            hasReadyWork || !shared.inbox.isEmpty || timers.count > 0 || !members.runs.isEmpty
+            hasAcceptedWork || timers.count > 0 || !members.runs.isEmpty
         else { return }
         configuration.logger.warning(
             "the loop made at \(site) closes with work waiting, and tick() was never called on it; call it once a frame, and whenever requestTick() of the host was called"

@@ -39,8 +39,8 @@ public final class GuestScene: @unchecked Sendable {
     var callbacks = Handles<CallbackHandle> { $0.isDone }
     var watches = Handles<IOHandle> { $0.isDone }
     private var graceTimer: CallbackHandle?
-    /// How often the end of the grace period may still wait for work that is ready; see `CloseGrace`.
-    private var passesAfterGrace = 0
+    /// Of the scene's end; begins anew when an inner scene has ended.
+    private var gracePeriod = CloseGrace(until: 0)
     private var onEnd: (() -> Void)?
 
     init(loop: GuestLoop, grace: Duration, site: CallSite) {
@@ -123,15 +123,14 @@ public final class GuestScene: @unchecked Sendable {
         graceTimer?.cancel()
         guard loop.admission.state == .open else { return }
         let deadline = loop.time.now.addingClamped(max(0, grace.nanosecondsRoundedUp))
-        passesAfterGrace = CloseGrace.passes
+        gracePeriod = CloseGrace(until: deadline)
         graceTimer = loop.arm(.call { [weak self] in self?.endGrace() }, deadline, site)
     }
 
     /// A machine that stopped the program for longer than the grace period does not decide whether a task ends: what is
     /// ready runs before the tasks are given up.
     private func endGrace() {
-        guard passesAfterGrace > 0, loop.hasReadyWork || !loop.shared.inbox.isEmpty else { return giveUp() }
-        passesAfterGrace -= 1
+        guard loop.hasAcceptedWork, gracePeriod.takePass(at: loop.time.now) else { return giveUp() }
         graceTimer = loop.callSoon { [weak self] in self?.endGrace() }
     }
 
