@@ -83,13 +83,17 @@ import Testing
         let run = try names(text("Tests/Model/run"), "\\(\"([A-Z_]+)\", \"")
         #expect(inTheModel == run)
         #expect(run.count >= 12)
-        // As code, for schedules; which ones only the model can have stands there.
+        // As code, for schedules; which ones only the model or only the code can have stands there.
         let code = try text("Tests/Schedules/mutants.py")
         let parts = code.components(separatedBy: "MODEL_ONLY = ")
         try #require(parts.count == 2)
         let inCode = try names(parts[0], "mutant\\(\\s*\"([A-Z_]+)\"")
         let inTheModelOnly = try names(parts[1].components(separatedBy: "\n")[0], "\"([A-Z_]+)\"")
-        #expect(inCode.union(inTheModelOnly) == run)
+        let lists = parts[1].components(separatedBy: "CODE_ONLY = ")
+        try #require(lists.count == 2)
+        let inTheCodeOnly = try names(lists[1].components(separatedBy: "\n")[0], "\"([A-Z_]+)\"")
+        #expect(inCode.subtracting(inTheCodeOnly).union(inTheModelOnly) == run)
         #expect(inCode.isDisjoint(with: inTheModelOnly) && inTheModelOnly.count <= 2)
+        #expect(inTheCodeOnly.isSubset(of: inCode) && inTheCodeOnly.count <= 2)
     }
 }

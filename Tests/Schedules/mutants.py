@@ -101,6 +101,9 @@ MUTANTS = [
         (WAKER, "        var count: eventfd_t = 0\n        eventfd_read(number.load(ordering: .relaxed), &count)\n        isSignalled.store(false, ordering: .sequentiallyConsistent)",
          "        var count: eventfd_t = 0\n        if mutated(.NAME) { isSignalled.store(false, ordering: .sequentiallyConsistent) }\n"
          "        eventfd_read(number.load(ordering: .relaxed), &count)\n        if !mutated(.NAME) { isSignalled.store(false, ordering: .sequentiallyConsistent) }")),
+    mutant("REFUSED_WAKE_IS_LOST", "headless", (WAKER, "            timer.expire()", "            if !mutated(.NAME) { timer.expire() }")),
+    mutant("REFUSED_WAKE_BEFORE_SETTING", "headless", (WAKER, "        if usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }",
+         "        if !mutated(.NAME), usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }")),
     mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if hasWork(asOf: now) {\n                if work", "            if !mutated(.NAME), hasWork(asOf: now) {\n                if work")),
     mutant(
         "LISTENS_AFTER_LOOK", "events",
@@ -135,6 +138,9 @@ PROBES = [
 
 # What only the model has: they are in TandemSDL, beside SDL's own threads and locks, which no schedule of ours can decide.
 MODEL_ONLY = {"PUSH_WAKES_NOBODY", "SDL_WAIT_UNBOUNDED"}
+
+# What only the code has: the model's kernel refuses no wake.
+CODE_ONLY = {"REFUSED_WAKE_IS_LOST", "REFUSED_WAKE_BEFORE_SETTING"}
 
 
 def apply(name_of_file, text):

@@ -3,7 +3,7 @@
 // since both happen to the whole process. Prints a line for each fact, and "ok" last.
 //
 // WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn|
-//           closedWakes
+//           closedWakes|closedAsleep
 
 import CWaitProbe
 import Foundation
@@ -220,6 +220,47 @@ final class WakerHost: GuestHost {
     check("posts wake the thread again", count == 20)
 }
 
+/// The kernel's line about the main thread. Opened once: a file that is opened later could get the number of a closed eventfd.
+let mainThread = open("/proc/self/task/\(getpid())/stat", O_RDONLY)
+
+/// Whether the main thread sleeps in the kernel.
+func mainThreadSleeps() -> Bool {
+    var line = [UInt8](repeating: 0, count: 256)
+    let count = pread(mainThread, &line, line.count, 0)
+    // The state follows the program's name, which stands in parentheses.
+    guard let name = line.prefix(max(count, 0)).lastIndex(of: UInt8(ascii: ")")) else { return false }
+    return line.dropFirst(name + 2).first == UInt8(ascii: "S")
+}
+
+/// The waker's eventfd is closed while the thread sleeps in it. Nothing else ends that sleep in this hour.
+@MainActor func closedAsleep() throws {
+    alarm(60)
+    for hasDeadline in [false, true] {
+        var made: WakerHost?
+        let numbers = try eventfds { made = try WakerHost() }
+        let host = made!
+        let loop = try GuestLoop(host: host)
+        defer { loop.close() }
+        if hasDeadline { loop.callLater(hour) {} }
+        var count = 0
+        for round in 1...20 {
+            Thread.detachNewThread {
+                var asleep = 0
+                while asleep < 20 {
+                    asleep = host.waker.isArmed && mainThreadSleeps() ? asleep + 1 : 0
+                    usleep(1000)
+                }
+                // Later rounds sleep in the eventfd that took the place of the first.
+                if round == 1 { close(numbers[0]) }
+                try? loop.post { MainActor.assumeIsolated { count += 1 } }
+            }
+            _ = loop.wait(on: host.waker, until: nil, work: .runs) { _ in count == round ? .ends : .goesOn }
+        }
+        let words = hasDeadline ? "with a deadline" : "without a deadline"
+        check("twenty posts ended sleeps \(words)", count == 20)
+    }
+}
+
 @MainActor func closedTurn() throws {
     let host = try WakerHost()
     var made: GuestLoop?
@@ -288,6 +329,7 @@ case "backendIsLate": try withGuest(backendIsLate)
 case "closedBell": try closedBell()
 case "closedTurn": try closedTurn()
 case "closedWakes": try closedWakes()
+case "closedAsleep": try closedAsleep()
 default: check("the argument is one of those above", false)
 }
 print(failures == 0 ? "ok" : "\(failures) failed")

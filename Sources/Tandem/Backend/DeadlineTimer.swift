@@ -19,11 +19,12 @@
 // in case other code has closed the timer. If the next wait has the same deadline, the timer is not set again.
 //
 // Owner:  the thread that waits. The backend's timer belongs to the thread that has the turn, a host's timer to the UI
-//         thread.
+//         thread. `expire` may be called on any thread.
 // Breaks: if a timer that is always watched were not cleared after it was found readable, each later wait would end at
 //         once.
 
 import Glibc
+import Synchronization
 import TandemCLinux
 
 final class DeadlineTimer: Sendable {
@@ -35,22 +36,30 @@ final class DeadlineTimer: Sendable {
     private let distance: Nanoseconds
     // Safe, both: used by the owner only, and in `close`, which comes after all waits.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
+    /// The descriptor's number, for other threads; -1 after `close`.
+    private let number: Atomic<Int32>
     /// The time to which the timer is set; `never` if it is not set.
     @exclusivity(unchecked) private nonisolated(unsafe) var deadline = Nanoseconds.never
 
     /// - Parameter distance: How far away a deadline has to be for the timer to be used, in nanoseconds.
     init(forDeadlinesAfter distance: Nanoseconds) throws(GuestError) {
         self.distance = distance
-        descriptor = try Descriptor(taking: tandem_deadline_timer_create(), from: "timerfd_create")
+        let descriptor = try Descriptor(taking: tandem_deadline_timer_create(), from: "timerfd_create")
+        number = Atomic(descriptor.rawValue)
+        self.descriptor = consume descriptor
     }
 
     /// -1 after `close`.
     var rawValue: Int32 { descriptor?.rawValue ?? -1 }
 
-    func close() { descriptor = nil }
+    func close() {
+        number.store(-1, ordering: .relaxed)
+        descriptor = nil
+    }
 
     /// Other code has closed the timer: from now on waits use their timeouts.
     func forget() {
+        number.store(-1, ordering: .relaxed)
         descriptor.take()?.forget()
         deadline = .never
     }
@@ -65,9 +74,9 @@ final class DeadlineTimer: Sendable {
         return isSet
     }
 
-    /// UI thread: makes the timer readable at once, so that it ends the wait of the thread that has the turn. If that thread
-    /// sets the timer at the same moment, the wait ends at its deadline.
-    func expire() { tandem_timer_set(rawValue, 1) }
+    /// Any thread: makes the timer readable at once, so that it ends the owner's wait. If the owner sets the timer at the
+    /// same moment, the wait ends at its deadline.
+    func expire() { tandem_timer_set(number.load(ordering: .relaxed), 1) }
 
     /// The timer was found readable, by a wait that does not watch it before it is set again, which makes it unreadable.
     func noteExpired() { deadline = .never }

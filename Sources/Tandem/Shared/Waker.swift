@@ -2,6 +2,8 @@
 // Waker: an eventfd that ends the sleep of a host's thread in `GuestLoop.wait`.
 // Order: the UI thread first sets `isListening`, then looks for work. Another thread first stores its work, then reads
 // `isListening`. So one of the two sees the other.
+// Fault: other code may close the eventfd while the UI thread sleeps in it. The kernel then refuses the write, and the
+// sleep ends by its timer instead, which it watches in any case. The next sleep makes a new eventfd.
 // Owner:  `isArmed`, `wake` and `wakeForLoop` may be called on any thread, the rest on the UI thread.
 
 import Glibc
@@ -16,6 +18,8 @@ package final class Waker: Sendable {
     private let number: Atomic<Int32>
     private let timer: DeadlineTimer
     private let isListening = Atomic<Bool>(false)
+    /// The kernel refused a write, so that the timer was expired instead, or is about to be.
+    private let usesTimerToWake = Atomic<Bool>(false)
     /// Whether the eventfd was written and not read since: one write for any number of wakes.
     private let isSignalled = Atomic<Bool>(false)
     /// The UI thread looks for requests again and again, so nobody need wake it. Set and cleared on the UI thread.
@@ -35,8 +39,11 @@ package final class Waker: Sendable {
     package func wake() {
         guard !isSignalled.exchange(true, ordering: .sequentiallyConsistent) else { return }
         if eventfd_write(number.load(ordering: .sequentiallyConsistent), 1) != 0 {
-            // The thread does not learn of this wake; the next one must not rely on it.
+            // The next wake must not rely on this write.
             isSignalled.store(false, ordering: .sequentiallyConsistent)
+            // The flag first: a UI thread that sets its timer after it was expired here sees the flag, and does not sleep.
+            usesTimerToWake.store(true, ordering: .sequentiallyConsistent)
+            timer.expire()
         }
     }
 
@@ -58,7 +65,8 @@ package final class Waker: Sendable {
     /// none), or the machine's clock, which says `now`, has come to `deadline`.
     func sleep(until deadline: Nanoseconds, now: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
         if self.descriptor == nil { replace() }
-        let usesTimer = timer.set(to: deadline, now: now)
+        // Also a sleep that has no deadline watches its timer, by which `wake` can end it.
+        let usesTimer = timer.set(to: deadline == .never ? Self.distantDeadline : deadline, now: now)
         var timeout: Nanoseconds = -1
         if deadline != .never {
             let left = max(0, deadline.subtractingClamped(now))
@@ -66,17 +74,24 @@ package final class Waker: Sendable {
         }
         let waker = number.load(ordering: .relaxed)
         if waker < 0 { timeout = timeout < 0 ? Self.pauseWithoutWaker : min(timeout, Self.pauseWithoutWaker) }
+        if usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }
         let ready = tandem_wait_readable(waker, epollSet, descriptor, usesTimer ? timer.rawValue : -1, timeout)
         guard ready >= 0 else { return .signal }
         var wake = Wake(rawValue: ready).intersection([.waker, .readiness, .descriptor])
         if wake.contains(.waker) { drain() }
         if ready & Self.timerBit != 0 { timer.noteExpired() }
+        if usesTimerToWake.load(ordering: .relaxed) {
+            usesTimerToWake.store(false, ordering: .sequentiallyConsistent)
+            wake.insert(.waker)
+        }
         if ready >= Self.notOpen { noteClosed(ready / Self.notOpen, &wake) }
         return wake
     }
 
     private static let timerBit: Int32 = 8
     private static let notOpen = Int32(tandem_not_open)
+    /// In nanoseconds: 146 years of the machine's clock.
+    private static let distantDeadline: Nanoseconds = 1 << 62
     /// A thread whose waker could not be made anew sleeps for 10 ms at most.
     private static let pauseWithoutWaker: Nanoseconds = 10_000_000
 

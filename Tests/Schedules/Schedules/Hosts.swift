@@ -167,6 +167,13 @@ final class FramesHost: ScheduledHost, GuestHost, @unchecked Sendable {
     }
 }
 
+/// In one of four schedules the kernel refuses to write the eventfd of the waker that is made next, so that its timer has to
+/// end each sleep. Takes a copy of the numbers, so that the schedules of the others stay as they are.
+private func refuseSomeWakers(_ random: SeededGenerator) {
+    var random = random
+    if random.below(4) == 0 { Scheduler.refuseNextEventfd() }
+}
+
 /// The library's own `HeadlessHost`, which sleeps in the loop's wait, leaves it and comes back.
 final class SleepingHost: ScheduledHost, @unchecked Sendable {
     // Safe to send: one participant of the schedule runs at a time.
@@ -181,6 +188,7 @@ final class SleepingHost: ScheduledHost, @unchecked Sendable {
     init(_ checks: StepChecks, _ random: inout SeededGenerator) throws(GuestError) {
         self.checks = checks
         self.random = random
+        refuseSomeWakers(random)
         host = try HeadlessHost(configuration: checks.configuration(&random))
     }
 
@@ -224,6 +232,7 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
         roundsLeft = triesLeases ? 6 : 0
         self.checks = checks
         self.random = random
+        refuseSomeWakers(random)
         waker = try Waker()
         loop = try GuestLoop(host: self, configuration: checks.configuration(&random))
         beforeRequest = { [self] in wasArmed = waker.isArmed }

@@ -96,6 +96,11 @@ package final class Scheduler: @unchecked Sendable {
     /// A participant of the program's is about to do something that others may see.
     package static func point(_ label: StaticString) { seam(label) }
 
+    /// Participant: writing the eventfd that is made next fails, as if other code had closed it.
+    package static func refuseNextEventfd() {
+        if let (scheduler, _) = Participant.here { scheduler.withDevices { $0.refuseNextEventfd() } }
+    }
+
     // MARK: Points
 
     /// The participant that calls is about to do something that others may see.

@@ -55,7 +55,7 @@ func tandem_deadline_timer_create() -> Int32 { createTimer { TandemCLinux.tandem
 
 private func createTimer(_ real: () -> Int32) -> Int32 {
     guard let (scheduler, _) = Participant.here else { return real() }
-    let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    let descriptor = TandemCLinux.eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     if descriptor >= 0 { scheduler.withDevices { $0.addTimer(descriptor) } }
     return descriptor
 }
@@ -76,7 +76,9 @@ func tandem_deadline_timer_set(_ timer: Int32, _ deadline: Int64) -> Bool {
     scheduler.point("tandem_deadline_timer_set", 0, me)
     let now = scheduler.now
     scheduler.withDevices {
-        $0.setTimer(timer, to: deadline)
+        // A sleep without a deadline sets its timer to a time that never comes. Here it would come: time is moved to the next
+        // timer when every thread sleeps, which is a lost wake-up.
+        $0.setTimer(timer, to: deadline >= 1 << 62 ? .max : deadline)
         $0.expire(at: now)
     }
     return true
@@ -89,8 +91,18 @@ func tandem_deadline_timer_set(_ timer: Int32, _ deadline: Int64) -> Bool {
     return Glibc.close(descriptor)
 }
 
+func eventfd(_ count: UInt32, _ flags: Int32) -> Int32 {
+    let descriptor = TandemCLinux.eventfd(count, flags)
+    if let (scheduler, _) = Participant.here { scheduler.withDevices { $0.noteEventfd(descriptor) } }
+    return descriptor
+}
+
 @discardableResult func eventfd_write(_ descriptor: Int32, _ value: eventfd_t) -> Int32 {
     seam("eventfd_write")
+    if let (scheduler, _) = Participant.here, scheduler.devices.refuses(descriptor) {
+        errno = EBADF
+        return -1
+    }
     return TandemCLinux.eventfd_write(descriptor, value)
 }
 

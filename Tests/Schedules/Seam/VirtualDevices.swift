@@ -13,6 +13,9 @@ struct VirtualDevices {
     private(set) var nextTime = Int64.max
     private var mutexes: [UnsafeMutableRawPointer: UInt8] = [:]
     private var epollSets: Set<Int32> = []
+    /// The eventfds that refuse to be written, as if other code had closed them.
+    private var refused: Set<Int32> = []
+    private var refusesNext = false
     private var pollers: [(set: Int32, participant: UInt8)] = []
 
     // MARK: Timers
@@ -44,8 +47,18 @@ struct VirtualDevices {
     /// A descriptor is closed.
     mutating func forget(_ descriptor: Int32) {
         epollSets.remove(descriptor)
+        refused.remove(descriptor)
         if timers.removeValue(forKey: descriptor) != nil { findNextTime() }
     }
+
+    // MARK: Eventfds
+
+    mutating func refuseNextEventfd() { refusesNext = true }
+    mutating func noteEventfd(_ descriptor: Int32) {
+        if refusesNext { refused.insert(descriptor) }
+        refusesNext = false
+    }
+    func refuses(_ descriptor: Int32) -> Bool { refused.contains(descriptor) }
 
     // MARK: Mutexes
 
@@ -73,5 +86,7 @@ struct VirtualDevices {
         timers = [:]
         mutexes = [:]
         epollSets = []
+        refused = []
+        refusesNext = false
     }
 }
