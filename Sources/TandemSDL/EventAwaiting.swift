@@ -103,7 +103,7 @@ extension SDLGuest {
         priority: Int = 0, consuming: Bool = false, capacity: Int = 256, fileID: StaticString = #fileID,
         line: UInt = #line, matching matches: @escaping (SDL_Event) -> Bool = { _ in true }
     ) -> SDLEvents {
-        precondition(capacity > 0, "a sequence of SDL's events was given a capacity of \(capacity); expected 1 or more")
+        require(capacity > 0, "a sequence of SDL's events was given a capacity of \(capacity); expected 1 or more")
         let events = SDLEvents(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
         events.enter(self.events, priority: priority, consumes: consuming, matches)
         return events
@@ -154,7 +154,7 @@ extension SDLGuest {
     public func next() async -> SDL_Event? {
         await loop.cooperate()
         while buffer.isEmpty {
-            precondition(waiter == nil, "two tasks iterate the events of \(site); make a sequence for each")
+            require(waiter == nil, "two tasks iterate the events of \(site); make a sequence for each")
             do {
                 try await loop.wait(for: "a task that waits for SDL's events", site: site) { waiter in
                     self.waiter = waiter

@@ -21,7 +21,7 @@ extension SDLGuest {
             own.freeString()
         }
         guard let bytes = tape.nextInput() else { return false }
-        precondition(
+        require(
             bytes.count == MemoryLayout<SDL_Event>.size,
             "the recording has an input of \(bytes.count) bytes; an SDL_Event has \(MemoryLayout<SDL_Event>.size)")
         // Safe: an SDL_Event is plain memory, and the sizes are equal.

@@ -165,7 +165,7 @@ private struct FrameSettings {
     /// The distance of two frames.
     var period: Duration {
         if case .fixed(let rate) = pace {
-            precondition(rate > 0, "FrameLoop was given \(rate) frames per second; expected 1 or more")
+            require(rate > 0, "FrameLoop was given \(rate) frames per second; expected 1 or more")
             return .seconds(1) / rate
         }
         return .seconds(1) / (guest.displayRate() ?? 60)

@@ -32,7 +32,7 @@ public final class ManualHost: GuestHost, @unchecked Sendable {
     public func makeLoop(
         configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) -> GuestLoop {
-        precondition(made == nil, "ManualHost.makeLoop was called twice; a host has one loop")
+        require(made == nil, "ManualHost.makeLoop was called twice; a host has one loop")
         let loop = try GuestLoop(host: self, configuration: configuration, fileID: fileID, line: line)
         made = loop
         return loop

@@ -59,10 +59,10 @@ public final class Recorder: RunTape, @unchecked Sendable {
 
     /// UI thread: the run begins here; time stands still from here on but for the readings at frames and ticks.
     public func begin(on loop: GuestLoop) {
-        precondition(
+        require(
             loop.tape as? Recorder === self,
             "Recorder.begin(on:) needs a loop with the recorder as its configuration's timeSource")
-        precondition(!isActive && !hasEnded, "Recorder.begin(on:) was called twice; a recorder records one run")
+        require(!isActive && !hasEnded, "Recorder.begin(on:) was called twice; a recorder records one run")
         last = elapsed
         reading.store(last, ordering: .releasing)
         loop.beginTape()

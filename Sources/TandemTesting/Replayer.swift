@@ -60,10 +60,10 @@ public final class Replayer: RunTape, @unchecked Sendable {
 
     /// UI thread: the run begins here.
     public func begin(on loop: GuestLoop) {
-        precondition(
+        require(
             loop.tape as? Replayer === self,
             "Replayer.begin(on:) needs a loop with the replayer as its configuration's timeSource")
-        precondition(begun == nil, "Replayer.begin(on:) was called twice; a replayer replays one run")
+        require(begun == nil, "Replayer.begin(on:) was called twice; a replayer replays one run")
         begun = clock.now
         loop.beginTape()
     }

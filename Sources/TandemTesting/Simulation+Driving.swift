@@ -12,13 +12,13 @@ extension Simulation {
     ///
     /// - Throws: ``SimulationError``; what inputs and callbacks throw.
     public func advance(by duration: Duration) throws {
-        precondition(duration >= .zero, "Simulation.advance(by:) was given \(duration); time only goes forward")
+        require(duration >= .zero, "Simulation.advance(by:) was given \(duration); time only goes forward")
         try advance(to: elapsed.addingClamped(duration))
     }
 
     /// Moves time on until `time` has elapsed since the simulation began. As ``advance(by:)``.
     public func advance(to time: Duration) throws {
-        precondition(time >= elapsed, "Simulation.advance(to:) was given \(time), but \(elapsed) have elapsed already")
+        require(time >= elapsed, "Simulation.advance(to:) was given \(time), but \(elapsed) have elapsed already")
         try driving {
             try settle()
             while let next = nextTime, next <= time { try jump(to: next) }
@@ -54,7 +54,7 @@ extension Simulation {
     ///   - update: What the host does in each frame, in the update phase.
     /// - Throws: ``SimulationError``; what inputs, callbacks and `update` throw.
     public func advance(frames count: Int, _ update: (Frame) throws -> Void = { _ in }) throws {
-        precondition(count >= 0, "Simulation.advance(frames:) was given \(count); expected 0 or more")
+        require(count >= 0, "Simulation.advance(frames:) was given \(count); expected 0 or more")
         let began = elapsed
         try driving {
             for number in 0..<count {

@@ -39,7 +39,7 @@ public import Tandem
     /// The distance of two frames where the simulation runs some.
     public var framePeriod: Duration = .seconds(1) / 60 {
         didSet {
-            precondition(
+            require(
                 framePeriod > .zero, "Simulation.framePeriod was given \(framePeriod); expected more than zero")
             pacer = nil
         }
@@ -134,7 +134,7 @@ public import Tandem
         event: @escaping @MainActor (Host.Event) throws -> Void = { _ in }
     ) {
         guard let clock = host.loop.configurationTimeSource as? VirtualClock else {
-            preconditionFailure(
+            fatalError(
                 "Simulation(_:) was given a host on the machine's clock; make it with Configuration(timeSource: VirtualClock())"
             )
         }
@@ -168,7 +168,7 @@ public import Tandem
         driving loop: GuestLoop, clock: VirtualClock, fileID: StaticString = #fileID, line: UInt = #line,
         frame: ((Duration) -> Void)? = nil
     ) {
-        precondition(
+        require(
             loop.configurationTimeSource as? VirtualClock === clock,
             "Simulation(driving:clock:) was given a clock that is not the loop's; make the loop with it as its configuration's timeSource"
         )
@@ -208,7 +208,7 @@ public import Tandem
     /// At one instant inputs come first, in the order in which they were scripted, and before anything that is due or ready then: as a frame
     /// takes its events before its tick. What `input` throws, the driving call throws.
     public func at(_ time: Duration, _ input: @escaping @MainActor () throws -> Void) {
-        precondition(time >= elapsed, "Simulation.at was given \(time), but \(elapsed) have elapsed already")
+        require(time >= elapsed, "Simulation.at was given \(time), but \(elapsed) have elapsed already")
         script.insert(input, at: min(start.addingClamped(time), VirtualClock.end))
     }
 

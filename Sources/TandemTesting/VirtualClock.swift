@@ -27,7 +27,7 @@ public final class VirtualClock: TimeSource {
 
     /// Moves the present forward. A negative duration traps: time never goes backwards.
     public func advance(by duration: Duration) {
-        precondition(duration >= .zero, "VirtualClock.advance(by:) was given \(duration); time only goes forward")
+        require(duration >= .zero, "VirtualClock.advance(by:) was given \(duration); time only goes forward")
         var before = elapsedNanoseconds.load(ordering: .acquiring)
         while true {
             let (sum, overflow) = before.addingReportingOverflow(duration.nanosecondsRoundedUp)

@@ -23,7 +23,7 @@ extension GuestLoop {
     public func waitForFrames(
         _ count: Int, in phase: FramePhase = .update, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Frame? {
-        precondition(
+        require(
             count >= 0, "GuestLoop.waitForFrames(_:) was given \(count) frames at \(fileID):\(line); expected 0 or more"
         )
         var last: Frame?

@@ -21,9 +21,9 @@ package struct FramePacer {
     package init(
         period: Duration, fixedStep: Duration? = nil, maximumSteps: Int = 5, maximumDelta: Duration = .milliseconds(100)
     ) {
-        precondition(period > .zero, "a frame's period was given as \(period); expected more than zero")
+        require(period > .zero, "a frame's period was given as \(period); expected more than zero")
         if let fixedStep {
-            precondition(
+            require(
                 fixedStep > .zero,
                 "fixedStep was given \(fixedStep); expected more than zero, or nil for no fixed updates")
         }

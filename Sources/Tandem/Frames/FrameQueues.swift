@@ -137,7 +137,7 @@ extension GuestLoop {
         guard let frameQueues = members.frameQueues, !frameQueues.isEmpty(phase) else { return }
         thread.check("GuestLoop.runPhase(_:of:)")
         guard admission.state == .open else { return }
-        precondition(
+        require(
             !tickState.isTicking,
             "GuestLoop.runPhase(_:of:) was called from inside a tick; phases are the host's, which runs outside of ticks"
         )

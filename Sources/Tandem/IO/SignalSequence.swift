@@ -135,7 +135,7 @@ private final class SignalClaim: Sendable {
 
     init(_ signals: [GuestSignal], _ site: CallSite, _ thread: UIThread) throws(GuestError) {
         for signal in signals {
-            precondition(
+            require(
                 (1...64).contains(signal.rawValue)
                     && ![SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT].contains(signal.rawValue),
                 "\(signal) (\(signal.rawValue)) is no signal that a program can wait for")

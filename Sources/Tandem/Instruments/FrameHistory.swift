@@ -32,7 +32,7 @@ public struct FrameHistory: Sendable {
 
     /// An empty history. Traps unless `capacity` is at least 1.
     public init(capacity: Int = 120) {
-        precondition(capacity > 0, "FrameHistory was given a capacity of \(capacity); expected 1 or more")
+        require(capacity > 0, "FrameHistory was given a capacity of \(capacity); expected 1 or more")
         self.capacity = capacity
         entries.reserveCapacity(capacity)
     }
@@ -42,7 +42,7 @@ public struct FrameHistory: Sendable {
 
     /// The frame of that number, from 0 for the oldest one that is kept.
     public subscript(index: Int) -> Entry {
-        precondition(entries.indices.contains(index), "frame \(index) of \(count)")
+        require(entries.indices.contains(index), "frame \(index) of \(count)")
         return entries[(next + index) % entries.count]
     }
 

@@ -59,7 +59,7 @@ public final class Trace: Sendable {
     }
 
     private init(capacity: Int, output: TraceOutput) {
-        precondition(capacity >= 64, "a trace's capacity was given as \(capacity); expected 64 or more")
+        require(capacity >= 64, "a trace's capacity was given as \(capacity); expected 64 or more")
         self.output = output
         events = TraceBuffer(capacity: capacity)
     }

@@ -34,7 +34,7 @@ extension GuestLoop {
     public func runModal<Value>(_ body: () throws -> Value) rethrows -> Value {
         thread.check("GuestLoop.runModal")
         guard tickState.isTicking, isOpen else { return try body() }
-        precondition(
+        require(
             members.frameQueues?.isResuming != true,
             "GuestLoop.runModal was called in the condition of a waitUntil, while tasks that wait for the frame are being resumed; call it in the task"
         )

@@ -31,7 +31,7 @@ public final class DatagramBatch {
 
     /// Allocates the memory.
     public init(capacity: Int, messageSize: Int = 1500) {
-        precondition(
+        require(
             (1...1024).contains(capacity) && (1...65_535).contains(messageSize),
             "DatagramBatch was given \(capacity) datagrams of \(messageSize) bytes; expected 1 to 1,024 of 1 to 65,535")
         guard let raw = tandem_batch_create(Int32(capacity), messageSize) else {
@@ -47,7 +47,7 @@ public final class DatagramBatch {
     }
 
     private func entry(_ index: Int) -> (length: Int, addressSize: UInt32, isTruncated: Bool) {
-        precondition((0..<count).contains(index), "there is no datagram \(index); the batch has \(count)")
+        require((0..<count).contains(index), "there is no datagram \(index); the batch has \(count)")
         var entry = (length: 0, addressSize: UInt32(0), isTruncated: false)
         tandem_batch_get(raw, Int32(index), &entry.length, &entry.addressSize, &entry.isTruncated)
         return entry
@@ -83,7 +83,7 @@ public final class DatagramBatch {
     /// Traps if there are more bytes than ``messageSize``.
     @discardableResult
     public func append(_ bytes: RawSpan, to peer: SocketAddress? = nil) -> Bool {
-        precondition(
+        require(
             bytes.byteCount <= messageSize,
             "a datagram of \(bytes.byteCount) bytes does not fit a batch for \(messageSize); make it with a larger messageSize"
         )

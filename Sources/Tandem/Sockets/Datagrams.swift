@@ -22,7 +22,7 @@ extension UDPSocket {
     public func datagrams(
         upTo limit: Int = 65_535, fileID: StaticString = #fileID, line: UInt = #line
     ) -> Datagrams {
-        precondition(limit >= 0, "datagrams(upTo:) was given \(limit); expected 0 or more")
+        require(limit >= 0, "datagrams(upTo:) was given \(limit); expected 0 or more")
         return Datagrams(udp: self, limit: limit, site: CallSite(fileID: fileID, line: line))
     }
 

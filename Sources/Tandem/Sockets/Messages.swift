@@ -43,7 +43,7 @@ extension SocketStream {
         prefix: LengthPrefix = .fourBytes, maximumLength: Int = 65_536, fileID: StaticString = #fileID,
         line: UInt = #line
     ) -> Messages<Self> {
-        precondition(
+        require(
             maximumLength >= 0, "messages(maximumLength:) was given \(maximumLength); expected 0 or more")
         return Messages(
             stream: self, prefix: prefix, maximumLength: maximumLength, site: CallSite(fileID: fileID, line: line))
@@ -54,7 +54,7 @@ extension SocketStream {
         prefix: LengthPrefix = .fourBytes, maximumLength: Int = 65_536, fileID: StaticString = #fileID,
         line: UInt = #line
     ) async throws -> [UInt8]? {
-        precondition(
+        require(
             maximumLength >= 0, "readMessage(maximumLength:) was given \(maximumLength); expected 0 or more")
         return try await socket.nextMessage(prefix, maximumLength, CallSite(fileID: fileID, line: line))
     }

@@ -80,7 +80,7 @@ public final class Outbox: @unchecked Sendable {
         _ stream: some SocketStream, capacity: Int = 65_536, whenFull overflow: Overflow = .refuse,
         stallLimit: Duration? = .seconds(30), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
-        precondition(capacity > 0, "an outbox was given a capacity of \(capacity) bytes; expected 1 or more")
+        require(capacity > 0, "an outbox was given a capacity of \(capacity) bytes; expected 1 or more")
         socket = stream.socket
         self.capacity = capacity
         self.overflow = overflow

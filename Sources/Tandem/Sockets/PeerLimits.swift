@@ -33,7 +33,7 @@ extension SocketBacked {
         get { socket.readLimit?.duration }
         nonmutating set {
             if let newValue {
-                precondition(newValue > .zero, "silenceLimit was given \(newValue); expected more than zero, or nil")
+                require(newValue > .zero, "silenceLimit was given \(newValue); expected more than zero, or nil")
             }
             socket.silence.store(newValue?.nanosecondsRoundedUp ?? 0, ordering: .relaxed)
         }

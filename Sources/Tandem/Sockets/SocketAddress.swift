@@ -143,7 +143,7 @@ extension SocketAddress {
             raw.sin6_port = port.bigEndian
             raw.sin6_addr = any6
             return SocketAddress(raw)
-        case .unix: preconditionFailure("a Unix address has no loopback; use SocketAddress.unix(path:)")
+        case .unix: fatalError("a Unix address has no loopback; use SocketAddress.unix(path:)")
         }
     }
 

@@ -68,7 +68,7 @@ extension SocketStream {
     public func read(
         upTo limit: Int = 65_536, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> [UInt8] {
-        precondition(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
+        require(limit > 0, "read(upTo:) was given \(limit); expected 1 or more")
         return try await socket.read(upTo: limit, CallSite(fileID: fileID, line: line))
     }
 

@@ -111,7 +111,7 @@ extension UDPSocket {
     public func receive(
         upTo limit: Int = 65_535, fileID: StaticString = #fileID, line: UInt = #line
     ) async throws -> Datagram {
-        precondition(limit >= 0, "receive(upTo:) was given \(limit); expected 0 or more")
+        require(limit >= 0, "receive(upTo:) was given \(limit); expected 0 or more")
         return try await receive(upTo: limit, CallSite(fileID: fileID, line: line))
     }
 

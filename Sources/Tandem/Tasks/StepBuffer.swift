@@ -81,7 +81,7 @@ final class StepBuffer<Step: Sendable>: @unchecked Sendable {
     }
 
     private func arm(_ waiter: Waiter) -> Waiter.Disarm {
-        precondition(self.waiter == nil, "two tasks take the steps of the work started at \(site); let one do it")
+        require(self.waiter == nil, "two tasks take the steps of the work started at \(site); let one do it")
         waiter.list(WaitNote(kind: .other, site: site, reason: "a task that waits for a step of long work"))
         lock.lock()
         let isReady = isFinished || !steps.isEmpty

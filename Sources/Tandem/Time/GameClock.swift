@@ -66,7 +66,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     public var rate: Double {
         get { readingTimeline { $0.rate } }
         set {
-            precondition(newValue >= 0 && newValue.isFinite, "GameClock.rate was given \(newValue); expected 0 or more")
+            require(newValue >= 0 && newValue.isFinite, "GameClock.rate was given \(newValue); expected 0 or more")
             change { $0.setRate(newValue) }
         }
     }
@@ -80,7 +80,7 @@ public final class GameClock: Clock, @unchecked Sendable {
     /// Moves the game time forward at once, also while the clock is paused: for single steps in a debugger, or a night
     /// that is skipped. Sleepers whose deadline is reached wake in the next pass. UI thread.
     public func step(by duration: Duration) {
-        precondition(duration >= .zero, "GameClock.step(by:) was given \(duration); time only goes forward")
+        require(duration >= .zero, "GameClock.step(by:) was given \(duration); time only goes forward")
         change { $0.skip(duration.nanosecondsRoundedUp) }
         wakeSleepers()
     }

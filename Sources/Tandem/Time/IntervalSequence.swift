@@ -67,7 +67,7 @@ extension GuestClock {
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> IntervalSequence<GuestClock>
     {
-        precondition(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
+        require(period > .zero, "GuestClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
         return IntervalSequence(clock: self, period: period, start: now, loop: loop) {
             try await $0.sleep(until: $1, nil, site)
@@ -81,7 +81,7 @@ extension GameClock {
     public func timer(every period: Duration, fileID: StaticString = #fileID, line: UInt = #line)
         -> IntervalSequence<GameClock>
     {
-        precondition(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
+        require(period > .zero, "GameClock.timer(every:) was given \(period); expected more than zero")
         let site = CallSite(fileID: fileID, line: line)
         return IntervalSequence(clock: self, period: period, start: now, loop: loop) {
             try await $0.sleep(until: $1, nil, site)
