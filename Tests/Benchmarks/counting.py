@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import plan
 
@@ -52,18 +53,24 @@ FRAME_RATE = 20
 
 @dataclasses.dataclass
 class Cost:
-    """Of one piece of work. `own` and `code_lines`: on the main thread."""
+    """Of one piece of work. All but `all` is the main thread's; `objects` says in which library or program the instructions lie."""
 
     all: float
     own: float
     code_lines: int
+    objects: dict = dataclasses.field(default_factory=dict)
+    # What the program said.
+    output: str = ""
 
 
 def stripped(binary):
     """Valgrind 3.19 ends upon the debug information of newer compilers."""
     target = BUILT / f"{pathlib.Path(binary).name}-stripped"
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["strip", "--strip-debug", "-o", str(target), str(ROOT / binary)], check=True)
+    # Put in place at once: another thread may run it.
+    own = target.with_name(f"{target.name}.{threading.get_ident()}")
+    subprocess.run(["strip", "--strip-debug", "-o", str(own), str(ROOT / binary)], check=True)
+    own.replace(target)
     return target
 
 
@@ -100,19 +107,19 @@ def cost(binary, path):
 
 
 def by_line(command):
-    """Of one process: instructions of all threads, those of the main thread, and how often the main thread ran each line of code."""
+    """Of one process: what it said, instructions of all threads, those of the main thread by object, and how often the main thread ran each line of code."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out"
         result = run(command, [f"--callgrind-out-file={out}", "--separate-threads=yes", "--dump-instr=yes", "--compress-strings=no", "--compress-pos=no"])
         own = out.with_name("out-01")
         if not own.exists():
             raise RuntimeError(f"callgrind wrote nothing of the main thread of {' '.join(map(str, command))}")
-        runs, counted = read_profile(own)
-        return result, int(re.search(r"Collected : (\d+)", result.stderr)[1]), counted, runs
+        runs, objects = read_profile(own)
+        return result.stdout, int(re.search(r"Collected : (\d+)", result.stderr)[1]), objects, runs
 
 
 def read_profile(path):
-    """How often each (object, line) was run, by its most frequent instruction, and all instructions."""
+    """How often each (object, line) was run, by its most frequent instruction, and the instructions of each object."""
     by_address = collections.Counter()
     binary, is_call = "", False
     with open(path, errors="replace") as file:
@@ -128,18 +135,20 @@ def read_profile(path):
                     continue
                 parts = line.split()
                 by_address[binary, int(parts[0], 16)] += int(parts[2])
-    runs = collections.Counter()
+    runs, objects = collections.Counter(), collections.Counter()
     for (binary, address), count in by_address.items():
         key = (binary, address // LINE)
         runs[key] = max(runs[key], count)
-    return runs, sum(by_address.values())
+        objects[binary] += count
+    return runs, objects
 
 
 def cost_by_line(commands, count):
     """`commands`: the smaller and the larger one, which does so much more."""
-    (_, small, small_own, before), (_, large, large_own, after) = (by_line(command) for command in commands)
+    (_, small, small_objects, before), (output, large, large_objects, after) = (by_line(command) for command in commands)
     lines = sum(1 for key, runs in after.items() if runs - before[key] >= count / 2)
-    return Cost((large - small) / count, (large_own - small_own) / count, lines)
+    objects = {name: (instructions - small_objects[name]) / count for name, instructions in large_objects.items()}
+    return Cost((large - small) / count, sum(objects.values()), lines, objects, output)
 
 
 def part(path):
@@ -150,14 +159,17 @@ def part(path):
 
 def frame(name):
     """One of FRAME_SUBJECTS; None: it is not built."""
-    subject = plan.SUBJECTS[name]
+    return frame_of(plan.SUBJECTS[name])
+
+
+def frame_of(subject, frame_seconds=FRAME_SECONDS):
     if not (ROOT / subject.command[0]).exists():
         return None
     binary = stripped(subject.command[0])
     options = [f"{key}={value}" for key, value in subject.options.items()]
     commands = [[binary, *subject.command[1:], subject.prefix + "smallframe", "driver=dummy", "cold_mb=0", "budget_ms=1000", f"fps={FRAME_RATE}", f"seconds={seconds}",
-                 *options] for seconds in FRAME_SECONDS]
-    return cost_by_line(commands, FRAME_RATE * (FRAME_SECONDS[1] - FRAME_SECONDS[0]))
+                 *options] for seconds in frame_seconds]
+    return cost_by_line(commands, FRAME_RATE * (frame_seconds[1] - frame_seconds[0]))
 
 
 def for_goals(say):

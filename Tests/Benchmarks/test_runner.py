@@ -138,8 +138,8 @@ fn=g
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "out"
             path.write_text(self.PROFILE)
-            runs, instructions = counting.read_profile(path)
-        self.assertEqual(instructions, 5 + 5 + 7 + 7 + 3)
+            runs, objects = counting.read_profile(path)
+        self.assertEqual(dict(objects), {"/a": 5 + 5 + 7 + 7, "/b": 3})
         self.assertEqual(dict(runs), {("/a", 0x40): 5, ("/a", 0x41): 7, ("/b", 0x40): 3})
 
 

@@ -36,4 +36,5 @@
     "count/frametimers": countFrameTimers,
     "count/frameposts": countFramePosts,
     "count/wakes": countWakes,
+    "count/tasks": countTasks,
 ]
