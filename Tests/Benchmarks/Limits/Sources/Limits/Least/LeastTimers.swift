@@ -23,24 +23,29 @@ final class LeastTimers {
         }
     }
 
+    /// A struct, since a buffer of mere functions allocates a box for each.
+    private struct Call { let body: () throws -> Void }
+
     private struct Slot {
-        var body: (() throws -> Void)?
+        /// It is armed, and its closure stands in `calls`.
+        var isArmed: Bool
         var generation: UInt32
         /// The next slot that is free.
         var next: UInt32
     }
 
     private static let capacity = 4096
-    // Safe, both: main thread; the memory is never freed, and `arm` looks whether there is room.
+    // Safe, all: main thread; the memory is never freed, and `arm` looks whether there is room.
     private let entries = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
     private let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+    private let calls = UnsafeMutablePointer<Call>.allocate(capacity: capacity)
     @exclusivity(unchecked) private var count = 0
     @exclusivity(unchecked) private var free: UInt32 = 0
     @exclusivity(unchecked) private var order: UInt32 = 0
 
     init() {
         for slot in 0..<Self.capacity {
-            (slots + slot).initialize(to: Slot(body: nil, generation: 0, next: UInt32(slot + 1)))
+            (slots + slot).initialize(to: Slot(isArmed: false, generation: 0, next: UInt32(slot + 1)))
         }
     }
 
@@ -51,15 +56,18 @@ final class LeastTimers {
         precondition(count < Self.capacity, "too many timers")
         let slot = free
         free = slots[Int(slot)].next
-        slots[Int(slot)].body = body
+        slots[Int(slot)].isArmed = true
+        (calls + Int(slot)).initialize(to: Call(body: body))
         order &+= 1
         rise(Entry(deadline: now() + delay, order: order, slot: slot))
         return Handle(slot: slot, generation: slots[Int(slot)].generation)
     }
 
     func cancel(_ handle: Handle) {
-        guard slots[Int(handle.slot)].generation == handle.generation else { return }
-        slots[Int(handle.slot)].body = nil
+        let slot = Int(handle.slot)
+        guard slots[slot].generation == handle.generation, slots[slot].isArmed else { return }
+        slots[slot].isArmed = false
+        (calls + slot).deinitialize(count: 1)
     }
 
     /// Calls what is due at this moment.
@@ -69,37 +77,57 @@ final class LeastTimers {
         while count > 0, entries[0].deadline <= present {
             let slot = Int(entries[0].slot)
             removeFirst()
-            let body = slots[slot].body.take()
             slots[slot].generation &+= 1
+            let isArmed = slots[slot].isArmed
+            slots[slot].isArmed = false
+            if isArmed {
+                do { try (calls + slot).move().body() } catch { failed(error) }
+            }
             slots[slot].next = free
             free = UInt32(slot)
-            do { try body?() } catch { failed(error) }
         }
     }
 
     @inline(__always) private func rise(_ entry: Entry) {
-        var place = count
-        count += 1
-        while place > 0, entry < entries[(place - 1) / 4] {
-            entries[place] = entries[(place - 1) / 4]
-            place = (place - 1) / 4
+        var place = UInt(count)
+        count &+= 1
+        while place > 0 {
+            let parent = (place &- 1) >> 2
+            guard entry < self[parent] else { break }
+            self[place] = self[parent]
+            place = parent
         }
-        (entries + place).initialize(to: entry)
+        self[place] = entry
     }
 
     @inline(__always) private func removeFirst() {
-        count -= 1
-        let last = entries[count]
-        var place = 0
-        while place * 4 + 1 < count {
-            var least = place * 4 + 1
-            for child in (least + 1)..<max(least + 1, min(least + 4, count)) where entries[child] < entries[least] {
-                least = child
+        count &-= 1
+        let (last, end) = (self[UInt(count)], UInt(count))
+        var place: UInt = 0
+        while true {
+            let child = place << 2 &+ 1
+            guard child < end else { break }
+            var least = child
+            if child &+ 3 < end {
+                let (first, second) = (
+                    self[child &+ 1] < self[child] ? child &+ 1 : child,
+                    self[child &+ 3] < self[child &+ 2] ? child &+ 3 : child &+ 2
+                )
+                least = self[second] < self[first] ? second : first
+            } else {
+                if child &+ 1 < end, self[child &+ 1] < self[least] { least = child &+ 1 }
+                if child &+ 2 < end, self[child &+ 2] < self[least] { least = child &+ 2 }
             }
-            guard entries[least] < last else { break }
-            entries[place] = entries[least]
+            guard self[least] < last else { break }
+            self[place] = self[least]
             place = least
         }
-        entries[place] = last
+        self[place] = last
+    }
+
+    // Safe: places are less than the number of entries.
+    private subscript(place: UInt) -> Entry {
+        @inline(__always) get { entries[Int(bitPattern: place)] }
+        @inline(__always) set { entries[Int(bitPattern: place)] = newValue }
     }
 }
