@@ -44,9 +44,10 @@ int tandem_x11_connection(void) {
 static Display *pumped;
 static unsigned long next_request;
 
-void tandem_x11_note_pump(void) {
+bool tandem_x11_note_pump(void) {
     pumped = display();
     next_request = pumped == NULL ? 0 : NextRequest(pumped);
+    return pumped != NULL;
 }
 
 bool tandem_x11_is_still(void) {
@@ -58,7 +59,7 @@ bool tandem_x11_is_still(void) {
 
 int tandem_x11_connection(void) { return -1; }
 
-void tandem_x11_note_pump(void) {}
+bool tandem_x11_note_pump(void) { return false; }
 
 bool tandem_x11_is_still(void) { return false; }
 

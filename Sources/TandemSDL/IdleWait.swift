@@ -101,23 +101,25 @@ extension SDLGuest {
 
     /// Looks into SDL's queue during a wait. Nothing is taken out of it.
     private func checkQueue(after step: WaitStep, until end: Int64) -> WaitCheck {
-        if case .woke(let wake) = step { pump.note(wake) }
-        // The loop's work ends the wait; SDL is asked afterwards.
-        if loop.hasWork { return .goesOn }
-        let pace = SDLDriver.pumpPace
         switch step {
+        // The look before the wait has found no work.
         case .began: watch.stand()
-        case .woke(let wake):
+        case .woke(let wake, let hasWork):
+            pump.note(wake)
+            // The loop's work ends the wait; SDL is asked afterwards.
+            if hasWork { return .goesOn }
             // Only the time that the last check allowed has passed.
-            if wake.isEmpty, loop.hostTime < end {
-                watch.looked(found: SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE)
-            }
-            pump.runIfDue(pace: pace)
-        case .ticked, .skippedTime: break
+            if wake.isOfTime, loop.hostTime < end { watch.looked(found: hasEvents) }
+            pump.runIfDue(pace: SDLDriver.pumpPace)
+        case .ticked, .skippedTime:
+            if loop.hasWork { return .goesOn }
         }
-        if SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE { return .ends }
-        return .checksAgain(within: min(watch.untilNextLook, pace ?? QueueLooks.longest))
+        if hasEvents { return .ends }
+        return .checksAgain(within: min(watch.untilNextLook, SDLDriver.pumpPace ?? QueueLooks.longest))
     }
+
+    /// Whether anything is in SDL's queue.
+    private var hasEvents: Bool { SDL_HasEvents(0, UInt32(SDL_LASTEVENT.rawValue)) != SDL_FALSE }
 
     /// Runs the loop's work until `end` or until `isStopped`, sleeping in between. SDL's events are left for the next frame,
     /// which is near: no driver announces them without a pump.

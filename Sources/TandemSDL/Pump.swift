@@ -15,16 +15,16 @@ struct Pump {
     /// However busy the loop is, input is looked for within this time, in nanoseconds.
     private static let longestRest: Int64 = 1_000_000
 
-    /// Nothing has come by way of the connection since the last pump, as far as the last sleep saw.
+    /// There is a connection, and nothing has come by way of it since the last pump, as far as the last sleep saw.
     private var isQuiet = false
+    /// Read only where there is a connection: without one, each wait pumps, whatever the time.
     private var lastLook: Int64 = 0
 
     /// Takes what the driver has into SDL's queue.
     mutating func run() {
         SDL_PumpEvents()
-        tandem_x11_note_pump()
-        isQuiet = true
-        lastLook = tandem_clock_nanoseconds()
+        isQuiet = tandem_x11_note_pump()
+        if isQuiet { lastLook = tandem_clock_nanoseconds() }
     }
 
     /// Does so unless nothing can have come. `pace`: the driver's, see `SDLDriver.pumpPace`.
@@ -36,8 +36,8 @@ struct Pump {
 
     /// A sleep has ended. It has watched the connection, unless the thread stayed awake.
     mutating func note(_ wake: Wake) {
-        if wake.contains(.stayedAwake) { return }
-        if wake.contains(.descriptor) { isQuiet = false }
+        guard isQuiet, !wake.hasStayedAwake else { return }
+        if wake.sawDescriptor { isQuiet = false }
         lastLook = tandem_clock_nanoseconds()
     }
 }

@@ -45,14 +45,14 @@ final class RunningFrames {
             maximumDelta: settings.maximumDelta)
     }
 
-    /// Nothing but the number of frames is left to ask.
-    var isStopped: Bool {
-        let loop = guest.loop
-        return owner.isStopRequested || hasQuit || isCancelled || !loop.isOpen
+    /// Nothing but the number of frames is left to ask. `loop`: the guest's. Who asks often has it: the loop is also referred
+    /// to weakly, and then Swift needs 170 instructions to take a reference and give it back.
+    private func isStopped(_ loop: GuestLoop) -> Bool {
+        owner.isStopRequested || hasQuit || isCancelled || !loop.isOpen
             || (loop.isTaped && loop.tape?.isOver ?? false)
     }
 
-    private var isOver: Bool { isStopped || count >= settings.frameLimit ?? .max }
+    private var isOver: Bool { isStopped(guest.loop) || count >= settings.frameLimit ?? .max }
 
     /// One frame, and the rest until the next; `false` once there is none.
     func step() -> Bool {
@@ -129,17 +129,18 @@ final class RunningFrames {
 
     /// Runs the loop's work until the next frame is due and, on demand, wanted.
     private func rest(until next: ContinuousClock.Instant) {
-        if let tape = guest.loop.activeTape, tape.isReplay { return replayRest(tape) }
+        let loop = guest.loop
+        if let tape = loop.activeTape, tape.isReplay { return replayRest(tape) }
         switch settings.pace {
-        case .fixed: guest.runWork(until: next) { self.isStopped }
+        case .fixed: guest.runWork(until: next) { self.isStopped(loop) }
         // The last stretch is left to the drawing: with vertical synchronisation it waits for the display, exactly.
-        case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8)) { self.isStopped }
+        case .display: guest.runWork(until: next.advanced(by: .zero - pacer.period / 8)) { self.isStopped(loop) }
         case .onDemand:
-            while !guest.wantsFrame, !guest.loop.hasFrameWaiters, !isStopped {
+            while !guest.wantsFrame, !loop.hasFrameWaiters, !isStopped(loop) {
                 if !guest.waitAndTick(deliver).isEmpty { guest.wantsFrame = true }
             }
             // No more often than the display shows.
-            guest.runWork(until: next) { self.isStopped }
+            guest.runWork(until: next) { self.isStopped(loop) }
             guest.wantsFrame = false
         }
     }

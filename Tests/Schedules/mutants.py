@@ -104,7 +104,8 @@ MUTANTS = [
     mutant("REFUSED_WAKE_IS_LOST", "headless", (WAKER, "            timer.expire()", "            if !mutated(.NAME) { timer.expire() }")),
     mutant("REFUSED_WAKE_BEFORE_SETTING", "headless", (WAKER, "        if usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }",
          "        if !mutated(.NAME), usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }")),
-    mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if hasWork(asOf: now) {\n                if work", "            if !mutated(.NAME), hasWork(asOf: now) {\n                if work")),
+    mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if step.sawWork || hasWork(asOf: now) {\n                if work",
+        "            if !mutated(.NAME), step.sawWork || hasWork(asOf: now) {\n                if work")),
     mutant(
         "LISTENS_AFTER_LOOK", "events",
         (WAKER, "        isListening.store(true, ordering: .sequentiallyConsistent)", "        if !mutated(.NAME) { isListening.store(true, ordering: .sequentiallyConsistent) }"),

@@ -105,7 +105,7 @@ extension Core {
                 let end = loop.wait(
                     on: waker, until: loop.hostNow + .seconds(20), also: pipe.reader.rawValue, work: .endsWait
                 ) { step in
-                    guard case .woke(let wake) = step else { return .goesOn }
+                    guard case .woke(let wake, _) = step else { return .goesOn }
                     wakes.append(wake)
                     return wake.contains(.descriptor) ? .ends : .goesOn
                 }
@@ -160,6 +160,32 @@ extension Core {
                         loop.statistics.posts == total && !loop.hasWork ? .ends : .goesOn
                     } == .checked)
                 #expect(loop.statistics.callbacks == total)
+            }
+        }
+
+        /// The sleep between two ticks watches the descriptors, so that a tick need not poll when it ends, nor when a sleep has
+        /// just seen that there is nothing.
+        @Test func aTickBetweenTwoSleepsPollsAtMostOnce() throws {
+            try withWaitingLoop { waker, loop in
+                let pipe = try Pipe()
+                var (fired, read) = (0, 0)
+                let watch = try loop.whenReadable(pipe.reader) { read += pipe.read() }
+                func armNext() {
+                    loop.callLater(.milliseconds(2)) {
+                        fired += 1
+                        if fired < 20 { armNext() }
+                    }
+                }
+                armNext()
+                let (before, end) = (loop.statistics, loop.hostNow + .seconds(20))
+                #expect(loop.wait(on: waker, until: end, work: .runs) { _ in fired < 20 ? .goesOn : .ends } == .checked)
+                let ticks = loop.statistics.ticks - before.ticks
+                #expect(ticks >= 20)
+                #expect(loop.statistics.hotPolls - before.hotPolls <= ticks)
+                // What a tick has not polled for is seen by the sleep that follows.
+                loop.callSoon { try pipe.write() }
+                #expect(loop.wait(on: waker, until: end, work: .runs) { _ in read == 0 ? .goesOn : .ends } == .checked)
+                watch.cancel()
             }
         }
 

@@ -77,7 +77,7 @@ extension Core {
                 loop.run({ try await game.sleep(for: .seconds(1)) })
                 host.tick()
                 loop.postInternally {}
-                _ = loop.queues.takeIn(loop.shared.inbox)
+                _ = loop.queues.takeIn(loop.shared)
                 clock.advance(by: .seconds(2))
                 #expect(loop.waiting.allSatisfy { $0.site?.fileID != nil || $0.kind == .frame }, "\(loop.waiting)")
                 #expect(loop.waiting.allSatisfy { $0.site?.isOfLibrary != true }, "\(loop.waiting)")

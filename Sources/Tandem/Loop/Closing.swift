@@ -114,7 +114,7 @@ extension GuestLoop {
     private func disposeOfLeftovers() {
         // Timers that callbacks of the last passes have set.
         dropTimers()
-        _ = queues.takeIn(shared.inbox)
+        _ = queues.takeIn(shared)
         var dropped = 0
         while let timer = timers.nextDue() {
             drop(timer.slot)

@@ -45,16 +45,16 @@ extension GuestLoop {
     }
 
     private func takeInInbox(_ tick: inout TickBudget) {
-        let batch = shared.inbox.hasLeftovers ? takeIn(shared.inbox, &tick) : 0
+        let batch = shared.inbox.hasLeftovers ? takeIn(&tick) : 0
         if tick.takePause() { hosting.wait.pauseBrought(batch > 0 ? shared.inbox.newPosts : 0) }
     }
 
-    // Apart, so that a pass without posts counts no references of the inbox and of the queues.
-    @inline(never) private func takeIn(_ inbox: Inbox, _ tick: inout TickBudget) -> Int {
-        let batch = queues.takeIn(inbox, limit: Self.batchLimit)
+    // Apart, so that a pass without posts makes no room for it.
+    @inline(never) private func takeIn(_ tick: inout TickBudget) -> Int {
+        let batch = queues.takeIn(shared, limit: Self.batchLimit)
         instruments.countInboxEntries(batch)
         if batch > 0, !tick.isAfterFirstPass {
-            hosting.wait.tickFound(posts: inbox.newPosts, after: inbox.beganAt - tick.endOfLast)
+            hosting.wait.tickFound(posts: shared.inbox.newPosts, after: shared.inbox.beganAt - tick.endOfLast)
         }
         return batch
     }

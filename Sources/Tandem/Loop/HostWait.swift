@@ -17,12 +17,19 @@ import TandemCLinux
 package enum WaitStep {
     /// The wait has begun, and its waker is armed.
     case began
-    /// A sleep has ended.
-    case woke(Wake)
+    /// A sleep has ended. `hasWork`: the loop has work; known only in a wait that work ends.
+    case woke(Wake, hasWork: Bool)
     /// The wait has run the loop's work.
     case ticked(TickReport)
     /// The loop's time is virtual and has been moved to the nearest deadline, or to the end of the wait.
     case skippedTime
+}
+
+extension WaitStep {
+    /// The look after a sleep has found work, so that another look is not needed.
+    fileprivate var sawWork: Bool {
+        if case .woke(_, hasWork: true) = self { true } else { false }
+    }
 }
 
 /// The answer of a host's check.
@@ -133,20 +140,21 @@ extension GuestLoop {
         checking check: (WaitStep) -> WaitCheck
     ) -> WaitEnd {
         thread.check("GuestLoop.wait")
+        var now = time.live
         // If there is nothing to wait for, neither the waker is armed nor the turn kept, which costs system calls.
         if work == .endsWait {
-            let now = time.live
             if hasWork(asOf: now) { return .work }
             // No clock reaches `never`.
             if now >= end { return .time }
         }
         let underWay = beginWait(on: waker)
-        defer { endWait(underWay, on: waker) }
-        return waitRounds(on: waker, until: end, also: descriptor, work, check)
+        defer { endWait(underWay, on: waker, at: now) }
+        return waitRounds(on: waker, until: end, also: descriptor, work, &now, check)
     }
 
+    /// `now`: the time of the last look for work.
     private func waitRounds(
-        on waker: Waker, until end: Nanoseconds, also descriptor: Int32, _ work: WorkInWait,
+        on waker: Waker, until end: Nanoseconds, also descriptor: Int32, _ work: WorkInWait, _ now: inout Nanoseconds,
         _ check: (WaitStep) -> WaitCheck
     ) -> WaitEnd {
         let wasOpen = isOpen
@@ -155,15 +163,16 @@ extension GuestLoop {
         while true {
             let checked = check(step)
             if case .ends = checked { return .checked }
-            // One time for the whole round. What comes due while the round lasts ends its sleep at once.
-            let now = time.live
+            // One time for the whole round. What comes due while the round lasts ends its sleep at once. In a wait that
+            // work ends, the look that came just before has read it.
+            if work != .endsWait { now = time.live }
             var sleepEnd = end
             if case .checksAgain(let pause) = checked { sleepEnd = min(end, now.addingClamped(pause)) }
             if wasOpen, !isOpen { return .closed }
             if isOver { return .time }
             let left = end == .never ? .never : end.subtractingClamped(now)
             isOver = left <= 0
-            if hasWork(asOf: now) {
+            if step.sawWork || hasWork(asOf: now) {
                 if work == .endsWait { return .work }
                 let hasLimit = work == .runsUntilEnd && left != .never
                 let budget = hasLimit ? Duration(exactly: max(left, 1000)) : nil
@@ -171,9 +180,16 @@ extension GuestLoop {
             } else if isOver {
                 return .time
             } else if time.isVirtual, skipsTime(until: end) {
+                now = time.live
                 step = .skippedTime
             } else {
-                step = .woke(sleep(on: waker, until: sleepEnd, asOf: now, watching: descriptor))
+                let wake = sleep(on: waker, until: sleepEnd, asOf: now, watching: descriptor)
+                var sawWork = false
+                if work == .endsWait {
+                    now = time.live
+                    sawWork = hasWork(asOf: now)
+                }
+                step = .woke(wake, hasWork: sawWork)
             }
         }
     }
@@ -207,7 +223,7 @@ extension GuestLoop {
     /// has the turn, it keeps it until `body` returns.
     func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
         let underWay = beginWait(on: waker)
-        defer { endWait(underWay, on: waker) }
+        defer { endWait(underWay, on: waker, at: time.live) }
         return body()
     }
 
@@ -218,8 +234,10 @@ extension GuestLoop {
         return (outer, !tickState.isTicking && admission.state == .open && shared.beginWait())
     }
 
-    @inline(__always) private func endWait(_ wait: (outer: Unmanaged<Waker>?, keepsTurn: Bool), on waker: Waker) {
-        if wait.keepsTurn { shared.endWait() }
+    @inline(__always) private func endWait(
+        _ wait: (outer: Unmanaged<Waker>?, keepsTurn: Bool), on waker: Waker, at live: Nanoseconds
+    ) {
+        if wait.keepsTurn { shared.endWait(at: time.isVirtual ? LoopClock.machine : live) }
         hosting.wait.end(waker, outer: wait.outer)
     }
 
@@ -245,7 +263,7 @@ extension GuestLoop {
         let wake = observed(.sleep) {
             waker.sleep(until: deadline, now: now, or: polls ? shared.poller.rawValue : -1, descriptor)
         }
-        if wake.contains(.readiness) { shared.turn.sleepSawReadiness() }
+        if polls, wake != .signal { shared.turn.sleepEnded(isReady: wake.contains(.readiness)) }
         if wake.contains(.wakerWasClosed) {
             logger.error(
                 "something closed the eventfd that wakes this thread, a descriptor of Tandem's; another one takes its place. Close only descriptors that you opened"

@@ -44,7 +44,7 @@ extension GuestLoop {
         var late = members.closingActions.takeAll()
         while let timer = timers.nextDue() { late += takeLate(timer.slot) }
         queues.endPhase()
-        _ = queues.takeIn(shared.inbox)
+        _ = queues.takeIn(shared)
         while let next = queues.next() {
             switch next.work {
             case .job(let job, let identity): runLate(job, identity)

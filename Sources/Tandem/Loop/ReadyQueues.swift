@@ -13,19 +13,23 @@ struct ReadyQueues {
     @inline(__always) var isEmpty: Bool { work.isEmpty }
     var phaseCount: Int { phase.count }
 
-    @inline(__always) func append(_ new: consuming Work, readyAt: Nanoseconds) {
+    // `mutating`, like all that each piece of work passes through: otherwise a copy of the queues is made around the
+    // call, which counts two references.
+    @inline(__always) mutating func append(_ new: consuming Work, readyAt: Nanoseconds) {
         work.append(ReadyWork(work: new, readyAt: readyAt))
     }
 
-    func appendToPhase(_ new: consuming Work, readyAt: Nanoseconds) {
+    @inline(__always) mutating func appendToPhase(_ new: consuming Work, readyAt: Nanoseconds) {
         phase.append(ReadyWork(work: new, readyAt: readyAt))
     }
 
-    @inline(__always) func next() -> ReadyWork? { work.popFirst() }
-    @inline(__always) func nextOfPhase() -> ReadyWork? { phase.popFirst() }
+    @inline(__always) mutating func next() -> ReadyWork? { work.popFirst() }
+    @inline(__always) mutating func nextOfPhase() -> ReadyWork? { phase.popFirst() }
 
     /// Moves work from the inbox into the queue, at most `limit` entries. Returns how many.
-    func takeIn(_ inbox: Inbox, limit: Int = .max) -> Int { inbox.empty(into: work, limit: limit) }
+    mutating func takeIn(_ shared: SharedState, limit: Int = .max) -> Int {
+        shared.emptyInbox(into: work, limit: limit)
+    }
 
     mutating func beginPhase() { isInPhase = true }
 

@@ -51,7 +51,7 @@ extension GuestLoop {
         tickState.clock.read()
         var tick = TickBudget(
             budget: 0, began: tickState.clock.mark, endOfLast: tickState.clock.mark, isVirtual: time.isVirtual)
-        repeat { _ = queues.takeIn(shared.inbox) } while shared.inbox.hasLeftovers
+        repeat { _ = queues.takeIn(shared) } while shared.inbox.hasLeftovers
         if executors.adoption.drainsMainQueue { runMainQueue() }
         let (events, due, work) = (io.count, timers.dueCount, queues.count)
         runDescriptors(events, &tick)

@@ -71,10 +71,10 @@ extension GuestLoop {
         var tick = beginTick(limit, next)
         repeat {
             collect(&tick)
-            if !runPass(&tick), !pauseForPosts(&tick) {
-                tick.noteClockIsFresh()
-                break
-            }
+            if runPass(&tick), !mayLeaveRestToWait(&tick) { continue }
+            if pauseForPosts(&tick) { continue }
+            tick.noteClockIsFresh()
+            break
         } while !tick.isOver && !tickState.closesAfterTick
         endTick(&tick)
         return tick.report
@@ -84,15 +84,16 @@ extension GuestLoop {
         // Cleared before the queues are read. Work that comes later asks for a tick again.
         _ = shared.take([.underWay, .ready])
         tickState.begin()
-        shared.beginTick()
         io.expectChanges()
         hosting.hooks.onWork?(true)
         executors.beginWork(of: self)
         shared.trace?(.tick)
         let endOfLast = tickState.clock.mark
         tickState.clock.read()
+        let sawNothing = shared.beginTick(at: tickState.clock.mark)
         return TickBudget(
-            budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next)
+            budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next,
+            sleepSawNothing: sawNothing)
     }
 
     /// Runs what is in the queues now. `false`: they were empty.
@@ -101,10 +102,22 @@ extension GuestLoop {
         if events + due + work == 0 { return false }
         tick.beginPass()
         if instruments.isObserved { instruments.activities?.beginPass() }
-        runDescriptors(events, &tick)
-        runTimers(due, &tick)
-        runWork(work, &tick)
+        // Each is asked for, since to call one for nothing saves its registers: 80 instructions.
+        if events > 0 { runDescriptors(events, &tick) }
+        if due > 0 { runTimers(due, &tick) }
+        if work > 0 { runWork(work, &tick) }
         return true
+    }
+
+    /// After a pass: whether the tick may end without another look, which would only find nothing, as far as is known. The
+    /// host waits next: its wait looks at the queues, and watches the descriptors. After events of descriptors the tick
+    /// polls again, as more of them are likely.
+    private func mayLeaveRestToWait(_ tick: inout TickBudget) -> Bool {
+        guard tick.next == .wait, !tick.hasFoundEvents, !tick.isOver, !tickState.closesAfterTick, !hasReadyWork,
+            shared.pending.isEmpty, !time.hasSource
+        else { return false }
+        noteTime(&tick)
+        return timers.nearest > tickState.clock.mark
     }
 
     private func endTick(_ tick: inout TickBudget) {

@@ -28,14 +28,21 @@ struct TickBudget {
     private(set) var pollFailed = false
     /// The piece of work that has just run is not part of a recorded run.
     private var ranUnrecorded = false
+    /// The last poll has found events of descriptors.
+    private(set) var hasFoundEvents = false
     /// The last pass has read the clock, and found nothing to run.
     private(set) var isClockFresh = false
     /// The next look into the inbox comes after a pause for posts.
     private var hasPaused = false
 
+    /// The sleep that has just ended watched the descriptors, and none was ready.
+    private let sleepSawNothing: Bool
+
     init(
-        budget: Nanoseconds, began: Nanoseconds, endOfLast: Nanoseconds, isVirtual: Bool, next: AfterTick = .unknown
+        budget: Nanoseconds, began: Nanoseconds, endOfLast: Nanoseconds, isVirtual: Bool, next: AfterTick = .unknown,
+        sleepSawNothing: Bool = false
     ) {
+        self.sleepSawNothing = sleepSawNothing
         self.budget = max(0, budget)
         self.began = began
         self.endOfLast = endOfLast
@@ -76,10 +83,13 @@ struct TickBudget {
     // MARK: Polls
 
     /// Whether the tick, which has the turn, may poll: at its start, and after that as long as polls are left. If there
-    /// is work in the queue, only in every eighth pass.
+    /// is work in the queue, only in every eighth pass. Not at its start if the poll would only find again what a sleep
+    /// has just found, nothing, and the next sleep of this thread watches the descriptors anyway.
     mutating func mayPoll(queueIsEmpty: Bool, descriptors: Int) -> Bool {
         guard pollsLeft > 0 else { return false }
-        if report.passes > 0 {
+        if report.passes == 0 {
+            if sleepSawNothing, next == .wait { return false }
+        } else {
             guard descriptors > 0, queueIsEmpty || report.passes % 8 == 0 else { return false }
         }
         pollsLeft -= 1
@@ -108,7 +118,10 @@ struct TickBudget {
     /// When the tick has finished: what is left of its budget, for reports.
     var timeLeft: Nanoseconds { max(0, budget - report.elapsedNanoseconds) }
 
-    mutating func countEvents(_ count: Int) { report.ioEvents += count }
+    mutating func countEvents(_ count: Int) {
+        report.ioEvents += count
+        hasFoundEvents = count > 0
+    }
     @inline(__always) mutating func countCallback() { report.callbacks += 1 }
     @inline(__always) mutating func countJob() { report.jobs += 1 }
     @inline(__always) mutating func countTimer() { report.timersFired += 1 }

@@ -42,13 +42,15 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var timer: Descriptor?
     private let trace: (@Sendable (TraceStep) -> Void)?
 
-    // Safe, these four: used on the UI thread only.
+    // Safe, these five: used on the UI thread only.
     /// Whether the UI thread has the turn, or had it on a lease when it last looked.
     @exclusivity(unchecked) private nonisolated(unsafe) var uiThreadHasIt = false
     /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
     @exclusivity(unchecked) private nonisolated(unsafe) var isInWait = false
     /// A sleep of this thread ended because the epoll set has something, and there was no poll since.
     @exclusivity(unchecked) private nonisolated(unsafe) var sawReadiness = false
+    /// Such a sleep has ended for another reason, and no tick has begun since.
+    @exclusivity(unchecked) private nonisolated(unsafe) var sawNothing = false
     @exclusivity(unchecked) private nonisolated(unsafe) var passes = 0
 
     init(lease: Nanoseconds, trace: (@Sendable (TraceStep) -> Void)? = nil) throws(GuestError) {
@@ -123,11 +125,18 @@ final class PollTurn: Sendable {
         wakeBackend()
     }
 
-    /// A tick begins. Its poll will find what a sleep has seen to be ready.
-    func beginTick() {
+    /// A tick begins. Its poll will find what a sleep has seen to be ready. Returns whether a sleep of this thread has
+    /// watched the epoll set until just now, and has seen nothing: inside of a wait, or if the wait has ended less than
+    /// 200 µs ago, so that a program which draws between its wait and its tick gets what has come meanwhile.
+    func beginTick(at now: Nanoseconds) -> Bool {
+        let sawNothing = sawNothing && (isInWait || now - leasedAt.load(ordering: .relaxed) < Self.fresh)
+        self.sawNothing = false
         sawReadiness = false
         reclaim()
+        return sawNothing
     }
+
+    private static let fresh: Nanoseconds = 200_000
 
     /// The UI thread is back in the loop: ends the lease, unless the backend has taken the turn.
     @inline(__always) func reclaim() {
@@ -178,9 +187,10 @@ final class PollTurn: Sendable {
         return true
     }
 
-    func endWait() {
+    /// `now`: the machine's time, at most a look for work ago.
+    func endWait(at now: Nanoseconds) {
         isInWait = false
-        if uiThreadHasIt { beginLease(at: LoopClock.machine) }
+        if uiThreadHasIt { beginLease(at: now) }
     }
 
     /// Whether this thread has the turn and keeps it while its host waits.
@@ -194,8 +204,11 @@ final class PollTurn: Sendable {
         return true
     }
 
-    /// The sleep ended because the epoll set has something.
-    func sleepSawReadiness() { sawReadiness = true }
+    /// A sleep that has watched the epoll set has ended: because that has something, or for another reason.
+    func sleepEnded(isReady: Bool) {
+        if isReady { sawReadiness = true }
+        sawNothing = !isReady
+    }
 
     /// A modal loop pauses the tick that runs, and the wait in which that tick runs, if there is one. Pass the result
     /// to ``resumeWait(_:)`` afterwards.
@@ -220,6 +233,7 @@ final class PollTurn: Sendable {
     private func noteGone() {
         uiThreadHasIt = false
         sawReadiness = false
+        sawNothing = false
         passes += 1
     }
 

@@ -134,6 +134,9 @@ extension SharedState {
     /// although there is work. In one total order one of the two sees the other. On x86 it is the same instruction.
     var pending: TickRequest { TickRequest(rawValue: requests.load(ordering: .sequentiallyConsistent)) }
 
+    /// UI thread: moves what has arrived into a queue; see ``Inbox/empty(into:limit:)``.
+    func emptyInbox(into queue: TaskQueue<ReadyWork>, limit: Int) -> Int { inbox.empty(into: queue, limit: limit) }
+
     /// Any thread: a request for a tick is under way.
     var isAskingForTick: Bool { requests.load(ordering: .relaxed) & TickRequest.underWay.rawValue != 0 }
 
@@ -149,12 +152,12 @@ extension SharedState {
 // UI thread: what each tick and each wait calls. By way of these functions, since the compiler counts a reference of a
 // part's part around each call: `shared.turn.beginTick()` in the loop is 40 instructions more.
 extension SharedState {
-    func beginTick() { turn.beginTick() }
+    func beginTick(at now: Nanoseconds) -> Bool { turn.beginTick(at: now) }
     func finishTick(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {
         turn.finish(next, canPoll: canPoll, now: now)
     }
     func beginWait() -> Bool { turn.beginWait() }
-    func endWait() { turn.endWait() }
+    func endWait(at now: Nanoseconds) { turn.endWait(at: now) }
     func beginSleep() -> Bool { turn.beginSleep() }
 }
 

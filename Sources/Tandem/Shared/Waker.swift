@@ -149,4 +149,9 @@ package struct Wake: OptionSet, Sendable {
     package static let stayedAwake = Wake(rawValue: 1 << 10)
     /// Other code has closed the waker's descriptor; a new one was made.
     static let wakerWasClosed = Wake(rawValue: 1 << 9)
+
+    // For other modules, in which `contains` is a generic call of 35 instructions.
+    package var sawDescriptor: Bool { rawValue & Self.descriptor.rawValue != 0 }
+    package var hasStayedAwake: Bool { rawValue & Self.stayedAwake.rawValue != 0 }
+    package var isOfTime: Bool { rawValue == 0 }
 }
