@@ -103,8 +103,12 @@ extension GuestLoop: SerialExecutor, TaskExecutor {
     /// UI thread: what the actor is to this loop; `nil` if its jobs do not run here, as far as is known.
     func knownActor(_ actor: (any Actor)?) -> KnownActor? {
         guard let actor, thread.isCurrent else { return nil }
-        if executors.adoption.isMainActor(actor) { return .main }
-        return actor.unownedExecutor.words == asUnownedSerialExecutor().words ? .onLoop : nil
+        return executors.adoption.isMainActor(actor) ? .main : knownActorOfLoop(actor)
+    }
+
+    // Apart, so that the usual case, which only compares two addresses, counts no reference of the actor.
+    @inline(never) private func knownActorOfLoop(_ actor: any Actor) -> KnownActor? {
+        actor.unownedExecutor.words == asUnownedSerialExecutor().words ? .onLoop : nil
     }
 
     /// UI thread: for a job that is being resumed and whose task prefers `executor`, one of the loop's: where it will

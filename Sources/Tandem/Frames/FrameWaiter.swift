@@ -9,10 +9,9 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     // Safe to send: every field is used on the UI thread only; `wasCancelled` sends its work there. The task reads the
     // outcome after it was resumed, when nobody writes it any more.
 
-    // Safe: a waiting task keeps its loop alive, and the loop keeps its queues; a free waiter does not use `queues`.
-    //       The
-    // queues hold their waiters, so that a strong reference here would be a cycle that is never freed.
-    private unowned(unsafe) let queues: FrameQueues
+    // Safe: a waiting task keeps its loop alive, and the loop keeps its queues; a free waiter does not use `queues`. The
+    //       queues hold their waiters, so that a strong reference here would be a cycle that is never freed.
+    private let queues: Unmanaged<FrameQueues>
     // Exclusivity of these is not checked: no method calls user code while it changes one.
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     /// The actor on which the task goes on, if the loop knows it.
@@ -33,11 +32,16 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     @exclusivity(unchecked) private var condition: (() -> Bool)?
 
     init(queues: FrameQueues, _ frame: Frame) {
-        self.queues = queues
+        self.queues = .passUnretained(queues)
         self.frame = frame
     }
 
     var isWaiting: Bool { continuation != nil }
+
+    /// Calls `body` with the queues, without taking a reference.
+    @inline(__always) private func withQueues<Result>(_ body: (FrameQueues) -> Result) -> Result {
+        queues._withUnsafeGuaranteedRef(body)
+    }
 
     /// A new wait.
     func prepare(
@@ -48,7 +52,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         self.phase = phase
         self.condition = condition
         self.site = site
-        (began, actor) = queues.withLoop { ($0.tickState.clock.mark, $0.knownActor(isolation)) }
+        (began, actor) = withQueues { $0.withLoop { ($0.tickState.clock.mark, $0.knownActor(isolation)) } }
         self.isOfSequence = isOfSequence
     }
 
@@ -58,7 +62,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         if isCancelled {
             end(throwing: CancellationError())
         } else {
-            queues.append(self)
+            withQueues { $0.append(self) }
         }
     }
 
@@ -82,8 +86,10 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     private func goOn() {
         let released = condition.take()
         let continuation = continuation.take()!
-        queues.withLoop { loop in
-            loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
+        withQueues { queues in
+            queues.withLoop { loop in
+                loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
+            }
         }
         // What the condition captured is released here, while nothing of the queues is being changed.
         withExtendedLifetime(released) {}
@@ -95,7 +101,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     func finish() throws -> Frame {
         let failure = failure.take()
         // After the loop has closed the task may run on another thread; then the waiter is not used again.
-        if queues.isOnUIThread { queues.recycle(self) }
+        withQueues { if $0.isOnUIThread { $0.recycle(self) } }
         if let failure { throw failure }
         return frame
     }
@@ -103,11 +109,11 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     /// Any thread: the task that is in this wait was cancelled.
     override func wasCancelled() {
         let wait = number
-        if queues.isOnUIThread {
+        if withQueues({ $0.isOnUIThread }) {
             cancelOnUIThread(wait)
         } else {
             // If this is refused, the loop has closed, and closing has ended every wait.
-            queues.withLoop { _ = $0.postInternally { self.cancelOnUIThread(wait) } }
+            withQueues { $0.withLoop { _ = $0.postInternally { self.cancelOnUIThread(wait) } } }
         }
     }
 
@@ -115,7 +121,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         guard wait == number else { return }
         isCancelled = true
         guard continuation != nil else { return }
-        queues.remove(self)
+        withQueues { $0.remove(self) }
         end(throwing: CancellationError())
     }
 }

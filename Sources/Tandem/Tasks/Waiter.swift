@@ -19,7 +19,10 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
         case call(() -> Void)
     }
 
-    private let loop: GuestLoop
+    // Safe: a task waits inside of a call of the loop or of a socket, whose caller holds it, and with it the loop, until the
+    // task has gone on; after that the waiter does not use it. Not a reference: the loop is also referred to weakly, and then Swift needs 170 instructions to
+    // take one and give it back.
+    private let loop: Unmanaged<GuestLoop>
     /// The actor in whose isolation the task waits, and on which it resumes, if the loop knows it.
     private let actor: KnownActor?
     // Exclusivity of these is not checked: no method calls user code while it changes one.
@@ -36,22 +39,26 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     @exclusivity(unchecked) private(set) var began: Nanoseconds = 0
 
     init(loop: GuestLoop, isolation: (any Actor)?) {
-        self.loop = loop
+        self.loop = .passUnretained(loop)
         actor = loop.knownActor(isolation)
+    }
+
+    @inline(__always) private func withLoop<Result>(_ body: (GuestLoop) -> Result) -> Result {
+        loop._withUnsafeGuaranteedRef(body)
     }
 
     /// Suspends the task: stores the continuation, unless the outcome is known already. `arm` sets up what will resume
     /// the task, and returns how to remove that again. It may resume the waiter itself.
     @inline(__always)
     func begin(_ continuation: UnsafeContinuation<Void, Never>, arm: () throws -> Disarm) {
-        loop.thread.check("the beginning of a wait")
+        withLoop { $0.thread.check("the beginning of a wait") }
         if outcome == nil {
             do {
                 let disarm = try arm()
                 if outcome == nil {
                     self.disarm = disarm
                     self.continuation = continuation
-                    began = loop.tickState.clock.mark
+                    began = withLoop { $0.tickState.clock.mark }
                     return
                 }
                 if case .failure = outcome { run(disarm) }
@@ -65,7 +72,7 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     private func goOnAtOnce(_ continuation: UnsafeContinuation<Void, Never>) {
         endLimit()
         leaveList()
-        loop.resuming(on: actor) { continuation.resume() }
+        withLoop { loop in loop.resuming(on: actor) { continuation.resume() } }
     }
 
     /// Another thread: the loop has closed, and accepts no waits.
@@ -83,13 +90,15 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     /// them there. The waiter leaves the list when the wait ends.
     func list(_ note: WaitNote) {
         self.note = note
-        loop.members.add(self)
+        withLoop { $0.members.add(self) }
     }
 
     /// Ends the wait with the error that `error` returns, if it still lasts after `duration`.
     func setLimit(_ duration: Duration, _ site: CallSite, _ error: @escaping () -> any Error) {
-        let deadline = loop.time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
-        limit = loop.arm(.call { [weak self] in self?.resume(throwing: error()) }, deadline, site)
+        limit = withLoop { loop in
+            let deadline = loop.time.now.addingClamped(max(0, duration.nanosecondsRoundedUp))
+            return loop.arm(.call { [weak self] in self?.resume(throwing: error()) }, deadline, site)
+        }
     }
 
     private func endLimit() {
@@ -137,23 +146,25 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
         let site = note?.site
         leaveList()
         guard let continuation else { return }
-        loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
+        withLoop { loop in
+            loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
+        }
     }
 
     /// Any thread: the task was cancelled.
     override func wasCancelled() {
-        if loop.thread.isCurrent {
+        if withLoop({ $0.thread.isCurrent }) {
             resume(throwing: CancellationError())
         } else {
             // If this is refused, the loop has closed, and closing has resumed every waiter.
-            loop.postInternally { self.resume(throwing: CancellationError()) }
+            withLoop { _ = $0.postInternally { self.resume(throwing: CancellationError()) } }
         }
     }
 
     private func leaveList() {
         guard note != nil else { return }
         note = nil
-        loop.members.remove(self)
+        withLoop { $0.members.remove(self) }
     }
 }
 
