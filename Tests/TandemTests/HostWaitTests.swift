@@ -189,6 +189,25 @@ extension Core {
             }
         }
 
+        @Test func aTickAfterAWaitFindsWhatTheProgramHasDoneSinceTheWaitEnded() throws {
+            try withWaitingLoop { waker, loop in
+                let pipe = try Pipe()
+                var read = 0
+                let watch = try loop.whenReadable(pipe.reader) { read += pipe.read() }
+                // The first wait gets the turn back from the backend, so that the sleeps of the others watch the descriptors.
+                try pipe.write()
+                let end = loop.hostNow + .seconds(20)
+                _ = loop.wait(on: waker, until: end, work: .runs) { _ in read == 0 ? .goesOn : .ends }
+                for count in 2...20 {
+                    _ = loop.wait(on: waker, until: loop.hostNow + .milliseconds(1), work: .endsWait) { _ in .goesOn }
+                    try pipe.write()
+                    loop.tick(then: .wait)
+                    #expect(read == count)
+                }
+                watch.cancel()
+            }
+        }
+
         @Test func aSleepElsewhereComesAfterWorkTheEndAndVirtualTime() throws {
             let (configuration, clock) = virtualConfiguration()
             try withWaitingLoop(configuration) { _, loop in

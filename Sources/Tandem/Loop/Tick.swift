@@ -90,7 +90,7 @@ extension GuestLoop {
         shared.trace?(.tick)
         let endOfLast = tickState.clock.mark
         tickState.clock.read()
-        let sawNothing = shared.beginTick(at: tickState.clock.mark)
+        let sawNothing = shared.beginTick()
         return TickBudget(
             budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next,
             sleepSawNothing: sawNothing)

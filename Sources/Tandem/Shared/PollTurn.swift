@@ -125,18 +125,16 @@ final class PollTurn: Sendable {
         wakeBackend()
     }
 
-    /// A tick begins. Its poll will find what a sleep has seen to be ready. Returns whether a sleep of this thread has
-    /// watched the epoll set until just now, and has seen nothing: inside of a wait, or if the wait has ended less than
-    /// 200 µs ago, so that a program which draws between its wait and its tick gets what has come meanwhile.
-    func beginTick(at now: Nanoseconds) -> Bool {
-        let sawNothing = sawNothing && (isInWait || now - leasedAt.load(ordering: .relaxed) < Self.fresh)
+    /// A tick begins. Its poll will find what a sleep has seen to be ready. Returns whether the sleep before it, in the same
+    /// wait, has watched the epoll set and seen nothing. After a wait the tick polls: the program may have done something
+    /// meanwhile that made a descriptor ready.
+    func beginTick() -> Bool {
+        let sawNothing = sawNothing && isInWait
         self.sawNothing = false
         sawReadiness = false
         reclaim()
         return sawNothing
     }
-
-    private static let fresh: Nanoseconds = 200_000
 
     /// The UI thread is back in the loop: ends the lease, unless the backend has taken the turn.
     @inline(__always) func reclaim() {
