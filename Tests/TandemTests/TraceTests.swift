@@ -141,6 +141,59 @@ extension Core {
             #expect(log.lines.contains { $0.hasPrefix("the trace dropped \(trace.dropped) events") })
         }
 
+        @Test func ofATickThatFindsTheBufferFullNeitherTheBeginningNorTheEndIsThere() throws {
+            let (document, gate) = (Document(), DispatchSemaphore(value: 0))
+            let trace = Trace(capacity: 64) { bytes in
+                gate.wait()
+                gate.signal()
+                document.add(bytes)
+            }
+            var configuration = Configuration.unhurried
+            configuration.trace = trace
+            try withLoop(configuration: configuration) { host, loop in
+                for _ in 0..<100 {
+                    loop.callSoon { loop.callSoon {} }
+                    host.tick()
+                }
+                gate.signal()
+                // Here there is room again.
+                let end = ContinuousClock.now.advanced(by: .seconds(20))
+                while trace.recorded <= 128, ContinuousClock.now < end {
+                    usleep(1000)
+                    loop.callSoon {}
+                    host.tick()
+                }
+            }
+            let read = try ReadTrace(document.all)
+            #expect(read.dropped == trace.dropped && read.count == trace.recorded && read.count > 128)
+            #expect(read.dropped > 300)
+            for name in ["callback", "pass"] {
+                #expect(read.spans.contains { $0.name == name && $0.path.first == "tick" })
+            }
+        }
+
+        /// More than its thread's ring holds, and more text than is written at once.
+        @Test func twentyThousandPiecesOfOneTickAreInTheFileInTheirOrder() throws {
+            let file = NSTemporaryDirectory() + "tandem-trace-\(UUID().uuidString).json"
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            var configuration = Configuration.unhurried
+            let trace = try Trace(file: file)
+            configuration.trace = trace
+            let line = UInt32(#line) + 3
+            try withLoop(configuration: configuration) { host, loop in
+                for _ in 0..<10_000 {
+                    loop.callSoon {}
+                    loop.callSoon {}
+                }
+                host.tick()
+            }
+            let read = try ReadTrace([UInt8](Data(contentsOf: URL(fileURLWithPath: file))))
+            let places = [line, line + 1].map { "TandemTests/TraceTests.swift:\($0)" }
+            let pieces = read.spans.filter { $0.name == "callback" }
+            #expect(pieces.count == 20_000 && trace.dropped == 0 && read.count == trace.recorded)
+            #expect(pieces.enumerated().allSatisfy { $0.element.place == places[$0.offset % 2] })
+        }
+
         @Test func aModalLoopInsideOfACallbackStandsInsideOfIt() throws {
             let trace = try traced { host, loop in
                 loop.callSoon {

@@ -4,6 +4,8 @@
 //         2,500 instructions in Swift's runtime alone.
 // Owner:  the UI thread.
 
+import TandemCLinux
+
 /// A closure that runs in each frame, made by ``GuestLoop/everyFrame(in:fileID:line:_:)``. It runs until it is
 /// cancelled or the loop closes.
 public final class FrameHandle {
@@ -115,7 +117,7 @@ extension GuestLoop {
             instruments.willRun(.callback, handle.site, readyFor: 0)
             instruments.countFrameHandler()
             call({ try body(frame) }, handle.site)
-            if instruments.isObserved { instruments.endPiece() }
+            if instruments.isObserved { instruments.endPiece(at: tandem_cycles()) }
         }
     }
 }

@@ -108,22 +108,4 @@ struct OpenActivity {
     let activity: Activity
     /// Where it was scheduled, if that is known.
     let site: CallSite
-    /// A piece of work: the processor's cycles when it began; or, once another activity has begun inside of it, the trace's time.
-    private(set) var began: UInt64
-    private(set) var isTimed = false
-    /// Whether the trace has its beginning, and so has room for its end. A piece of work is put in at its end.
-    let isTraced: Bool
-
-    init(_ activity: Activity, _ site: CallSite, began: UInt64 = 0, isTraced: Bool = false) {
-        (self.activity, self.site) = (activity, site)
-        (self.began, self.isTraced) = (began, isTraced)
-    }
-
-    /// The trace's time at which a piece of work began, if it is known.
-    var time: Int64? { isTimed ? Int64(bitPattern: began) : nil }
-
-    mutating func setTime(_ time: Int64) {
-        began = UInt64(bitPattern: time)
-        isTimed = true
-    }
 }

@@ -2,15 +2,31 @@
 // ActivityLog: what the UI thread does at the moment, one thing inside of another, and who is told of it.
 // Idea:   ticks and frames say what begins and ends where they know it; what they leave out (a callback's end when it never began, a pass's when the
 //         next one begins) is found here. So the trace and the watchdog see pairs, the inner inside of the outer, modal loops included.
-//         Of a piece of work that follows another one the beginning is the other's end: one reading of the counter less for each.
+//         A piece of work has a place of its own beside the others: nearly always nothing else begins inside of it.
 //         A Swift job does not say where it comes from. It is the place of whoever resumed it, or started it, that tells most.
 // Owner:  the UI thread. A loop that nobody observes has none.
+
+import TandemCLinux
 
 final class ActivityLog {
     private let trace: LoopTrace?
     private let watchdog: WatchdogProbe?
+    /// Where pieces of work go if nobody but the trace is told of them.
+    private let onlyRing: ActivityRing?
     // Exclusivity of these is not checked: no method tells the trace or the watchdog, or runs a body, while it changes one.
-    @exclusivity(unchecked) private var open = ActivityStack()
+    /// What contains other activities, the innermost last.
+    @exclusivity(unchecked) private var open: [OpenActivity] = []
+    /// The piece of work that runs inside of them, as long as it contains nothing; and its place.
+    @exclusivity(unchecked) private var piece: Activity?
+    @exclusivity(unchecked) private var pieceSite = CallSite.unknown
+    /// When the pieces of work that are in `open` began, by the trace's time.
+    @exclusivity(unchecked) private var piecesBegan: [Int64] = []
+    /// A piece of work that begins now does not follow at once upon what the trace was told last.
+    @exclusivity(unchecked) private var isInterrupted = true {
+        didSet { isSimple = !isInterrupted && onlyRing != nil }
+    }
+    /// It does, nobody but the trace is told of it, and no piece runs.
+    @exclusivity(unchecked) private var isSimple = false
     @exclusivity(unchecked) private var hasEnded = false
     /// Where the task that is being resumed had waited.
     @exclusivity(unchecked) private var resumption: CallSite?
@@ -25,36 +41,48 @@ final class ActivityLog {
         guard trace != nil || watchdog != nil else { return nil }
         self.trace = trace
         self.watchdog = watchdog
+        onlyRing = watchdog == nil ? trace?.ring : nil
+    }
+
+    private var innermost: OpenActivity? {
+        piece.map { OpenActivity(activity: $0, site: pieceSite) } ?? open.last
     }
 
     func begin(_ activity: Activity) {
         guard !hasEnded else { return }
-        guard let trace else { return push(OpenActivity(activity, .unknown)) }
-        if let last = open.last, last.activity.isPiece, !last.isTimed { open.setTimeOfLast(trace.timePiece()) }
-        push(OpenActivity(activity, .unknown, isTraced: trace.begin(activity)))
+        if piece != nil { suspendPiece() }
+        trace?.begin(activity, at: tandem_cycles())
+        // A first piece of work inside of it begins with it.
+        isInterrupted = false
+        open.append(OpenActivity(activity: activity, site: .unknown))
+        watchdog?.present(open.last)
     }
 
-    @inline(__always) private func push(_ present: OpenActivity) {
-        open.push(present)
-        watchdog?.present(present)
+    /// The piece of work that runs is about to contain something.
+    @inline(never) private func suspendPiece() {
+        guard let outer = innermost else { return }
+        piecesBegan.append(trace?.timePiece() ?? 0)
+        open.append(outer)
+        piece = nil
     }
 
     /// Ends it, and what is open inside of it. Nothing if it is not open.
     func end(_ activity: Activity) {
-        if open.contains(activity) {
-            while endInnermost() != activity {}
-            trace?.interrupt()
-        }
+        guard open.contains(where: { $0.activity == activity }) else { return }
+        let cycles = tandem_cycles()
+        endPiece(at: cycles)
+        while endInnermost(at: cycles) != activity {}
     }
 
     /// `nil`: nothing is open.
-    @inline(never) @discardableResult private func endInnermost() -> Activity? {
-        guard let last = open.pop() else { return nil }
+    @discardableResult private func endInnermost(at cycles: UInt64) -> Activity? {
+        guard let last = open.popLast() else { return nil }
         if last.activity.isPiece {
-            trace?.ran(last)
-        } else if last.isTraced {
-            trace?.end(last.activity)
+            trace?.ranAround(last, since: piecesBegan.removeLast())
+        } else {
+            trace?.end(last.activity, at: cycles)
         }
+        isInterrupted = true
         watchdog?.present(open.last)
         return last.activity
     }
@@ -62,46 +90,67 @@ final class ActivityLog {
     // MARK: Ticks
 
     func beginPass() {
-        endPass()
+        endPass(at: tandem_cycles())
         begin(.pass)
     }
 
-    @inline(never) func beginPiece(_ activity: Activity, _ site: CallSite?) {
+    /// Apart from what is not simple, so that the usual way calls nothing and saves no registers.
+    @inline(never) func beginPiece(_ activity: Activity, _ site: CallSite) {
+        guard isSimple, activity != .job else { return beginPieceWithCare(activity, site) }
+        (piece, pieceSite, isSimple) = (activity, site, false)
+    }
+
+    @inline(never) private func beginPieceWithCare(_ activity: Activity, _ site: CallSite) {
         guard !hasEnded else { return }
-        if open.endsWithPiece { endInnermost() }
-        var place = site
-        if activity == .job {
-            place = nextOrigin
-            nextOrigin = nil
-        }
-        push(OpenActivity(activity, place ?? .unknown, began: trace?.beginPiece() ?? 0))
+        endPiece(at: tandem_cycles())
+        if isInterrupted { trace?.beginPiece(at: tandem_cycles()) }
+        isInterrupted = false
+        (piece, pieceSite, isSimple) = (activity, activity == .job ? takeOrigin() : site, false)
+        watchdog?.present(innermost)
+    }
+
+    /// A piece of work is over, if that is simple. `false`: it is not, and ``endPiece(at:)`` has to follow.
+    @inline(__always) func endPieceIfSimple(at cycles: UInt64) -> Bool {
+        guard let ring = onlyRing, let present = piece, !ring.isAtLimit else { return false }
+        _ = ring.add(.piece, present, pieceSite, at: cycles)
+        (piece, isSimple) = (nil, true)
+        return true
     }
 
     /// A piece of work is over, if there was one: what was cancelled has not begun.
-    @inline(__always) func endPiece() {
-        guard open.endsWithPiece, let piece = open.pop() else { return }
-        trace?.ran(piece)
-        watchdog?.present(open.last)
+    @inline(never) func endPiece(at cycles: UInt64) {
+        if let present = piece {
+            piece = nil
+            trace?.ran(present, pieceSite, at: cycles)
+            isInterrupted = false
+            watchdog?.present(open.last)
+        } else if open.last?.activity.isPiece ?? false {
+            endInnermost(at: cycles)
+        }
     }
 
-    private func endPass() {
-        endPiece()
-        trace?.interrupt()
-        if open.last?.activity == .pass { endInnermost() }
+    private func endPass(at cycles: UInt64) {
+        endPiece(at: cycles)
+        if open.last?.activity == .pass { endInnermost(at: cycles) }
+        isInterrupted = true
     }
 
     /// A tick has run its work; or a phase, which says its end by itself.
     func endTick(_ figures: TickFigures) {
-        endPass()
         guard !hasEnded else { return }
-        trace?.count(figures)
-        if open.last?.activity == .tick { endInnermost() }
+        let cycles = tandem_cycles()
+        endPass(at: cycles)
+        trace?.count(figures, at: cycles)
+        if open.last?.activity == .tick { endInnermost(at: cycles) }
     }
 
     /// The loop has closed.
     func endAll() {
         guard !hasEnded else { return }
-        while endInnermost() != nil {}
+        let cycles = tandem_cycles()
+        endPiece(at: cycles)
+        while endInnermost(at: cycles) != nil {}
+        isInterrupted = true
         hasEnded = true
         trace?.loopEnded()
         watchdog?.loopEnded()
@@ -118,7 +167,7 @@ final class ActivityLog {
     }
 
     func noteEnqueued(_ work: borrowing Work) {
-        guard origins.count < Self.mostOrigins, let site = resumption ?? open.last?.site.known else { return }
+        guard origins.count < Self.mostOrigins, let site = resumption ?? innermost?.site.known else { return }
         switch work {
         case .job(let job, _): origins[Self.key(job)] = site
         default: break
@@ -127,50 +176,14 @@ final class ActivityLog {
 
     func willRun(_ job: UnownedJob) { nextOrigin = origins.removeValue(forKey: Self.key(job)) }
 
+    /// The place of the job that begins.
+    @inline(never) private func takeOrigin() -> CallSite {
+        defer { nextOrigin = nil }
+        return nextOrigin ?? .unknown
+    }
+
     // Safe: the type is a frozen struct around one pointer.
     private static func key(_ job: UnownedJob) -> UInt { unsafeBitCast(job, to: UInt.self) }
-}
-
-/// The activities that are open, the innermost last. Its memory is its own: a piece of work enters and leaves it, and an array would look for other
-/// owners each time.
-private struct ActivityStack: ~Copyable {
-    // Safe: allocated here, freed in `deinit`; the first `count` are initialised, and need no release.
-    private var entries: UnsafeMutablePointer<OpenActivity>
-    private var capacity = 64
-    private var count = 0
-
-    init() { entries = .allocate(capacity: capacity) }
-    deinit { entries.deallocate() }
-
-    /// Whether the innermost is a piece of work.
-    @inline(__always) var endsWithPiece: Bool { count > 0 && entries[count - 1].activity.isPiece }
-
-    var last: OpenActivity? { count > 0 ? entries[count - 1] : nil }
-
-    @inline(__always) mutating func push(_ activity: OpenActivity) {
-        if count == capacity { grow() }
-        (entries + count).initialize(to: activity)
-        count &+= 1
-    }
-
-    @inline(__always) mutating func pop() -> OpenActivity? {
-        guard count > 0 else { return nil }
-        count &-= 1
-        return entries[count]
-    }
-
-    /// The innermost is a piece of work that began at this time.
-    mutating func setTimeOfLast(_ time: Int64) { entries[count - 1].setTime(time) }
-
-    func contains(_ activity: Activity) -> Bool { (0..<count).contains { entries[$0].activity == activity } }
-
-    @inline(never) private mutating func grow() {
-        let larger = UnsafeMutablePointer<OpenActivity>.allocate(capacity: 2 * capacity)
-        larger.moveInitialize(from: entries, count: count)
-        entries.deallocate()
-        entries = larger
-        capacity *= 2
-    }
 }
 
 // MARK: - What the loop and its hosts say
@@ -194,16 +207,27 @@ extension GuestLoop {
 
     /// What a tick or a phase has to tell at its end.
     @inline(never) func observeEnd(of tick: TickBudget) {
-        instruments.activities?.endTick(
+        instruments.endTick(
             TickFigures(
                 carriedOver: tick.report.carriedOver, timers: timers.count,
                 descriptors: io.registrations.count,
                 reports: tick.report.ioEvents, budgetLeft: Int(tick.timeLeft / 1000)))
     }
 
-    /// After a piece of work, where somebody is told.
+    /// After a piece of work, where somebody is told: the counter is read once for both, the piece's end and the age of the clock.
     @inline(never) func noteRun(_ tick: inout TickBudget, wasSpent: Bool) {
-        instruments.endPiece()
+        let cycles = tandem_cycles()
+        let hasEnded = instruments.endPieceIfSimple(at: cycles)
+        if !hasEnded || instruments.isTaped || tickState.clock.isOlder(than: tick.cyclesUntilLook, at: cycles) {
+            noteRunWithCare(&tick, wasSpent: wasSpent, hasEnded, cycles)
+        }
+    }
+
+    @inline(never) private func noteRunWithCare(
+        _ tick: inout TickBudget, wasSpent: Bool, _ hasEnded: Bool, _ cycles: UInt64
+    ) {
+        if !hasEnded { instruments.endPiece(at: cycles) }
+        if tickState.clock.isOlder(than: tick.cyclesUntilLook, at: cycles) { noteTime(&tick) }
         if instruments.isTaped { noteEnd(&tick, wasSpent: wasSpent, isLook: false) }
     }
 }

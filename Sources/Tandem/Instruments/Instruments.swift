@@ -64,7 +64,7 @@ struct Instruments {
     mutating func tickBegins(hasWork: Bool) -> Bool {
         counters.ticks += 1
         let goesOn = isTaped ? activeTape?.tickBegins(hasWork: hasWork) ?? hasWork : hasWork
-        if goesOn { activities?.begin(.tick) } else { counters.emptyTicks += 1 }
+        if goesOn { log?._withUnsafeGuaranteedRef { $0.begin(.tick) } } else { counters.emptyTicks += 1 }
         return goesOn
     }
 
@@ -78,7 +78,7 @@ struct Instruments {
 
     @inline(__always) private func tellWork(_ kind: RecordedWork.Kind, _ site: CallSite?) {
         if isTaped { tellTape(kind, site) }
-        log?._withUnsafeGuaranteedRef { $0.beginPiece(Activity(kind), site) }
+        log?._withUnsafeGuaranteedRef { $0.beginPiece(Activity(kind), site ?? .unknown) }
     }
 
     @inline(never) private func tellTape(_ kind: RecordedWork.Kind, _ site: CallSite?) {
@@ -86,11 +86,24 @@ struct Instruments {
     }
 
     /// Where somebody is told: the piece of work is over.
-    @inline(__always) func endPiece() { log?._withUnsafeGuaranteedRef { $0.endPiece() } }
+    @inline(__always) func endPiece(at cycles: UInt64) { log?._withUnsafeGuaranteedRef { $0.endPiece(at: cycles) } }
+
+    /// The same where that is simple; `false`: it is not, and was not done.
+    @inline(__always) func endPieceIfSimple(at cycles: UInt64) -> Bool {
+        log?._withUnsafeGuaranteedRef { $0.endPieceIfSimple(at: cycles) } ?? false
+    }
+
+    /// Where somebody is told: a pass begins.
+    @inline(__always) func beginPass() { log?._withUnsafeGuaranteedRef { $0.beginPass() } }
+
+    /// Where somebody is told: a tick or a phase has run its work.
+    @inline(__always) func endTick(_ figures: TickFigures) {
+        log?._withUnsafeGuaranteedRef { $0.endTick(figures) }
+    }
 
     /// The same for a handler of the library's or the host's, which is not part of a recorded run.
     mutating func willRunUnrecorded(readyFor nanoseconds: Nanoseconds) {
-        activities?.beginPiece(.descriptor, nil)
+        log?._withUnsafeGuaranteedRef { $0.beginPiece(.descriptor, .unknown) }
         latency.record(nanoseconds, into: &counters.latency)
     }
 

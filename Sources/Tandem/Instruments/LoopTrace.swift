@@ -8,7 +8,7 @@ import TandemCLinux
 final class LoopTrace {
     private let trace: Trace
     private let events: TraceBuffer
-    private let pieces: PieceBuffer
+    let ring: ActivityRing
     private let turn: TurnTrack
     private let configuration: Configuration
     // Exclusivity is not checked: only `count` changes it, and the trace does not call that.
@@ -19,65 +19,67 @@ final class LoopTrace {
     init(_ trace: Trace, _ turn: TurnTrack, _ configuration: Configuration) {
         self.trace = trace
         events = trace.events
-        pieces = trace.events.makePieceBuffer()
+        ring = trace.events.makeRing()
         self.turn = turn
         self.configuration = configuration
     }
 
-    // In a forked child the trace still knows the pieces of its parent's loops, which are not told of an end.
-    deinit { if isForgotten { pieces.deallocate() } }
+    // In a forked child the trace still knows the rings of its parent's loops, which are not told of an end.
+    deinit { if isForgotten { ring.deallocate() } }
 
-    private var thread: Int32 { pieces.thread }
+    private var thread: Int32 { ring.thread }
 
-    /// An activity of this thread begins that is no piece of work. `false`: it was dropped, and its end must not come.
-    func begin(_ activity: Activity) -> Bool {
-        pieces.interrupt()
-        return events.begin(TraceEvent(thread: thread, phase: .begin, name: activity), after: pieces)
-    }
+    // MARK: What goes into the ring, with the cycle counter's present count
 
-    func end(_ activity: Activity) {
-        pieces.interrupt()
-        trace.end(TraceEvent(thread: thread, phase: .end, name: activity), after: pieces)
-    }
-
-    /// A tick or a phase is about to end.
-    func count(_ figures: TickFigures) {
-        pieces.interrupt()
-        events.count(figures, since: lastFigures, after: pieces)
-        lastFigures = figures
-    }
-
-    /// A point in time.
-    func mark(_ name: Activity, _ site: CallSite = .unknown) {
-        events.mark(TraceEvent(site: site, thread: thread, phase: .instant, name: name), after: pieces)
-    }
-
-    // MARK: Pieces of work
-
-    /// A piece of work begins. Returns the processor's cycles, by which it is measured.
-    @inline(__always) func beginPiece() -> UInt64 { pieces.begin() }
-
-    /// The next piece of work, if there is one, does not follow at once.
-    @inline(__always) func interrupt() { pieces.interrupt() }
-
-    /// The piece of work that runs is about to have another activity inside. Returns the time at which it began.
-    func timePiece() -> Int64 { events.timeOfPresentPiece(pieces) }
-
-    /// A piece of work of this thread's has ended.
-    @inline(__always) func ran(_ piece: OpenActivity) {
-        if piece.isTimed { return ranAround(piece) }
-        if pieces.end(piece.activity, piece.site, began: piece.began) { makeRoom() }
-    }
-
-    /// Other activities were inside of it.
-    @inline(never) private func ranAround(_ piece: OpenActivity) {
-        pieces.interrupt()
-        let event = TraceEvent(site: piece.site, thread: thread, phase: .complete, name: piece.activity)
-        if events.add(event, since: piece.time ?? 0, after: pieces) { trace.wakeWriter() }
+    @inline(__always) private func add(
+        _ kind: TraceRecord.Kind, _ activity: Activity, _ content: CallSite = .unknown, at cycles: UInt64
+    ) {
+        if ring.add(kind, activity, content, at: cycles) { makeRoom() }
     }
 
     @inline(never) private func makeRoom() {
-        if !pieces.hasRoom(), events.take(pieces) { trace.wakeWriter() }
+        if ring.isHalfFull { trace.wakeWriter() }
+        // The writer has not come.
+        if !ring.hasRoom() {
+            if events.take(ring) { trace.wakeWriter() }
+            _ = ring.hasRoom()
+        }
+    }
+
+    /// An activity of this thread begins that is no piece of work.
+    func begin(_ activity: Activity, at cycles: UInt64) { add(.begin, activity, at: cycles) }
+    func end(_ activity: Activity, at cycles: UInt64) { add(.end, activity, at: cycles) }
+
+    /// A piece of work begins here, and not where the last record was written.
+    func beginPiece(at cycles: UInt64) { add(.pieceBegins, .pass, at: cycles) }
+    func ran(_ piece: Activity, _ site: CallSite, at cycles: UInt64) { add(.piece, piece, site, at: cycles) }
+
+    /// A tick or a phase is about to end. A counter keeps its figure until the next one.
+    func count(_ new: TickFigures, at cycles: UInt64) {
+        func count(_ counter: Activity, _ new: Int, _ old: Int?) {
+            if new != old { add(.figure, counter, CallSite(bits: UInt64(bitPattern: Int64(new))), at: cycles) }
+        }
+        let old = lastFigures
+        count(.carriedOver, new.carriedOver, old?.carriedOver)
+        count(.timers, new.timers, old?.timers)
+        count(.descriptors, new.descriptors, old?.descriptors)
+        count(.reports, new.reports, old?.reports)
+        count(.budgetLeft, new.budgetLeft, old?.budgetLeft)
+        lastFigures = new
+    }
+
+    /// A point in time.
+    func mark(_ name: Activity, _ site: CallSite = .unknown) { add(.instant, name, site, at: tandem_cycles()) }
+
+    // MARK: What goes into the trace itself
+
+    /// The piece of work that runs is about to have another activity inside. Returns the time at which it began.
+    func timePiece() -> Int64 { events.timeOfPresentPiece(ring) }
+
+    /// A piece of work has ended that has had other activities inside.
+    func ranAround(_ piece: OpenActivity, since began: Int64) {
+        let event = TraceEvent(site: piece.site, thread: thread, phase: .complete, name: piece.activity)
+        if events.add(event, since: began, after: ring) { trace.wakeWriter() }
     }
 
     // MARK: Scenes
@@ -85,20 +87,20 @@ final class LoopTrace {
     func began(_ scene: GuestScene, in parent: GuestScene?) {
         let track = scenes.begin(ObjectIdentifier(scene), in: parent.map { ObjectIdentifier($0) })
         let event = TraceEvent(value: track, site: scene.site, thread: thread, phase: .asyncBegin, name: .scene)
-        if !events.begin(event, after: pieces) { _ = scenes.end(ObjectIdentifier(scene)) }
+        if !events.begin(event, after: ring) { _ = scenes.end(ObjectIdentifier(scene)) }
     }
 
     func ended(_ scene: GuestScene) {
         guard let track = scenes.end(ObjectIdentifier(scene)) else { return }
         trace.end(
             TraceEvent(value: track, site: scene.site, thread: thread, phase: .asyncEnd, name: .scene),
-            after: pieces)
+            after: ring)
     }
 
     /// The backend has ended, too.
     func loopEnded() {
         events.turnGoes(to: nil, on: turn)
-        events.forget(pieces)
+        events.forget(ring)
         isForgotten = true
         if let failure = trace.detach() {
             configuration.logger.error("the trace's file could not be written to its end: \(failure)")
@@ -138,15 +140,17 @@ private struct SceneTracks {
 /// The steps of the two threads.
 final class StepTrace: Sendable {
     private let trace: Trace
-    private let uiThread = tandem_thread_id()
     private let uiKey = tandem_thread_key()
+    // Safe: the UI thread's alone.
+    private nonisolated(unsafe) let loop: LoopTrace
     private let turn: TurnTrack
     // Safe: the backend thread's alone.
     private nonisolated(unsafe) var isPolling = false
     private nonisolated(unsafe) var backendThread: Int32 = 0
 
-    init(_ trace: Trace, _ turn: TurnTrack) {
+    init(_ trace: Trace, _ loop: LoopTrace, _ turn: TurnTrack) {
         self.trace = trace
+        self.loop = loop
         self.turn = turn
     }
 
@@ -177,8 +181,8 @@ final class StepTrace: Sendable {
     }
 
     private func mark(_ name: Activity) {
-        let thread = tandem_thread_key() == uiKey ? uiThread : tandem_thread_id()
-        trace.events.mark(TraceEvent(thread: thread, phase: .instant, name: name))
+        if tandem_thread_key() == uiKey { return loop.mark(name) }
+        trace.events.mark(TraceEvent(thread: tandem_thread_id(), phase: .instant, name: name))
     }
 }
 
@@ -188,10 +192,10 @@ final class PostFlow: Sendable {
     private let number: Int64?
     private let hasEnded = Atomic<Bool>(false)
 
-    /// The posting thread.
-    init(_ trace: Trace, thread: Int32) {
+    /// `number`: of a flow whose beginning was taken.
+    init(_ trace: Trace, number: Int64?) {
         self.trace = trace
-        number = trace.events.beginFlow(on: thread)
+        self.number = number
     }
 
     deinit { end() }
@@ -213,12 +217,13 @@ extension Configuration {
             guard let trace else { return nil }
             try trace.attach()
             let turn = TurnTrack(ofLoopOn: tandem_thread_id())
-            let (steps, others) = (StepTrace(trace, turn), onStep)
+            let loop = LoopTrace(trace, turn, self)
+            let (steps, others) = (StepTrace(trace, loop, turn), onStep)
             onThreadStep = {
                 steps.note($0)
                 others?($0)
             }
-            return LoopTrace(trace, turn, self)
+            return loop
         } catch {
             logger.error("the loop is not traced: \(error)")
             trace = nil
@@ -233,14 +238,14 @@ extension SharedState {
         _ body: @escaping () throws -> Void, _ site: CallSite, _ trace: Trace
     ) -> Bool {
         let thread = tandem_thread_id()
-        let isTaken = trace.events.begin(
+        let (isTaken, number) = trace.events.beginPost(
             TraceEvent(site: site, thread: thread, phase: .begin, name: .posting))
         defer {
             if isTaken {
                 trace.end(TraceEvent(thread: thread, phase: .end, name: .posting))
             }
         }
-        let flow = PostFlow(trace, thread: thread)
+        let flow = PostFlow(trace, number: number)
         return deliver(
             .posted(
                 {

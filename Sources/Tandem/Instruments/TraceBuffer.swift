@@ -2,8 +2,8 @@
 // TraceBuffer: a trace's events between the threads that put them in and the writer, which takes them out.
 // Idea:   two pieces of memory of a fixed size, which the writer swaps. One that is full drops what comes, and counts it. What begins only does so if
 //         there is room for its end as well, so that what has begun always ends.
-//         A UI thread's pieces of work come by way of a `PieceBuffer`, from which they are taken before each other event of that thread, so that each
-//         thread's events stand in the order in which they were over.
+//         What a UI thread does again and again comes by way of its `ActivityRing`, from which it is taken before each other event of that thread, so
+//         that each thread's events stand in the order in which they were over.
 //         A copy of this value is an address, which costs no reference count.
 // Owner:  any thread puts events in; the writer swaps; the trace frees the memory.
 
@@ -11,20 +11,44 @@ import TandemCLinux
 
 struct TraceBuffer: Sendable {
     private struct State {
-        let capacity: Int
-        // `count` events of the first are initialised; they need no release.
-        var events: UnsafeMutablePointer<TraceEvent>
+        var room: Room
         var spare: UnsafeMutablePointer<TraceEvent>
+        var loops = 0
+        var lastFlow: Int64 = 0
+        var isWriterAsked = false
+        /// Of each loop that is traced, the newest last.
+        var rings: [ActivityRing] = []
+    }
+
+    /// Where events are put.
+    private struct Room {
+        let capacity: Int
+        // `count` events are initialised; they need no release.
+        var events: UnsafeMutablePointer<TraceEvent>
         var count = 0
         /// Ends that are owed, by spans and flows.
         var owed = 0
         var dropped = 0
         var recorded = 0
-        var loops = 0
-        var lastFlow: Int64 = 0
-        var isWriterAsked = false
-        /// Of each loop that is traced, the newest last.
-        var pieceBuffers: [PieceBuffer] = []
+        /// Without a loop nothing is taken.
+        var isOpen = false
+
+        /// `more`: how many more ends are owed with it. That of a span or a flow always finds room.
+        @inline(__always) mutating func put(_ event: TraceEvent, owing more: Int) -> Bool {
+            guard isOpen else {
+                owed &+= min(0, more)
+                return false
+            }
+            guard count &+ 1 &+ owed &+ more <= capacity else {
+                dropped &+= 1
+                return false
+            }
+            (events + count).initialize(to: event)
+            count &+= 1
+            owed &+= more
+            recorded &+= 1
+            return true
+        }
     }
 
     /// What the writer takes out.
@@ -37,6 +61,8 @@ struct TraceBuffer: Sendable {
         let isLast: Bool
     }
 
+    private static let fewRecords = 256
+
     private let start = tandem_trace_clock()
     // Safe, both: allocated in `init`, freed by the trace when nobody has them any more; the state is touched with the lock held.
     private nonisolated(unsafe) let lock: UnsafeMutablePointer<BriefLock>
@@ -47,11 +73,13 @@ struct TraceBuffer: Sendable {
         lock.initialize(to: BriefLock())
         state = .allocate(capacity: 1)
         state.initialize(
-            to: State(capacity: capacity, events: .allocate(capacity: capacity), spare: .allocate(capacity: capacity)))
+            to: State(
+                room: Room(capacity: capacity, events: .allocate(capacity: capacity)),
+                spare: .allocate(capacity: capacity)))
     }
 
     func deallocate() {
-        state.pointee.events.deallocate()
+        state.pointee.room.events.deallocate()
         state.pointee.spare.deallocate()
         state.deinitialize(count: 1)
         state.deallocate()
@@ -70,73 +98,52 @@ struct TraceBuffer: Sendable {
     /// Nanoseconds since the trace was made.
     private var now: Int64 { tandem_trace_clock() - start }
 
-    /// Calls `body` with the lock held, and with the time of an event of the calling thread's, before which the thread's pieces of work are taken.
-    /// `pieces`: of a loop that says so, on its UI thread, or wherever it ends.
+    /// Calls `body` with the lock held, and with the time of an event of the calling thread's, before which the thread's ring is taken.
+    /// `ring`: of a loop that says so, on its UI thread, or wherever it ends.
     @inline(__always) private func atPresent<Value>(
-        _ pieces: PieceBuffer?, _ body: (inout State, Int64) -> Value
+        _ ring: ActivityRing?, _ body: (inout State, Int64) -> Value
     ) -> Value {
         let moment = TraceMoment.now(since: start)
         return locked { state in
             var time = moment.time
             // The newest of this thread: one may be left of a loop that is closed elsewhere.
-            if let pieces = pieces ?? state.pieceBuffers.last(where: \.isOfThisThread) {
-                time = pieces.take(upTo: moment) { Self.put($0, &state) }
+            if let ring = ring ?? state.rings.last(where: \.isOfThisThread) {
+                var room = state.room
+                time = ring.take(upTo: moment) { room.put($0, owing: $1) }
+                state.room = room
             }
             return body(&state, time)
         }
     }
 
     /// Takes what begins, if there is room for its end, too. `false`: it was dropped, and its end must not come.
-    func begin(_ event: TraceEvent, after pieces: PieceBuffer? = nil) -> Bool {
-        atPresent(pieces) { Self.put(event.at($1), owing: 1, &$0) }
+    func begin(_ event: TraceEvent, after ring: ActivityRing? = nil) -> Bool {
+        atPresent(ring) { $0.room.put(event.at($1), owing: 1) }
     }
 
     /// What was begun ends. There is room for it. `true`: the writer has to be woken.
-    func end(_ event: TraceEvent, after pieces: PieceBuffer? = nil) -> Bool {
-        atPresent(pieces) {
-            $0.owed &-= 1
-            return Self.put(event.at($1), owing: 0, &$0) && Self.asksWriter(&$0)
-        }
+    func end(_ event: TraceEvent, after ring: ActivityRing? = nil) -> Bool {
+        atPresent(ring) { $0.room.put(event.at($1), owing: -1) && Self.asksWriter(&$0) }
     }
 
     /// What has begun at this time ends, and is put in as one, if there is room for it. `true`: the writer has to be woken.
-    func add(_ event: TraceEvent, since began: Int64, after pieces: PieceBuffer) -> Bool {
-        atPresent(pieces) {
-            let whole = TraceEvent(
-                time: began, value: max(0, $1 - began), site: event.site, thread: event.thread, phase: .complete,
-                name: event.name)
-            return Self.put(whole, owing: 0, &$0) && Self.asksWriter(&$0)
-        }
+    func add(_ event: TraceEvent, since began: Int64, after ring: ActivityRing) -> Bool {
+        atPresent(ring) { $0.room.put(event.at($1).since(began), owing: 0) && Self.asksWriter(&$0) }
     }
 
     /// What neither begins nor ends.
-    func mark(_ event: TraceEvent, after pieces: PieceBuffer? = nil) {
-        atPresent(pieces) { _ = Self.put(event.at($1), owing: 0, &$0) }
+    func mark(_ event: TraceEvent) {
+        atPresent(nil) { _ = $0.room.put(event.at($1), owing: 0) }
     }
 
-    /// Figures that have changed. A counter keeps its figure until the next one.
-    func count(_ new: TickFigures, since old: TickFigures?, after pieces: PieceBuffer) {
-        atPresent(pieces) { state, time in
-            func count(_ counter: Activity, _ new: Int, _ old: Int?) {
-                guard new != old else { return }
-                let event = TraceEvent(
-                    time: time, value: Int64(new), thread: pieces.thread, phase: .counter, name: counter)
-                _ = Self.put(event, owing: 0, &state)
-            }
-            count(.carriedOver, new.carriedOver, old?.carriedOver)
-            count(.timers, new.timers, old?.timers)
-            count(.descriptors, new.descriptors, old?.descriptors)
-            count(.reports, new.reports, old?.reports)
-            count(.budgetLeft, new.budgetLeft, old?.budgetLeft)
-        }
-    }
-
-    /// A flow's number, if its beginning was taken.
-    func beginFlow(on thread: Int32) -> Int64? {
+    /// A post begins: the time that it takes its thread, and its flow to its run. Of each, whether it was taken; the flow's number.
+    func beginPost(_ event: TraceEvent) -> (isTaken: Bool, flow: Int64?) {
         atPresent(nil) { state, time in
-            state.lastFlow += 1
-            let event = TraceEvent(time: time, value: state.lastFlow, thread: thread, phase: .flowBegin, name: .flow)
-            return Self.put(event, owing: 1, &state) ? state.lastFlow : nil
+            let isTaken = state.room.put(event.at(time), owing: 1)
+            let number = state.lastFlow + 1
+            state.lastFlow = number
+            let flow = TraceEvent(time: time, value: number, thread: event.thread, phase: .flowBegin, name: .flow)
+            return (isTaken, state.room.put(flow, owing: 1) ? number : nil)
         }
     }
 
@@ -147,115 +154,100 @@ struct TraceBuffer: Sendable {
             guard last != holder else { return }
             let time = now
             if let last {
-                state.owed -= 1
-                _ = Self.put(TraceEvent(time: time, thread: track.number, phase: .end, name: last), owing: 0, &state)
+                _ = state.room.put(TraceEvent(time: time, thread: track.number, phase: .end, name: last), owing: -1)
             }
             track.holder = nil
             guard let holder else { return }
             let event = TraceEvent(time: time, thread: track.number, phase: .begin, name: holder)
-            if Self.put(event, owing: 1, &state) { track.holder = holder }
+            if state.room.put(event, owing: 1) { track.holder = holder }
         }
-    }
-
-    @inline(__always) private static func put(_ event: TraceEvent, owing more: Int, _ state: inout State) -> Bool {
-        guard state.loops > 0 else { return false }
-        guard state.count &+ 1 &+ state.owed &+ more <= state.capacity else {
-            state.dropped += 1
-            return false
-        }
-        (state.events + state.count).initialize(to: event)
-        state.count &+= 1
-        state.owed &+= more
-        state.recorded &+= 1
-        return true
-    }
-
-    /// Pieces of work, as far as there is room.
-    private static func put(_ batch: PieceBuffer.Batch, _ state: inout State) {
-        guard state.loops > 0 else { return }
-        let thread = batch.first.thread
-        let others = batch.count - 1
-        guard put(batch.first, owing: 0, &state) else { return state.dropped += others }
-        guard others > 0 else { return }
-        // Two more tell their times.
-        let room = state.capacity - state.count - state.owed - 2
-        let taken = max(0, min(others, room))
-        state.dropped += others - taken
-        guard taken > 0 else { return }
-        let place = state.events + state.count
-        place.initialize(to: TraceEvent(.lineStart, of: batch.line.start, thread))
-        (place + 1).initialize(to: TraceEvent(.lineEnd, of: batch.line.end, thread))
-        let untilTurn = min(taken, batch.others.count)
-        (place + 2).initialize(from: batch.others.baseAddress!, count: untilTurn)
-        if taken > untilTurn {
-            (place + 2 + untilTurn).initialize(from: batch.moreOthers.baseAddress!, count: taken - untilTurn)
-        }
-        state.count += 2 + taken
-        state.recorded += taken
     }
 
     /// Half of the buffer is used: the writer is to come, once.
     @inline(__always) private static func asksWriter(_ state: inout State) -> Bool {
-        guard state.count > state.capacity / 2, !state.isWriterAsked else { return false }
+        guard state.room.count > state.room.capacity / 2, !state.isWriterAsked else { return false }
         state.isWriterAsked = true
         return true
     }
 
     /// How many events found the buffer full.
-    var dropped: Int { withAllTaken { $0.dropped } }
+    var dropped: Int { withAllTaken { $0.room.dropped } }
     /// How many events were taken.
-    var recorded: Int { withAllTaken { $0.recorded } }
+    var recorded: Int { withAllTaken { $0.room.recorded } }
     /// Something has begun that has not ended.
-    var owesEnds: Bool { locked { $0.owed > 0 } }
+    var owesEnds: Bool { locked { $0.room.owed > 0 } }
     /// How many loops are traced. Without one, nothing is taken.
     var loops: Int { locked { $0.loops } }
 
-    func loopBegins() { locked { $0.loops += 1 } }
-    func loopEnds() { locked { $0.loops -= 1 } }
+    func loopBegins() { addLoops(1) }
+    func loopEnds() { addLoops(-1) }
 
-    /// Calls `body` with the lock held, once the pieces of work of all loops are here.
+    private func addLoops(_ more: Int) {
+        locked { state in
+            state.loops += more
+            state.room.isOpen = state.loops > 0
+        }
+    }
+
+    /// Calls `body` with the lock held, once all rings were taken.
     private func withAllTaken<Value>(_ body: (inout State) -> Value) -> Value {
         locked { state in
-            for pieces in state.pieceBuffers { pieces.takeWritten { Self.put($0, &state) } }
+            for ring in state.rings { Self.take(ring, &state) }
             return body(&state)
         }
     }
 
-    // MARK: Pieces of work
+    @discardableResult private static func take(
+        _ ring: ActivityRing, atMost most: Int = .max, _ state: inout State
+    ) -> Int {
+        // A copy, which stays in the processor's registers.
+        var room = state.room
+        defer { state.room = room }
+        return ring.takeWritten(atMost: most) { room.put($0, owing: $1) }
+    }
 
-    /// UI thread: where a loop's pieces of work go. For a small buffer it is small, so that the writer comes before that is full.
-    func makePieceBuffer() -> PieceBuffer {
-        let capacity = min(256, locked { $0.capacity } / 4)
-        let pieces = PieceBuffer(since: start, capacity: 1 << (Int.bitWidth - 1 - capacity.leadingZeroBitCount))
-        locked { $0.pieceBuffers.append(pieces) }
-        return pieces
+    // MARK: Rings
+
+    /// UI thread: where it writes what its loop does. For a small buffer it is small, so that it does not hold more than that.
+    func makeRing() -> ActivityRing {
+        let capacity = min(8192, locked { $0.room.capacity } / 4)
+        let ring = ActivityRing(since: start, capacity: 1 << (Int.bitWidth - 1 - capacity.leadingZeroBitCount))
+        locked { $0.rings.append(ring) }
+        return ring
     }
 
     /// The loop has ended. On the last thread that has it.
-    func forget(_ pieces: PieceBuffer) {
+    func forget(_ ring: ActivityRing) {
         locked { state in
-            pieces.takeWritten { Self.put($0, &state) }
-            state.pieceBuffers.removeAll { $0.isSame(as: pieces) }
+            Self.take(ring, &state)
+            state.rings.removeAll { $0.isSame(as: ring) }
         }
     }
 
-    /// UI thread: takes them. `true`: the writer has to be woken.
-    func take(_ pieces: PieceBuffer) -> Bool { atPresent(pieces) { state, _ in Self.asksWriter(&state) } }
+    /// UI thread: takes what is there. `true`: the writer has to be woken.
+    func take(_ ring: ActivityRing) -> Bool { atPresent(ring) { state, _ in Self.asksWriter(&state) } }
 
     /// UI thread: the time at which the piece began that runs.
-    func timeOfPresentPiece(_ pieces: PieceBuffer) -> Int64 { atPresent(pieces) { _, _ in pieces.timeOfBoundary } }
+    func timeOfPresentPiece(_ ring: ActivityRing) -> Int64 { atPresent(ring) { _, _ in ring.timeOfPresentPiece } }
 
     // MARK: The writer
 
     /// Takes out what is there.
     func swap() -> Batch {
-        withAllTaken { state in
-            (state.events, state.spare) = (state.spare, state.events)
+        // Few records at a time at first: who waits for the lock waits awake.
+        var number = 0
+        while let count = locked({ state in
+            number < state.rings.count ? Self.take(state.rings[number], atMost: Self.fewRecords, &state) : nil
+        }) {
+            if count < Self.fewRecords { number += 1 }
+        }
+        return withAllTaken { state in
+            (state.room.events, state.spare) = (state.spare, state.room.events)
             // Nothing is put in once there is no loop.
             let batch = Batch(
-                events: UnsafeBufferPointer(start: state.spare, count: state.count), dropped: state.dropped,
+                events: UnsafeBufferPointer(start: state.spare, count: state.room.count), dropped: state.room.dropped,
                 isLast: state.loops == 0)
-            state.count = 0
+            state.room.count = 0
             state.isWriterAsked = false
             return batch
         }

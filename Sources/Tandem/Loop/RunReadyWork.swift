@@ -68,8 +68,11 @@ extension GuestLoop {
         for _ in 0..<(tick.isSpent ? min(1, count) : count) {
             let wasSpent = tick.isSpent
             guard runNext(&tick) else { return }
-            if tickState.clock.isOlder(than: tick.cyclesUntilLook) { noteTime(&tick) }
-            if instruments.isObserved { noteRun(&tick, wasSpent: wasSpent) }
+            if instruments.isObserved {
+                noteRun(&tick, wasSpent: wasSpent)
+            } else if tickState.clock.isOlder(than: tick.cyclesUntilLook) {
+                noteTime(&tick)
+            }
             if tick.isSpent || tickState.closesAfterTick { return }
         }
     }

@@ -101,7 +101,7 @@ extension GuestLoop {
         let (events, due, work) = (io.count, timers.dueCount, queues.count)
         if events + due + work == 0 { return false }
         tick.beginPass()
-        if instruments.isObserved { instruments.activities?.beginPass() }
+        if instruments.isObserved { instruments.beginPass() }
         // Each is asked for, since to call one for nothing saves its registers: 80 instructions.
         if events > 0 { runDescriptors(events, &tick) }
         if due > 0 { runTimers(due, &tick) }

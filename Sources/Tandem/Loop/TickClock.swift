@@ -20,8 +20,10 @@ struct TickClock {
         cyclesAtMark = tandem_cycles()
     }
 
-    /// Whether more than `cycles` have passed since the last reading.
-    @inline(__always) func isOlder(than cycles: UInt64) -> Bool { tandem_cycles() &- cyclesAtMark > cycles }
+    /// Whether more than `cycles` have passed since the last reading. `present`: the counter, read just now.
+    @inline(__always) func isOlder(than cycles: UInt64, at present: UInt64 = tandem_cycles()) -> Bool {
+        present &- cyclesAtMark > cycles
+    }
 
     /// The time for work that is scheduled outside a tick: a reading that is at most ten microseconds old.
     @inline(__always) mutating func schedulingTime() -> Nanoseconds {

@@ -92,6 +92,15 @@ static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanos
 static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
+/// A hint: what stands at this address, which need not exist, is about to be written. The compiler's own would fetch it for reading on x86.
+static inline void tandem_fetch_for_writing(const void *address) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw (%0)" : : "r"(address));
+#else
+    __builtin_prefetch(address, 1);
+#endif
+}
+
 /// Lets `cycles` pass without touching memory, so that another core has the bus to itself.
 static inline void tandem_pause(uint64_t cycles) {
     for (uint64_t start = tandem_cycles(); tandem_cycles() - start < cycles;) {

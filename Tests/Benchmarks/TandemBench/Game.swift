@@ -3,6 +3,7 @@
 // Idea:   frames begin on a grid of absolute times; a frame's work is SDL's events and the tick. The loop is one of the workload's own, which
 //         sleeps through the rest of a frame, or (frames=frameloop) a `FrameLoop`, which works then, too. Only the time of the UI thread
 //         compares the two.
+//         `traced/game` plays it four times in one process, without a trace and with one, in an order in which whatever drifts hits both alike.
 
 import CBench
 import Glibc
@@ -10,6 +11,42 @@ import Synchronization
 import Tandem
 
 @MainActor func game(_ options: Options) throws {
+    let figures = try play(options, nil)
+    metric("work_per_frame", "us", figures.work)
+    metric("ui_thread_per_frame", "us", figures.uiThread)
+    metric("late_p99", "us", figures.late)
+    metric("cpu", "percent", figures.cpu)
+    metric("overruns", "count", figures.overruns)
+}
+
+/// `first=plain` or `first=traced`; `file=none` leaves the trace out, which shows how much the figures differ by themselves.
+@MainActor func tracedGame(_ options: Options) throws {
+    let file = options.word("file", "none")
+    let trace = try file == "none" ? nil : Trace(file: file)
+    let isTracedFirst = options.word("first", "plain") == "traced"
+    var (plain, traced) = (0.0, 0.0)
+    for isOuter in [true, false, false, true] {
+        if isOuter == isTracedFirst {
+            traced += try play(options, trace).uiThread / 2
+        } else {
+            plain += try play(options, nil).uiThread / 2
+        }
+    }
+    if let trace, trace.dropped > 0 { throw Failed("the trace dropped \(trace.dropped) events; is the machine busy?") }
+    metric("plain_ui_thread_per_frame", "us", plain)
+    metric("traced_ui_thread_per_frame", "us", traced)
+}
+
+/// Of each frame in microseconds: the work, and the UI thread's processor time; how late frames begin; the process's processor time in percent.
+private struct GameFigures {
+    let work: Double
+    let uiThread: Double
+    let late: Double
+    let cpu: Double
+    let overruns: Int
+}
+
+@MainActor private func play(_ options: Options, _ trace: Trace?) throws -> GameFigures {
     let seconds = try options.number("seconds", 5)
     let rate = try options.number("fps", 240)
     let connections = try options.number("sockets", 1000)
@@ -17,12 +54,16 @@ import Tandem
     let timersPerSecond = try options.number("timers", 10_000)
     let size = 64
 
-    let stage = try Stage(options)
+    let stage = try Stage(options, trace: trace)
     let loop = stage.loop
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 8)
     buffer.initializeMemory(as: UInt8.self, repeating: 1, count: 4096)
     var received = 0
     var senders: [Int32] = []
+    defer {
+        for sender in senders { close(sender) }
+        buffer.deallocate()
+    }
     for _ in 0..<connections {
         let (a, b) = try socketPair()
         senders.append(a)
@@ -101,9 +142,7 @@ import Tandem
     stage.close()
     guard received > 0, fired > 0 else { throw Failed("\(received) messages came and \(fired) timers") }
     let own = after.nanoseconds - before.nanoseconds - feederTime.load(ordering: .acquiring)
-    metric("work_per_frame", "us", Double(work) / Double(late.count) / 1000)
-    metric("ui_thread_per_frame", "us", Double(ownTime) / Double(late.count) / 1000)
-    metric("late_p99", "us", late.percentile(0.99) / 1000)
-    metric("cpu", "percent", 100 * Double(own) / Double(end - begin))
-    metric("overruns", "count", overruns)
+    return GameFigures(
+        work: Double(work) / Double(late.count) / 1000, uiThread: Double(ownTime) / Double(late.count) / 1000,
+        late: late.percentile(0.99) / 1000, cpu: 100 * Double(own) / Double(end - begin), overruns: overruns)
 }

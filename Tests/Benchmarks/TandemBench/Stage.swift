@@ -18,7 +18,7 @@ final class Stage {
     private var event = SDL_Event()
     private var sockets: [GuestSocket] = []
 
-    init(_ options: Options, standard: String = "dummy") throws {
+    init(_ options: Options, standard: String = "dummy", trace: Trace? = nil) throws {
         raiseDescriptorLimit()
         let driver = options.word("driver", standard)
         switch driver {
@@ -26,7 +26,9 @@ final class Stage {
             let host = ManualHost()
             manual = host
             guest = nil
-            loop = try host.makeLoop()
+            var configuration = Configuration()
+            configuration.trace = trace
+            loop = try host.makeLoop(configuration: configuration)
         case "dummy", "x11":
             setenv("SDL_VIDEODRIVER", driver, 1)
             guard SDL_Init(SDL_INIT_VIDEO) == 0 else {
@@ -36,6 +38,7 @@ final class Stage {
             window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
             guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
             var configuration = Configuration()
+            configuration.trace = trace
             // Under callgrind everything takes fifty times as long.
             if let budget = try options.milliseconds("budget_ms") { configuration.budget = budget }
             let guest = try SDLGuest(configuration: configuration)

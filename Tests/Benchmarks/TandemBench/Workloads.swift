@@ -12,6 +12,7 @@
     "idle": idle,
     "idletick": idleTick,
     "game": game,
+    "traced/game": tracedGame,
     "smallframe": smallFrame,
     "threads/smallframe": threadsSmallFrame,
     "server": server,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// PieceClock: turns the processor's cycles at which pieces of work began and ended into the trace's time.
-// Idea:   a straight line between two moments at which both the counter and the clock are known. The first one, the base, is never later than the
-//         beginning of a piece that is still to come, so that a piece which lasts long keeps its length however often pieces are taken meanwhile.
+// TraceClock: turns the processor's cycles at which a UI thread has written its records into the trace's time.
+// Idea:   a straight line between two moments at which both the counter and the clock are known. The first one, the base, is the last record that was
+//         taken.
 //         A line leads no time back, whatever the counter did: on a machine that was suspended it may have gone on, stood still, or begun anew. Then the
-//         pieces between the two moments have wrong lengths; they stay in order, and between those moments.
+//         records between the two moments have wrong times; they stay in order, and between those moments.
 // Owner:  pure.
 
 import TandemCLinux
@@ -23,14 +23,14 @@ struct TraceMoment: Equatable {
             let between = tandem_cycles() &- before
             tries += 1
             if between <= tandem_cycles_in_10us() || tries == 3 {
-                return TraceMoment(cycles: before &+ between / 2, time: time)
+                return TraceMoment(cycles: (before &+ between / 2) & TraceRecord.cycleMask, time: time)
             }
         }
     }
 }
 
 /// From one moment to another one.
-struct PieceLine {
+struct TraceLine {
     let start: TraceMoment
     let end: TraceMoment
     private let length: UInt64
@@ -54,10 +54,11 @@ struct PieceLine {
     }
 }
 
-/// What is known of one thread's time. Its pieces are taken in order, and their counts do not decrease.
-struct PieceClock {
-    private(set) var base: TraceMoment
-    /// The time of the last event of the thread's in the trace.
+/// What is known of one thread's time.
+struct TraceClock {
+    /// The last record that was taken, with its time in the trace.
+    private var base: TraceMoment
+    /// The time of the thread's last event in the trace, which no later one goes behind.
     private var last: Int64
 
     init(at moment: TraceMoment) {
@@ -65,26 +66,19 @@ struct PieceClock {
         last = moment.time
     }
 
-    func line(to moment: TraceMoment) -> PieceLine { PieceLine(from: base, to: moment) }
+    /// The line for the records that are taken at `moment`.
+    func line(to moment: TraceMoment) -> TraceLine { TraceLine(from: base, to: moment) }
 
-    /// The first piece that is taken. Events that stand before it may have happened inside of it, so it ends no earlier than they.
-    func first(_ began: UInt64, _ ended: UInt64, along line: PieceLine) -> (began: Int64, ended: Int64) {
-        (line.time(at: began), max(last, line.time(at: ended)))
-    }
-
-    /// Pieces were taken along `line`, and an event of the thread's stands at its end; returns the event's time. Pieces to come begin at `boundary` or
-    /// later; `nil`: after that event.
-    mutating func advance(_ line: PieceLine, boundary: UInt64?) -> Int64 {
-        last = max(last, line.end.time)
-        base =
-            boundary.map { TraceMoment(cycles: $0, time: line.time(at: $0)) }
-            ?? TraceMoment(cycles: line.end.cycles, time: last)
+    /// The next record is taken. Returns its time.
+    mutating func take(_ cycles: UInt64, along line: TraceLine) -> Int64 {
+        last = max(last, line.time(at: cycles))
+        base = TraceMoment(cycles: cycles, time: last)
         return last
     }
 
-    /// Pieces were taken along `line`, the last of which ended at `boundary`.
-    mutating func advance(_ line: PieceLine, lastEnded boundary: UInt64) {
-        last = max(last, line.time(at: boundary))
-        base = TraceMoment(cycles: boundary, time: last)
+    /// All records were taken, and an event of the thread's stands behind them. Returns its time.
+    mutating func pass(_ moment: TraceMoment) -> Int64 {
+        last = max(last, moment.time)
+        return last
     }
 }
