@@ -163,8 +163,12 @@ extension Core {
             let trace = Trace { _ in }
             var configuration = Configuration.unhurried
             configuration.trace = trace
+            // The backend's events count, too: it sleeps when the pieces run.
+            let steps = Steps()
+            configuration.onStep = { steps.add($0) }
             let counts = Box([0])
             try withLoop(configuration: configuration) { host, loop in
+                #expect(steps.wait(for: .poll))
                 for _ in 0..<3 { loop.callSoon { counts.value.append(trace.recorded) } }
                 host.tick()
             }

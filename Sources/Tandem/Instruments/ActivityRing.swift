@@ -50,10 +50,8 @@ struct ActivityRing: Sendable {
         var limit: Int
     }
 
-    private struct Taken: ~Copyable {
-        /// Stored by the lock's holder after it has taken records, read before others are written in their place.
-        let count = Atomic<Int>(0)
-        // Touched with the trace's lock held, these three.
+    /// Touched with the trace's lock held.
+    private struct Taker {
         var clock: TraceClock
         /// The time at which a piece of work begins that follows at once upon what was taken last.
         var nextPiece: Int64 = 0
@@ -65,10 +63,11 @@ struct ActivityRing: Sendable {
     let thread = tandem_thread_id()
     private let key = tandem_thread_key()
     private let start: Int64
-    // Safe, both: allocated in `init`, freed by the loop's trace once the trace has forgotten this. Apart, so that no thread touches what is another
-    // one's. A record is written before the count says so, and read after that; its place is written again only after `taken` has said that it was read.
+    // Safe, these three: allocated in `init`, freed by the loop's trace once the trace has forgotten this. Apart, so that no thread changes what is another
+    // one's. A record is written before `appended` counts it, and read after that; its place is written again only after `taken` has counted it.
     private nonisolated(unsafe) let appended: UnsafeMutablePointer<Appended>
-    private nonisolated(unsafe) let taken: UnsafeMutablePointer<Taken>
+    private nonisolated(unsafe) let taken: UnsafeMutablePointer<Atomic<Int>>
+    private nonisolated(unsafe) let taker: UnsafeMutablePointer<Taker>
 
     /// UI thread. `start`: when the trace was made; `capacity`: a power of two.
     init(since start: Int64, capacity: Int) {
@@ -78,7 +77,9 @@ struct ActivityRing: Sendable {
         appended = .allocate(capacity: 1)
         appended.initialize(to: Appended(records: records, mask: capacity - 1, limit: capacity / 2))
         taken = .allocate(capacity: 1)
-        taken.initialize(to: Taken(clock: TraceClock(at: .now(since: start))))
+        taken.initialize(to: Atomic(0))
+        taker = .allocate(capacity: 1)
+        taker.initialize(to: Taker(clock: TraceClock(at: .now(since: start))))
     }
 
     func deallocate() {
@@ -87,6 +88,8 @@ struct ActivityRing: Sendable {
         appended.deallocate()
         taken.deinitialize(count: 1)
         taken.deallocate()
+        taker.deinitialize(count: 1)
+        taker.deallocate()
     }
 
     // MARK: UI thread
@@ -109,7 +112,7 @@ struct ActivityRing: Sendable {
     /// Looks what was taken meanwhile, and when to look again. `false`: these records have to be taken first.
     func hasRoom() -> Bool {
         let count = appended.pointee.count.load(ordering: .relaxed)
-        let end = taken.pointee.count.load(ordering: .acquiring) + appended.pointee.mask + 1
+        let end = taken.pointee.load(ordering: .acquiring) + appended.pointee.mask + 1
         let half = end - (appended.pointee.mask + 1) / 2
         appended.pointee.limit = count < half ? half : end
         return count < end
@@ -117,7 +120,7 @@ struct ActivityRing: Sendable {
 
     /// Whether half of the ring is used, as far as this thread knows: the writer is to come.
     var isHalfFull: Bool {
-        appended.pointee.count.load(ordering: .relaxed) - taken.pointee.count.load(ordering: .relaxed)
+        appended.pointee.count.load(ordering: .relaxed) - taken.pointee.load(ordering: .relaxed)
             > appended.pointee.mask / 2
     }
 
@@ -134,29 +137,29 @@ struct ActivityRing: Sendable {
     func isSame(as other: ActivityRing) -> Bool { appended == other.appended }
 
     /// The time at which the piece began that runs, once the records before it were taken.
-    var timeOfPresentPiece: Int64 { taken.pointee.nextPiece }
+    var timeOfPresentPiece: Int64 { taker.pointee.nextPiece }
 
     /// On the UI thread, before an event of its own at `moment`: takes all records. Returns the event's time.
     func take(upTo moment: TraceMoment, _ put: (TraceEvent, Int) -> Bool) -> Int64 {
         take(appended.pointee.count.load(ordering: .relaxed), moment, put)
-        return taken.pointee.clock.pass(moment)
+        return taker.pointee.clock.pass(moment)
     }
 
     /// On any thread: takes the records that there are, or the first of them. Returns how many.
     @discardableResult func takeWritten(atMost most: Int = .max, _ put: (TraceEvent, Int) -> Bool) -> Int {
         // The clock is read after the count, so that no record is later.
-        let left = appended.pointee.count.load(ordering: .acquiring) - taken.pointee.count.load(ordering: .relaxed)
+        let left = appended.pointee.count.load(ordering: .acquiring) - taken.pointee.load(ordering: .relaxed)
         guard left > 0 else { return 0 }
-        take(taken.pointee.count.load(ordering: .relaxed) + min(left, most), .now(since: start), put)
+        take(taken.pointee.load(ordering: .relaxed) + min(left, most), .now(since: start), put)
         return min(left, most)
     }
 
     /// `put` takes an event, and how many more ends are owed with it.
     private func take(_ end: Int, _ moment: TraceMoment, _ put: (TraceEvent, Int) -> Bool) {
-        let begin = taken.pointee.count.load(ordering: .relaxed)
+        let begin = taken.pointee.load(ordering: .relaxed)
         guard begin < end else { return }
         precondition(end - begin <= appended.pointee.mask + 1, "the trace has lost records that were not taken")
-        var (clock, nextPiece) = (taken.pointee.clock, taken.pointee.nextPiece)
+        var (clock, nextPiece) = (taker.pointee.clock, taker.pointee.nextPiece)
         let line = clock.line(to: moment)
         for number in begin..<end {
             let record = appended.pointee.records[number & appended.pointee.mask]
@@ -164,16 +167,16 @@ struct ActivityRing: Sendable {
             switch record.kind {
             case .pieceBegins: break
             case .piece: _ = put(event(.complete, record, nextPiece, time - nextPiece), 0)
-            case .begin: taken.pointee.begun.append(put(event(.begin, record, time), 1))
-            case .end: if taken.pointee.begun.popLast() == true { _ = put(event(.end, record, time), -1) }
+            case .begin: taker.pointee.begun.append(put(event(.begin, record, time), 1))
+            case .end: if taker.pointee.begun.popLast() == true { _ = put(event(.end, record, time), -1) }
             case .instant: _ = put(event(.instant, record, time), 0)
             case .figure: _ = put(event(.counter, record, time, Int64(bitPattern: record.content.bits)), 0)
             }
             // A point in time lies inside of the piece that runs.
             if record.kind != .instant { nextPiece = time }
         }
-        (taken.pointee.clock, taken.pointee.nextPiece) = (clock, nextPiece)
-        taken.pointee.count.store(end, ordering: .releasing)
+        (taker.pointee.clock, taker.pointee.nextPiece) = (clock, nextPiece)
+        taken.pointee.store(end, ordering: .releasing)
     }
 
     @inline(__always) private func event(
