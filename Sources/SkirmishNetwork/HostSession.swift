@@ -48,17 +48,27 @@ package final class HostSession {
         self.loop = loop
         self.options = options
         self.logger = logger
-        listener = try TCPListener(on: loop, at: options.address, backlog: 32)
-        let port = listener.port
-        do {
-            datagrams = try UDPSocket(on: loop, at: SocketAddress(host: options.address.host, port: port))
-        } catch {
-            listener.close()
-            throw error
-        }
+        (listener, datagrams) = try Self.listen(on: loop, at: options.address)
         // A burst of eight players' datagrams, and of garbage, has room.
         try datagrams.set(.receiveBufferSize, to: 1 << 20)
         start = loop.now
+    }
+
+    /// Both sockets have one port. The system chooses the listener's, and another program may have that number for its
+    /// datagrams already: then once more.
+    private static func listen(on loop: GuestLoop, at address: SocketAddress) throws -> (TCPListener, UDPSocket) {
+        var attemptsLeft = address.port == 0 ? 32 : 1
+        while true {
+            attemptsLeft -= 1
+            let listener = try TCPListener(on: loop, at: address, backlog: 32)
+            do {
+                let datagrams = try UDPSocket(on: loop, at: SocketAddress(host: address.host, port: listener.port))
+                return (listener, datagrams)
+            } catch {
+                listener.close()
+                guard error.errno == .addressInUse, attemptsLeft > 0 else { throw error }
+            }
+        }
     }
 
     /// Where players connect to.

@@ -33,6 +33,17 @@ extension SDL {
             }
         }
 
+        /// The system chooses a port by what listeners have. Where other programs have that number for datagrams, it is asked again.
+        @Test func aHostFindsAPortThatIsFreeForBothItsSockets() throws {
+            try SkirmishTable.open { table in
+                var options = HostOptions(address: .loopback(port: 0))
+                options.discoveryPort = nil
+                let taken = try (0..<300).map { _ in try UDPSocket(on: table.loop, at: .loopback(port: 0)) }
+                for _ in 0..<1000 { _ = try HostSession(on: table.loop, options) }
+                withExtendedLifetime(taken) {}
+            }
+        }
+
         @Test func aMatchEndsForAllWithTheSameScoresAndIsPlayedAgain() throws {
             try SkirmishTable.open { table in
                 let ann = try await table.join("Ann", wish: SkirmishTable.flight)

@@ -14,7 +14,9 @@ final class Menu {
 
     let title: String
     var items: [Item]
-    var selected = 0
+    var selected = 0 { didSet { hasChosen = true } }
+    /// Somebody has chosen a line. Until then it is the first one.
+    private var hasChosen = false
     /// A quiet line under it.
     var hint = ""
     /// A gamepad's left stick moves the choice once for each time that it is pushed.
@@ -43,6 +45,12 @@ final class Menu {
         guard abs(place.x - 480) < 300 else { return nil }
         let index = Int(((place.y - top + distance * 0.2) / distance).rounded(.down))
         return items.indices.contains(index) ? index : nil
+    }
+
+    /// Shows other lines. Who has chosen one keeps it: `place` says where the line of an index stands now, `nil` if it has gone.
+    func show(_ lines: [Item], _ place: (Int) -> Int?) {
+        items = lines
+        if hasChosen { selected = max(0, min(place(selected) ?? selected, lines.count - 1)) }
     }
 
     func move(_ by: Int) { selected = (selected + by + items.count) % max(1, items.count) }

@@ -7,6 +7,11 @@ import Tandem
 import TandemSDL
 
 struct Join {
+    /// The games of the menu's lines, as they were drawn last.
+    private final class Shown {
+        var games: [Search.Game] = []
+    }
+
     let stage: Stage
 
     func run() async throws -> Choice? {
@@ -16,10 +21,11 @@ struct Join {
             scene.run({ try await search.run() }) { result in
                 if case .failure(let error as GuestError) = result { stage.notice = "\(error)" }
             }
-            scene.task { await list(search, in: menu) }
+            let shown = Shown()
+            scene.task { await list(search, in: menu, shown) }
             while true {
                 guard let line = try await stage.choose(menu) else { return nil }
-                let games = search.games
+                let games = shown.games
                 if line < games.count {
                     let game = games[line]
                     guard game.answer.version == GameProtocol.version else {
@@ -47,15 +53,26 @@ struct Join {
     }
 
     /// Keeps the menu's lines up to date, frame by frame.
-    private func list(_ search: Search, in menu: Menu) async {
+    private func list(_ search: Search, in menu: Menu, _ shown: Shown) async {
         for await _ in stage.guest.frames {
-            let games = search.games.map { game in
-                let code = game.answer.needsCode ? ", code" : ""
-                return Menu.Item(label: game.answer.name, value: "\(game.answer.people) of 8\(code)")
-            }
+            let games = search.games
             menu.hint = games.isEmpty ? "Looking for games here" : ""
-            menu.items = games + [Menu.Item(label: "Another address"), Menu.Item(label: "Back")]
-            menu.selected = min(menu.selected, menu.items.count - 1)
+            menu.show(Self.lines(games)) { Self.place(of: $0, in: shown.games, now: games) }
+            shown.games = games
         }
+    }
+
+    static func lines(_ games: [Search.Game]) -> [Menu.Item] {
+        let lines = games.map { game in
+            let code = game.answer.needsCode ? ", code" : ""
+            return Menu.Item(label: game.answer.name, value: "\(game.answer.people) of 8\(code)")
+        }
+        return lines + [Menu.Item(label: "Another address"), Menu.Item(label: "Back")]
+    }
+
+    /// Where a line stands after games have come and gone: a game's own line, or one of the two below them.
+    static func place(of line: Int, in shown: [Search.Game], now games: [Search.Game]) -> Int? {
+        if line >= shown.count { return games.count + line - shown.count }
+        return games.firstIndex { $0.id == shown[line].id }
     }
 }
