@@ -2,6 +2,7 @@
 // TracePieceTests: pieces of work on their way into a trace: in the order in which they were over, whole, and there when something hangs.
 
 import Foundation
+import TandemCLinux
 import TandemTesting
 import Testing
 
@@ -175,6 +176,22 @@ extension Core {
             try #require(counts.value.count == 4)
             // More than one, if the backend's thread has something for the trace at the same moment.
             #expect(counts.value[2] > counts.value[1] && counts.value[3] > counts.value[2])
+        }
+
+        /// Where the counter goes in steps, short pieces begin and end at one count.
+        @Test func piecesOfNoCyclesTakeANanosecondEach() {
+            let ring = ActivityRing(since: 0, capacity: 16)
+            defer { ring.deallocate() }
+            let cycles = tandem_cycles()
+            _ = ring.add(.pieceBegins, .pass, at: cycles)
+            for _ in 0..<5 { _ = ring.add(.piece, .job, at: cycles) }
+            var pieces: [TraceEvent] = []
+            ring.takeWritten { event, _ in
+                pieces.append(event)
+                return true
+            }
+            #expect(pieces.count == 5 && pieces.allSatisfy { $0.value == 1 })
+            for (one, next) in zip(pieces, pieces.dropFirst()) { #expect(next.time == one.time + 1) }
         }
 
         // MARK: From cycles to time

@@ -163,7 +163,10 @@ struct ActivityRing: Sendable {
         let line = clock.line(to: moment)
         for number in begin..<end {
             let record = appended.pointee.records[number & appended.pointee.mask]
-            let time = clock.take(record.cycles, along: line)
+            // Some processors count in steps of 10 ns, in which a short piece of work begins and ends. Each takes 1 ns at
+            // least: of two that begin at the same time, a reader could not tell which one was first, or lies in the other.
+            let earliest = record.kind == .piece ? nextPiece + 1 : .min
+            let time = clock.take(record.cycles, along: line, notBefore: earliest)
             switch record.kind {
             case .pieceBegins: break
             case .piece: _ = put(event(.complete, record, nextPiece, time - nextPiece), 0)

@@ -69,9 +69,9 @@ struct TraceClock {
     /// The line for the records that are taken at `moment`.
     func line(to moment: TraceMoment) -> TraceLine { TraceLine(from: base, to: moment) }
 
-    /// The next record is taken. Returns its time.
-    mutating func take(_ cycles: UInt64, along line: TraceLine) -> Int64 {
-        last = max(last, line.time(at: cycles))
+    /// The next record is taken. Returns its time, which is not before `earliest`.
+    mutating func take(_ cycles: UInt64, along line: TraceLine, notBefore earliest: Int64 = .min) -> Int64 {
+        last = max(last, line.time(at: cycles), earliest)
         base = TraceMoment(cycles: cycles, time: last)
         return last
     }
