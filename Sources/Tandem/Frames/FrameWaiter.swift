@@ -43,6 +43,10 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         queues._withUnsafeGuaranteedRef(body)
     }
 
+    @inline(__always) private func withLoop<Result>(_ body: (GuestLoop) -> Result) -> Result {
+        withQueues { $0.withLoop(body) }
+    }
+
     /// A new wait.
     func prepare(
         _ phase: FramePhase, _ condition: (() -> Bool)?, _ site: CallSite, isOfSequence: Bool, _ isolation: (any Actor)?
@@ -52,7 +56,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
         self.phase = phase
         self.condition = condition
         self.site = site
-        (began, actor) = withQueues { $0.withLoop { ($0.tickState.clock.mark, $0.knownActor(isolation)) } }
+        (began, actor) = withLoop { ($0.tickState.clock.mark, $0.knownActor(isolation)) }
         self.isOfSequence = isOfSequence
     }
 
@@ -86,10 +90,8 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
     private func goOn() {
         let released = condition.take()
         let continuation = continuation.take()!
-        withQueues { queues in
-            queues.withLoop { loop in
-                loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
-            }
+        withLoop { loop in
+            loop.attributing(to: site) { loop.resuming(on: actor) { continuation.resume() } }
         }
         // What the condition captured is released here, while nothing of the queues is being changed.
         withExtendedLifetime(released) {}
@@ -113,7 +115,7 @@ final class FrameWaiter: CancellableWait, @unchecked Sendable {
             cancelOnUIThread(wait)
         } else {
             // If this is refused, the loop has closed, and closing has ended every wait.
-            withQueues { $0.withLoop { _ = $0.postInternally { self.cancelOnUIThread(wait) } } }
+            withLoop { _ = $0.postInternally { self.cancelOnUIThread(wait) } }
         }
     }
 

@@ -211,12 +211,8 @@ extension GuestSocket {
     func wait(_ direction: IOHandle.Direction, _ site: CallSite, limit: PeerLimit? = nil) async throws {
         let limit = limit ?? (direction == .readable ? readLimit : nil)
         if try loop.admitWaitHere() {
-            // As `GuestLoop.waitHere`, which would keep a reference to the loop for the time of the wait. The socket has one.
-            let waiter = Waiter(loop: loop, isolation: #isolation)
-            await waiter.suspend { continuation in
-                waiter.begin(continuation) { try arm(waiter, direction, site, limit) }
-            }
-            try waiter.finish()
+            // Not by way of the loop, to which that would keep a reference for the time of the wait. The socket has one.
+            try await Waiter(loop: loop, isolation: #isolation).wait { try arm($0, direction, site, limit) }
         } else {
             try await loop.waitFromAnywhere { [self] in try arm($0, direction, site, limit) }
         }

@@ -171,15 +171,21 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
 // The functions below run in their caller's isolation (`nonisolated(nonsending)`, the module's default), as does
 // `CancellableWait.suspend`. Without that each wait would leave the caller's actor for the global pool and come back.
 
+extension Waiter {
+    /// Suspends the calling task, which runs on the UI thread, until this waiter is resumed by what `arm` has set up.
+    @inline(__always)
+    func wait(arm: (Waiter) throws -> Disarm) async throws {
+        // Safe without checks: a waiter resumes its continuation at most once, and whatever ends the loop ends every wait.
+        await suspend { continuation in begin(continuation) { try arm(self) } }
+        try finish()
+    }
+}
+
 extension GuestLoop {
     /// Suspends the calling task, which runs on the UI thread, until its waiter is resumed by what `arm` has set up.
     @inline(__always)
     func waitHere(arm: (Waiter) throws -> Waiter.Disarm) async throws {
-        let waiter = Waiter(loop: self, isolation: #isolation)
-        // Safe without checks: `Waiter` resumes its continuation at most once, and whatever ends the loop ends every
-        // wait.
-        await waiter.suspend { continuation in waiter.begin(continuation) { try arm(waiter) } }
-        try waiter.finish()
+        try await Waiter(loop: self, isolation: #isolation).wait(arm: arm)
     }
 
     /// UI thread, for hosts: suspends the calling task until its waiter is resumed by what `arm` has set up, the task
