@@ -116,8 +116,9 @@ extension Core {
                 trace.instants.filter { $0.hasPrefix("game clock") } == ["game clock paused", "game clock goes on"])
         }
 
-        @Test func whatFindsTheBufferFullIsDroppedAndCountedAndNothingByHalves() throws {
-            let (document, gate, log) = (Document(), DispatchSemaphore(value: 0), Log())
+        /// A small trace, whose text nobody takes until the gate is signalled.
+        private func traceNobodyTakes() -> (Configuration, Trace, Document, gate: DispatchSemaphore) {
+            let (document, gate) = (Document(), DispatchSemaphore(value: 0))
             let trace = Trace(capacity: 64) { bytes in
                 gate.wait()
                 gate.signal()
@@ -125,6 +126,12 @@ extension Core {
             }
             var configuration = Configuration.unhurried
             configuration.trace = trace
+            return (configuration, trace, document, gate)
+        }
+
+        @Test func whatFindsTheBufferFullIsDroppedAndCountedAndNothingByHalves() throws {
+            let log = Log()
+            var (configuration, trace, document, gate) = traceNobodyTakes()
             configuration.logger = log.logger
             let ran = Box(0)
             try withLoop(configuration: configuration) { host, loop in
@@ -142,14 +149,7 @@ extension Core {
         }
 
         @Test func ofATickThatFindsTheBufferFullNeitherTheBeginningNorTheEndIsThere() throws {
-            let (document, gate) = (Document(), DispatchSemaphore(value: 0))
-            let trace = Trace(capacity: 64) { bytes in
-                gate.wait()
-                gate.signal()
-                document.add(bytes)
-            }
-            var configuration = Configuration.unhurried
-            configuration.trace = trace
+            let (configuration, trace, document, gate) = traceNobodyTakes()
             try withLoop(configuration: configuration) { host, loop in
                 for _ in 0..<100 {
                     loop.callSoon { loop.callSoon {} }

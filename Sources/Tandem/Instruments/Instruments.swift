@@ -34,6 +34,7 @@ struct Instruments {
         loopTrace = trace
         self.watchdog = watchdog
         activities = ActivityLog(trace, watchdog)
+        // Safe: see `log`.
         log = activities.map { Unmanaged.passUnretained($0) }
         isObserved = activities != nil
     }

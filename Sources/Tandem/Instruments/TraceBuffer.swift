@@ -108,9 +108,7 @@ struct TraceBuffer: Sendable {
             var time = moment.time
             // The newest of this thread: one may be left of a loop that is closed elsewhere.
             if let ring = ring ?? state.rings.last(where: \.isOfThisThread) {
-                var room = state.room
-                time = ring.take(upTo: moment) { room.put($0, owing: $1) }
-                state.room = room
+                time = Self.taking(into: &state) { room in ring.take(upTo: moment) { room.put($0, owing: $1) } }
             }
             return body(&state, time)
         }
@@ -200,10 +198,15 @@ struct TraceBuffer: Sendable {
     @discardableResult private static func take(
         _ ring: ActivityRing, atMost most: Int = .max, _ state: inout State
     ) -> Int {
-        // A copy, which stays in the processor's registers.
+        taking(into: &state) { room in ring.takeWritten(atMost: most) { room.put($0, owing: $1) } }
+    }
+
+    /// Calls `body` with a copy of the room, which stays in the processor's registers while a ring is emptied into it.
+    @inline(__always) private static func taking<Value>(into state: inout State, _ body: (inout Room) -> Value) -> Value
+    {
         var room = state.room
         defer { state.room = room }
-        return ring.takeWritten(atMost: most) { room.put($0, owing: $1) }
+        return body(&room)
     }
 
     // MARK: Rings
