@@ -31,11 +31,6 @@ private final class Yes: GuestHost {
     metric("ran", "count", count)
 }
 
-final class Tally: @unchecked Sendable {
-    // Safe: everything here happens on one thread.
-    var ran = 0
-}
-
 @MainActor func countPost(_ options: Options) throws {
     let count = try options.number("n", 100_000)
     let tally = Tally()

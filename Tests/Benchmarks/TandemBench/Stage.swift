@@ -20,14 +20,14 @@ final class Stage {
 
     init(_ options: Options, standard: String = "dummy", trace: Trace? = nil) throws {
         raiseDescriptorLimit()
+        var configuration = Configuration()
+        configuration.trace = trace
         let driver = options.word("driver", standard)
         switch driver {
         case "none":
             let host = ManualHost()
             manual = host
             guest = nil
-            var configuration = Configuration()
-            configuration.trace = trace
             loop = try host.makeLoop(configuration: configuration)
         case "dummy", "x11":
             setenv("SDL_VIDEODRIVER", driver, 1)
@@ -37,8 +37,6 @@ final class Stage {
             // SDL's own wait blocks only where a window is shown.
             window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
             guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
-            var configuration = Configuration()
-            configuration.trace = trace
             // Under callgrind everything takes fifty times as long.
             if let budget = try options.milliseconds("budget_ms") { configuration.budget = budget }
             let guest = try SDLGuest(configuration: configuration)

@@ -12,8 +12,6 @@ import CLimits
 import CSDL
 import Glibc
 
-private func failed(_ error: any Error) { fatalError("nothing here fails: \(error)") }
-
 @MainActor func leastFrame(_ options: Options) throws {
     let port = try mirrorPort()
     let work = try FrameWork(options)

@@ -9,13 +9,6 @@ import Synchronization
 
 private let batch = 100
 
-final class Tally: @unchecked Sendable {
-    // Safe: used on the main thread only.
-    var ran = 0
-}
-
-func failed(_ error: any Error) { fatalError("nothing here fails: \(error)") }
-
 /// A tick that has nothing to do: it looks whether it is on its thread, whether it is inside of itself, and whether there is work, and reports.
 private final class LeastTick: @unchecked Sendable {
     struct Report { let (ran, left, nanoseconds): (Int, Int, Int64) }

@@ -46,3 +46,6 @@ final class LeastPoller {
         return events
     }
 }
+
+/// What these programs do with an error of a closure's.
+func failed(_ error: any Error) { fatalError("nothing here fails: \(error)") }
