@@ -3,7 +3,7 @@
 // since both happen to the whole process. Prints a line for each fact, and "ok" last.
 //
 // WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn|
-//           closedWakes|closedAsleep
+//           closedWakes|closedAsleep|refusedSleeps
 
 import CWaitProbe
 import Foundation
@@ -316,6 +316,59 @@ func mainThreadSleeps() -> Bool {
     }
 }
 
+/// The kernel refuses each ppoll, since the limit of open files is below the number of descriptors that one is asked for.
+@MainActor func refusedSleeps() throws {
+    alarm(60)
+    let host = try WakerHost()
+    let loop = try GuestLoop(host: host)
+    defer { loop.close() }
+    let pipe = try FileDescriptor.pipe()
+    var bytes = 0
+    _ = try loop.whenReadable(pipe.readEnd) {
+        bytes += try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { try pipe.readEnd.read(into: $0) }
+    }
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let usual = limit
+    limit.rlim_cur = 1
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    var none = [pollfd](repeating: pollfd(fd: -1, events: 0, revents: 0), count: 2)
+    check("the kernel refuses two descriptors", poll(&none, 2, 0) < 0 && errno == EINVAL)
+    // No timer runs meanwhile, whose tick would poll.
+    for round in 1...10 {
+        Thread.detachNewThread {
+            usleep(5000)
+            _ = try? pipe.writeEnd.writeAll([1])
+        }
+        work(loop, host.waker, seconds: 10) { bytes == round }
+    }
+    check("a descriptor is seen to be ready", bytes == 10)
+    var posts = 0
+    for round in 1...10 {
+        Thread.detachNewThread {
+            usleep(5000)
+            try? loop.post { MainActor.assumeIsolated { posts += 1 } }
+        }
+        work(loop, host.waker, seconds: 10) { posts == round }
+    }
+    check("posts arrive", posts == 10)
+    var hasFired = false
+    loop.callLater(.milliseconds(20)) { hasFired = true }
+    work(loop, host.waker, seconds: 10) { hasFired }
+    check("a timer fires", hasFired)
+    let before = probe_processor_time()
+    work(loop, host.waker, seconds: 0.5)
+    // In frames, so that the backend waits for the turn by the same call.
+    for _ in 0..<50 {
+        usleep(10_000)
+        loop.tick()
+    }
+    let spent = probe_processor_time() - before
+    check("a second of waits took \(spent) ns", spent < 400_000_000)
+    limit = usual
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}
+
 switch CommandLine.arguments.last {
 case "headless": try headless(keepsTurn: false)
 case "headlessKept": try headless(keepsTurn: true)
@@ -330,6 +383,7 @@ case "closedBell": try closedBell()
 case "closedTurn": try closedTurn()
 case "closedWakes": try closedWakes()
 case "closedAsleep": try closedAsleep()
+case "refusedSleeps": try refusedSleeps()
 default: check("the argument is one of those above", false)
 }
 print(failures == 0 ? "ok" : "\(failures) failed")

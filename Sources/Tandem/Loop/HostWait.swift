@@ -72,6 +72,7 @@ struct HostWait {
     private var waker: Unmanaged<Waker>?
     private var spin = AdaptiveSpin()
     private var coalescing = PostCoalescing()
+    private var hasReportedRefusal = false
 
     // MARK: The wait under way
 
@@ -113,6 +114,14 @@ struct HostWait {
     mutating func pauseBrought(_ posts: Int) { coalescing.pauseBrought(posts) }
     mutating func wantsToSpin() -> Bool { spin.wantsToSpin() }
     mutating func spinEnded(wasAnswered: Bool) { spin.note(wasAnswered: wasAnswered) }
+
+    // MARK: What the kernel refuses
+
+    /// The kernel has refused a sleep. `true` the first time, so that the log has it once.
+    mutating func isFirstRefusal() -> Bool {
+        defer { hasReportedRefusal = true }
+        return !hasReportedRefusal
+    }
 }
 
 // MARK: - The wait
@@ -264,12 +273,21 @@ extension GuestLoop {
             waker.sleep(until: deadline, now: now, or: polls ? shared.poller.rawValue : -1, descriptor)
         }
         if polls, wake != .signal { shared.turn.sleepEnded(isReady: wake.contains(.readiness)) }
+        if !wake.isDisjoint(with: [.wakerWasClosed, .wasRefused]) { report(wake) }
+        return wake
+    }
+
+    @inline(never) private func report(_ wake: Wake) {
         if wake.contains(.wakerWasClosed) {
             logger.error(
                 "something closed the eventfd that wakes this thread, a descriptor of Tandem's; another one takes its place. Close only descriptors that you opened"
             )
         }
-        return wake
+        if wake.contains(.wasRefused), hosting.wait.isFirstRefusal() {
+            logger.error(
+                "the kernel refuses to let this thread sleep (ppoll); until it does not any more, the thread looks for work each millisecond. It may be out of memory, or the process's limit of open files (ulimit -n) may be below 4"
+            )
+        }
     }
 
     /// The time of the machine's clock at which a sleep until `end` has to end.

@@ -76,7 +76,7 @@ final class PollTurn: Sendable {
     func take(unless isOver: () -> Bool) throws(Errno) {
         while place.load(ordering: .acquiring) != .backend, !isOver() {
             let ready = tandem_wait_readable(passing?.rawValue ?? -1, timer?.rawValue ?? -1, -1, -1, -1)
-            if ready >= Int32(tandem_not_open) { throw .badFileDescriptor }
+            if ready >= Int32(tandem_not_open), ready & Int32(tandem_wait_was_refused) == 0 { throw .badFileDescriptor }
             var count: UInt64 = 0
             if ready > 0, ready & 1 != 0 { read(passing?.rawValue ?? -1, &count, 8) }
             if ready > 0, ready & 2 != 0, read(timer?.rawValue ?? -1, &count, 8) == 8 { leaseEnds() }

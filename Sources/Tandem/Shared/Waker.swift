@@ -84,12 +84,17 @@ package final class Waker: Sendable {
             usesTimerToWake.store(false, ordering: .sequentiallyConsistent)
             wake.insert(.waker)
         }
-        if ready >= Self.notOpen { noteClosed(ready / Self.notOpen, &wake) }
+        if ready >= Self.wasRefused {
+            wake.insert(.wasRefused)
+        } else if ready >= Self.notOpen {
+            noteClosed(ready / Self.notOpen, &wake)
+        }
         return wake
     }
 
     private static let timerBit: Int32 = 8
     private static let notOpen = Int32(tandem_not_open)
+    private static let wasRefused = Int32(tandem_wait_was_refused)
     /// In nanoseconds: 146 years of the machine's clock.
     private static let distantDeadline: Nanoseconds = 1 << 62
     /// A thread whose waker could not be made anew sleeps for 10 ms at most.
@@ -149,6 +154,8 @@ package struct Wake: OptionSet, Sendable {
     package static let stayedAwake = Wake(rawValue: 1 << 10)
     /// Other code has closed the waker's descriptor; a new one was made.
     static let wakerWasClosed = Wake(rawValue: 1 << 9)
+    /// The kernel has refused the sleep. After a pause the thread has to look at everything that could have ended it.
+    static let wasRefused = Wake(rawValue: 1 << 11)
 
     // For other modules, in which `contains` is a generic call of 35 instructions.
     package var sawDescriptor: Bool { rawValue & Self.descriptor.rawValue != 0 }

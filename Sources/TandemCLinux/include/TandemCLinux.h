@@ -115,9 +115,10 @@ int tandem_semaphore_wait_until(sem_t *semaphore, const struct timespec *until);
 
 /// ppoll: waits until one of four descriptors can be read, or has failed; negative ones are left out. A negative time is for ever.
 /// Gives back a bit for each that can be read (1, 2, 4, 8), and the same bits times 16 for those that are not open, which nobody else
-/// would ever end a wait for. 0 if the time passed, -1 upon a signal.
+/// would ever end a wait for. 0 if the time passed, -1 upon a signal. If the kernel refuses to wait: after a millisecond, or the time if
+/// that is less, tandem_wait_was_refused and the bits of all of them, whether they can be read or not.
 int tandem_wait_readable(int first, int second, int third, int fourth, int64_t nanoseconds);
-enum { tandem_not_open = 16 };
+enum { tandem_not_open = 16, tandem_wait_was_refused = 256 };
 
 /// A timerfd, on CLOCK_MONOTONIC; and setting one of any clock, once, from now on: 0 stops it.
 int tandem_timer_create(void);
