@@ -162,7 +162,7 @@ extension SDLGuest {
 
     /// Sleeps in SDL's own wait, for at most a quarter of a second. `true`: SDL gave an event.
     private func sleepThroughSDL(_ event: inout SDL_Event, _ left: Duration?) -> Bool {
-        let longest = Duration.nanoseconds(QueueLooks.longest)
+        let longest = Duration.milliseconds(250)
         let milliseconds = (min(left ?? longest, longest) / .milliseconds(1)).rounded(.up)
         guard SDL_WaitEventTimeout(&event, Int32(milliseconds)) != 0 else { return false }
         watch.saw(event)

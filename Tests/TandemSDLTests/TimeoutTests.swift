@@ -70,10 +70,10 @@ extension SDL {
             }
         }
 
-        @Test func nothingIsLookedForMoreThanFourTimesASecond() {
+        @Test func nothingIsLookedForMoreThanTwiceASecond() {
             var looks = QueueLooks()
             #expect(
-                pauses(&looks, newest: 0, count: 3) == [.milliseconds(250), .milliseconds(250), .milliseconds(250)])
+                pauses(&looks, newest: 0, count: 3) == [.milliseconds(500), .milliseconds(500), .milliseconds(500)])
         }
 
         @Test func anEventOnItsWayIsLookedForAtGrowingPausesWhichOnlyANewerOneStartsAgain() {
@@ -99,7 +99,7 @@ extension SDL {
             _ = looks.looked(found: true, newest: 0)
             #expect(pauses(&looks, newest: 0, count: 3) == [.milliseconds(2), .milliseconds(4), .milliseconds(8)])
             _ = looks.looked(found: true, newest: 0)
-            #expect(pauses(&looks, newest: 0, count: 9).last == .milliseconds(250))
+            #expect(pauses(&looks, newest: 0, count: 9).last == .milliseconds(500))
         }
     }
 }
