@@ -33,7 +33,8 @@ extension SDLGuest {
         var taken = SDL_Event()
         var place = -1
         try await loop.wait(for: "a task that waits for an SDL event", site: CallSite(fileID: fileID, line: line)) {
-            [events] waiter in
+            [events, loop] waiter in
+            loop.leavesOutIdleTicks = false
             place = events.addSingle(task: task, priority: priority, consumes: consuming, matching: matches) { event in
                 guard waiter.isWaiting else { return nil }
                 guard matches(event) else { return false }
@@ -105,6 +106,7 @@ extension SDLGuest {
     ) -> SDLEvents {
         require(capacity > 0, "a sequence of SDL's events was given a capacity of \(capacity); expected 1 or more")
         let events = SDLEvents(loop, capacity: capacity, site: CallSite(fileID: fileID, line: line))
+        loop.leavesOutIdleTicks = false
         events.enter(self.events, priority: priority, consumes: consuming, matches)
         return events
     }

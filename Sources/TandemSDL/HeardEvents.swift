@@ -37,6 +37,7 @@ extension SDLGuest {
                 PushedEvents.shared.hearAll(nil)
             }
             events.isFedByWatch = newValue == .eventWatch
+            loop.leavesOutIdleTicks = false
         }
     }
 

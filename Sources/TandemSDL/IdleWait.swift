@@ -54,6 +54,7 @@ extension SDLGuest {
         var end = Int64.max
         if let timeout { end = now.addingClamped(timeout.nanosecondsRoundedUp) }
         guest.ticksAfterWait = true
+        guest.loop.leavesOutIdleTicks = false
         // A recorded run has its frames where its ticks are: the time at which a wait ends is not on the tape.
         guest.ownFrames.waits(from: now, until: guest.loop.isTaped ? .max : end)
         while guest.nextEvent(&event, until: end) {

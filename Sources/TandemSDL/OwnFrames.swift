@@ -65,6 +65,8 @@ struct OwnFrames {
 
     /// That frame.
     @MainActor mutating func next(_ loop: GuestLoop) -> Frame {
+        // Each tick has a number, also those in which nobody waited for a frame.
+        number += loop.takeTicksLeftOut()
         defer { number += 1 }
         let now = loop.loopTime
         var delta = Duration.zero

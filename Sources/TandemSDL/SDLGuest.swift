@@ -98,7 +98,7 @@
                 }
             }
             loop.attachHost(
-                tick: { [weak self] in self?.tick(budget: $0) },
+                tick: { [weak self] budget in self.map { Self.tickAsMain($0, budget) } },
                 drive: { [weak self] in
                     guard let self else { return false }
                     drive()
@@ -167,6 +167,8 @@
         // The phases run user code, which may have a loop of its own in it.
         if !report.isNested, guest.ownFrames.isFrame(loop, isAfterWait: isAfterWait) { guest.runPhases() }
         guest.tendEvents()
+        // A frame's code may wait, too.
+        loop.leavesOutIdleTicks = guest.heard == nil && guest.events.isUnused && !guest.ticksAfterWait
         return report
     }
 

@@ -123,7 +123,7 @@ extension GuestLoop {
     /// then run one.
     public var hasFrameWaiters: Bool {
         thread.check("GuestLoop.hasFrameWaiters")
-        return (members.frameQueues?.count ?? 0) > 0
+        return members.hasFrameWaiters
     }
 
     /// UI thread, for hosts: runs one phase of a frame. It calls the handlers of the phase, then resumes the tasks that

@@ -12,6 +12,10 @@ package struct HostHooks {
     /// A tick of the host, with its frames. UI thread. `nil`: the host no longer exists.
     private(set) var tick: ((Duration?) -> TickReport?)?
     private(set) var hasTick = false
+    /// The host has nothing to do in a tick without work.
+    fileprivate(set) var leavesOutIdleTicks = false
+    /// How many ticks were only counted, since the host has asked.
+    private var ticksLeftOut = 0
     /// Runs one frame of the host, or one wait and one tick, for the program's main executor. UI thread, outside ticks.
     /// `false`: the host no longer exists.
     private(set) var drive: (() -> Bool)?
@@ -48,6 +52,13 @@ package struct HostHooks {
         byMachineTime = nil
     }
 
+    mutating func countTickLeftOut() { ticksLeftOut += 1 }
+
+    fileprivate mutating func takeTicksLeftOut() -> Int {
+        defer { ticksLeftOut = 0 }
+        return ticksLeftOut
+    }
+
     /// The program's main executor has begun to run the host.
     mutating func beginDriving() { isDriven = true }
 }
@@ -59,6 +70,16 @@ extension GuestLoop {
     ) {
         hosting.hooks.attachHost(tick: tick, drive: drive, awaitsEvents: awaitsEvents)
     }
+
+    /// UI thread, for hosts whose ticks do more than the loop's: whether a tick without work need not reach the host, which
+    /// costs ten times what the tick does.
+    package var leavesOutIdleTicks: Bool {
+        get { hosting.hooks.leavesOutIdleTicks }
+        set { hosting.hooks.leavesOutIdleTicks = newValue }
+    }
+
+    /// UI thread, for hosts: how many ticks have not reached the host since the last call.
+    package func takeTicksLeftOut() -> Int { hosting.hooks.takeTicksLeftOut() }
 
     /// Whether the main executor runs this loop's host at the moment.
     package var isDriven: Bool { hosting.hooks.isDriven }

@@ -32,6 +32,9 @@ final class LoopMembers {
 
     // MARK: Frames
 
+    /// A task waits for a frame, or a handler runs in each.
+    var hasFrameWaiters: Bool { (frameQueues?.count ?? 0) > 0 }
+
     func frameQueues(of loop: GuestLoop) -> FrameQueues {
         if let frameQueues { return frameQueues }
         let new = FrameQueues(loop: loop)

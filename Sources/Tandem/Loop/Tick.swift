@@ -38,13 +38,28 @@ extension GuestLoop {
     )
     @discardableResult
     public func tick(budget: Duration? = nil) -> TickReport {
+        thread.check("GuestLoop.tick")
+        guard nothingIsAnnounced, tickState.mayReturnEarly else { return tickWithWork(budget) }
         // A flag: looking at the closure itself would cost an idle tick 14 instructions of 74.
-        if hosting.hooks.hasTick { return tickOfHost(budget) }
-        return tick(budget: budget, then: .unknown)
+        if hosting.hooks.hasTick, !leavesOutTickOfHost() { return tickOfHost(budget) }
+        instruments.countEmptyTick()
+        return TickReport()
+    }
+
+    @inline(never) private func tickWithWork(_ budget: Duration?) -> TickReport {
+        hosting.hooks.hasTick ? tickOfHost(budget) : tick(budget: budget, then: .unknown)
     }
 
     @inline(never) private func tickOfHost(_ budget: Duration?) -> TickReport {
         hosting.hooks.tick?(budget) ?? tick(budget: budget, then: .unknown)
+    }
+
+    /// Whether a tick without work has none for the host, either: nobody waits for a frame, and the host has said that it has
+    /// nothing to do. Counts the tick then. See ``leavesOutIdleTicks``.
+    @inline(__always) private func leavesOutTickOfHost() -> Bool {
+        guard hosting.hooks.leavesOutIdleTicks, !members.hasFrameWaiters else { return false }
+        hosting.hooks.countTickLeftOut()
+        return true
     }
 
     /// For hosts, which say what they do after the tick.
