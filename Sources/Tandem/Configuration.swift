@@ -32,6 +32,13 @@ public struct Configuration: Sendable {
     /// Whether the end of a loop, and of a scene, names in the log what still waited there and where it was made; what
     /// nobody can end or await any more is marked. For finding leaks.
     public var reportsLeftovers = false
+    /// Whether the program ticks in each frame, at least every 40 ms, and never sleeps until the loop asks for a tick. For a
+    /// game with a loop of its own that draws all the time: each tick polls by itself, which spares a frame two thread
+    /// switches and an event of SDL's. A tick with nothing to do then costs a system call, if the loop has descriptors.
+    ///
+    /// If the program ticks later than that, nothing is lost: after 40 ms the backend thread polls again, and asks for a
+    /// tick. `FrameLoop`, `waitEvent` and ``HeadlessHost`` need no such setting, since they say what they do next.
+    public var expectsRegularTicks = false
 
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
@@ -39,6 +46,9 @@ public struct Configuration: Sendable {
     /// kernel's own tick (4 ms with HZ=250), which makes the timer cheap to set, and too short to be noticed when the
     /// UI thread sleeps elsewhere.
     package var turnLease: Int64 = 5_000_000
+    /// The same after a tick where the program ticks regularly: longer than a frame at 30 Hz, whose ticks are never late by
+    /// much.
+    package var turnLeaseBetweenTicks: Int64 = 40_000_000
     /// Whether main-actor jobs from other threads run on this loop; see `GuestLoop.admitsOthers`. For tests of runs
     /// that must be the same each time: beside them, a test runner uses the main actor, too.
     package var admitsOthers = true

@@ -33,6 +33,7 @@ SUBJECTS = {
     "tandem-foreign": Subject(TANDEM, {"owned": "no"}),
     "tandem-frameloop": Subject(TANDEM, {"frames": "frameloop"}),
     "tandem-handlers": Subject(TANDEM, {"with": "handlers"}),
+    "tandem-asked": Subject(TANDEM, {"ticks": "asked"}),
     "tandem-wait": Subject(TANDEM, {"frames": "wait"}),
     "libuv-guest": Subject(LIBUV, {"design": "guest"}),
     "libuv-frame": Subject(LIBUV, {"design": "frame"}),
@@ -90,7 +91,7 @@ def cases():
         Case("wake/idle", "wake", driver, GUESTS, {"mode": "idle", "n": 750}, {"n": 100})
         for driver in ("x11", "dummy"))
     yield Case(
-        "wake/spin", "wake", "dummy", ("tandem", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
+        "wake/spin", "wake", "dummy", ("tandem", "tandem-asked", "libuv-guest", "libuv-frame", "asio-frame", *SLOW, "raw"),
         {"mode": "spin", "n": 750}, {"n": 100})
     yield from (
         Case(f"posts/{threads}", "posts", "dummy",
@@ -131,7 +132,7 @@ def cases():
         {"seconds": 2}, {"seconds": 1})
     yield Case(
         "smallframe", "smallframe", "dummy",
-        ("tandem", "tandem-handlers", "threads", "libuv-frame", "glib-frame", "nio", "nio-runloop", "raw"),
+        ("tandem", "tandem-asked", "tandem-handlers", "threads", "libuv-frame", "glib-frame", "nio", "nio-runloop", "raw"),
         {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw", quick_group="frames")
     yield Case(
         "smallframe/woken", "smallframe", "dummy", ("tandem-frameloop", "tandem-wait", "libuv-wait", "glib-wait", "raw-wait"),

@@ -22,7 +22,11 @@ inline assertHost() { skip }
 
 active proctype UIThread() {
     UI_VARIABLES;
+#if REGULAR
+    next = WAIT;            /* Configuration.expectsRegularTicks: the turn stays on a lease, also if the ticks do not come */
+#else
     next = UNKNOWN;
+#endif
     place = BACKEND; passing = true;                    /* BackendThread.init passes the turn. */
     run Poster(POSTS_A, 0); run Poster(POSTS_B, JOBS);
 Round:

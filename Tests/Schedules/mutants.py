@@ -53,7 +53,7 @@ MUTANTS = [
          "    func finish(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {\n        if mutated(.NAME), hasThrown {\n            hasThrown = false\n            return\n        }\n")),
     mutant(
         "PASSES_WHAT_IT_DOES_NOT_HOLD", "asked",
-        (TURN, "        guard uiThreadHasIt else { return }\n        guard next", "        guard uiThreadHasIt || mutated(.NAME) else { return }\n        guard next")),
+        (TURN, "        guard uiThreadHasIt else { return }\n        guard canPoll", "        guard uiThreadHasIt || mutated(.NAME) else { return }\n        guard canPoll")),
     mutant(
         "PASSED_WITHOUT_WAKE", "asked",
         (TURN, "        trace?(.turnPassed)\n        place.store(.backend, ordering: .releasing)\n        wakeBackend()",

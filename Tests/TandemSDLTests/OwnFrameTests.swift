@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // OwnFrameTests: which ticks of a loop of the game's own are frames. Time is virtual, so that waits end where they have to.
 
-import Tandem
+import SystemPackage
 import TandemSDL
 import TandemTesting
 import Testing
+
+@testable import Tandem
 
 extension SDL {
     @Suite @MainActor struct OwnFrameTests {
@@ -57,6 +59,88 @@ extension SDL {
                     if number > 1 { #expect(frame.delta == Self.period) }
                 }
                 #expect(awaited.value.map(\.number) == Array(0..<awaited.value.count))
+            }
+        }
+
+        @Test(arguments: [true, false]) func ticksInWhichNobodyWaitsForAFrameHaveNumbersToo(throughLoop: Bool) throws {
+            try withGuest(configuration: Configuration(timeSource: VirtualClock())) { guest in
+                var frame: Frame?
+                func tick(_ count: Int) {
+                    for _ in 0..<count { _ = throughLoop ? guest.loop.tick() : guest.tick() }
+                }
+                for _ in 0..<3 {
+                    tick(10)
+                    frame = nil
+                    let run = guest.run { frame = try await guest.nextFrame() }
+                    while frame == nil { tick(1) }
+                    // Its tick is the last one, and the first has number 0.
+                    #expect(frame?.number == guest.loop.statistics.ticks - 1)
+                    withExtendedLifetime(run) {}
+                }
+            }
+        }
+
+        @Test func anIdleTickAfterAWaitForTheNextFrameIsThatFrame() throws {
+            try withGuest(configuration: Configuration(timeSource: VirtualClock())) { guest in
+                var (event, frames) = (SDL_Event(), 0)
+                for _ in 0..<5 { guest.tick() }
+                let handle = guest.everyFrame { _ in frames += 1 }
+                for round in 1...5 {
+                    _ = guest.waitEvent(&event, timeout: Self.period)
+                    guest.tick()
+                    #expect(frames == round)
+                }
+                handle.cancel()
+                for _ in 0..<5 { guest.tick() }
+                #expect(frames == 5)
+            }
+        }
+
+        @Test func aSequenceOfEventsThatIsMadeBetweenIdleTicksIsServedByTheNextOnes() throws {
+            try withGuest { guest in
+                for _ in 0..<5 { guest.loop.tick() }
+                let events = guest.events { $0.type == SDL_KEYDOWN.rawValue }
+                var taken = 0
+                let run = guest.run { for try await _ in events { taken += 1 } }
+                for round in 1...3 {
+                    var event = SDL_Event()
+                    event.type = SDL_KEYDOWN.rawValue
+                    _ = guest.handle(event)
+                    let end = guest.loop.now + .seconds(20)
+                    while taken < round, guest.loop.now < end { guest.loop.tick() }
+                    #expect(taken == round)
+                    for _ in 0..<5 { guest.loop.tick() }
+                }
+                run.cancel()
+            }
+        }
+
+        @Test func whereTicksAreRegularNothingIsPutIntoTheQueueOfSDL() throws {
+            var configuration = Configuration(budget: .seconds(20))
+            configuration.expectsRegularTicks = true
+            // However slow the machine is.
+            configuration.turnLeaseBetweenTicks = 60_000_000_000
+            try withGuest(configuration: configuration) { guest in
+                let pipe = try FileDescriptor.pipe()
+                defer {
+                    try? pipe.readEnd.close()
+                    try? pipe.writeEnd.close()
+                }
+                var count = 0
+                _ = try guest.loop.whenReadable(pipe.readEnd) {
+                    count += try withUnsafeTemporaryAllocation(byteCount: 8, alignment: 1) {
+                        try pipe.readEnd.read(into: $0)
+                    }
+                }
+                try pipe.writeEnd.writeAll([1])
+                while count == 0 { guest.tick() }
+                SDL_FlushEvents(SDL_FIRSTEVENT.rawValue, SDL_LASTEVENT.rawValue)
+                for round in 2...20 {
+                    try pipe.writeEnd.writeAll([1])
+                    guest.tick()
+                    #expect(count == round)
+                    #expect(SDL_HasEvents(SDL_FIRSTEVENT.rawValue, SDL_LASTEVENT.rawValue) == SDL_FALSE)
+                }
             }
         }
 

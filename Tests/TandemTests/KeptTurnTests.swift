@@ -89,6 +89,88 @@ extension Core.KeptTurnTests {
         #expect(host.loop.statistics.wakePipeWrites == before.wakePipeWrites)
     }
 
+    /// A loop of a program that says it ticks regularly, whose lease is so long (in nanoseconds), after its first report.
+    private func withRegularTicks(
+        lease: Int64, _ body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+    ) throws {
+        var configuration = Configuration.unhurried
+        configuration.expectsRegularTicks = true
+        configuration.turnLeaseBetweenTicks = lease
+        configuration.turnLease = 5_000_000
+        let host = try WakerHost()
+        let loop = try GuestLoop(host: host, configuration: configuration)
+        defer { loop.close() }
+        let pipe = try Pipe()
+        let count = Box(0)
+        _ = try loop.whenReadable(pipe.reader) { count.value += pipe.read() }
+        try pipe.write()
+        #expect(host.sleepElsewhere())
+        loop.tick()
+        #expect(count.value == 1)
+        host.forget()
+        try body(host, loop, pipe, count)
+    }
+
+    @Test func whereTicksAreRegularEachPollsAndNobodyAsksForOne() throws {
+        try withRegularTicks(lease: 60_000_000_000) { _, loop, pipe, count in
+            let before = loop.statistics
+            for round in 2...20 {
+                try pipe.write()
+                loop.tick()
+                #expect(count.value == round)
+                #expect(loop.tick().isEmpty)
+            }
+            var hasFired = false
+            loop.callLater(.milliseconds(2)) { hasFired = true }
+            let end = loop.now + .seconds(20)
+            while !hasFired, loop.now < end { loop.tick() }
+            #expect(hasFired)
+            let after = loop.statistics
+            #expect(after.hintsPosted == before.hintsPosted)
+            #expect(after.turnsPassed == before.turnsPassed)
+            #expect(after.wakePipeWrites == before.wakePipeWrites)
+        }
+    }
+
+    @Test func whereTicksAreRegularAndThenDoNotComeTheBackendAsksForOne() throws {
+        try withRegularTicks(lease: 5_000_000) { host, loop, pipe, count in
+            for round in 2...4 {
+                try pipe.write()
+                #expect(host.sleepElsewhere())
+                loop.tick()
+                #expect(count.value == round)
+                var hasFired = false
+                loop.callLater(.milliseconds(20)) { hasFired = true }
+                while !hasFired {
+                    #expect(host.sleepElsewhere())
+                    loop.tick()
+                }
+                host.forget()
+            }
+        }
+    }
+
+    /// The long lease's timer is running then.
+    @Test func aShortLeaseAfterARegularTickIsNoLongerThanItself() throws {
+        try withRegularTicks(lease: 60_000_000_000) { host, loop, pipe, count in
+            loop.tick(then: .wait)
+            try pipe.write()
+            #expect(host.sleepElsewhere())
+            loop.tick()
+            #expect(count.value == 2)
+        }
+    }
+
+    @Test func aFrameAfterARegularTickPassesTheTurn() throws {
+        try withRegularTicks(lease: 60_000_000_000) { host, loop, pipe, count in
+            loop.tick(then: .frame)
+            try pipe.write()
+            #expect(host.sleepElsewhere())
+            loop.tick()
+            #expect(count.value == 2)
+        }
+    }
+
     @Test func whoSleepsElsewhereAfterwardsIsToldOfReadyDescriptors() throws {
         try withKeptTurn(lease: 5_000_000) { host, loop, pipe, count in
             let passed = loop.statistics.turnsPassed

@@ -12,7 +12,8 @@
 //         tick tells it that the turn has come back (`TickRequest.turn`). A UI thread that is about to sleep in a
 //         host's wait keeps the turn and polls itself, so that the kernel wakes one thread instead of two. But between
 //         the tick and that wait it runs code of the program, which may sleep elsewhere. So it takes the turn on a
-//         lease: if it has not come back when the lease ends, the backend takes the turn.
+//         lease: if it has not come back when the lease ends, the backend takes the turn. A program that says that it
+//         ticks regularly (`Configuration.expectsRegularTicks`) has a longer lease after each tick, and polls in the next.
 // Owner:  the backend thread calls `take` and `giveBack`, the UI thread calls everything else. `place`, which is
 //         atomic, decides. The UI thread's own variables only save it an atomic instruction.
 // Breaks: if a tick has the turn and does not call `finish`, the guest stops for ever.
@@ -32,9 +33,11 @@ final class PollTurn: Sendable {
     }
 
     private let lease: Nanoseconds
+    /// The lease after a tick of which nobody knows what follows; `nil`: such a tick passes the turn.
+    private let leaseBetweenTicks: Nanoseconds?
     private let place = Atomic<Place>(.loop)
-    /// When the present lease began.
-    private let leasedAt = Atomic<Nanoseconds>(0)
+    /// When the present lease ends.
+    private let leasedUntil = Atomic<Nanoseconds>(0)
     /// Whether the lease's timer is set. Written by both threads.
     private let isTimed = Atomic<Bool>(false)
     // Safe, both: written in `init` and in `close`, which comes after the backend was joined.
@@ -42,7 +45,7 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var timer: Descriptor?
     private let trace: (@Sendable (TraceStep) -> Void)?
 
-    // Safe, these five: used on the UI thread only.
+    // Safe, these six: used on the UI thread only.
     /// Whether the UI thread has the turn, or had it on a lease when it last looked.
     @exclusivity(unchecked) private nonisolated(unsafe) var uiThreadHasIt = false
     /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
@@ -52,9 +55,14 @@ final class PollTurn: Sendable {
     /// Such a sleep has ended for another reason, and no tick has begun since.
     @exclusivity(unchecked) private nonisolated(unsafe) var sawNothing = false
     @exclusivity(unchecked) private nonisolated(unsafe) var passes = 0
+    /// How long the last lease was.
+    @exclusivity(unchecked) private nonisolated(unsafe) var lastLease: Nanoseconds = 0
 
-    init(lease: Nanoseconds, trace: (@Sendable (TraceStep) -> Void)? = nil) throws(GuestError) {
+    init(
+        lease: Nanoseconds, leaseBetweenTicks: Nanoseconds? = nil, trace: (@Sendable (TraceStep) -> Void)? = nil
+    ) throws(GuestError) {
         self.lease = lease
+        self.leaseBetweenTicks = leaseBetweenTicks
         self.trace = trace
         passing = try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
         timer = try Descriptor(taking: tandem_timer_create(), from: "timerfd_create")
@@ -87,7 +95,7 @@ final class PollTurn: Sendable {
         isTimed.store(false, ordering: .sequentiallyConsistent)
         guard place.load(ordering: .sequentiallyConsistent) == .leased else { return }
         // The UI thread has come back, and has taken a new lease since the timer was set.
-        let left = leasedAt.load(ordering: .relaxed) + lease - LoopClock.machine
+        let left = leasedUntil.load(ordering: .relaxed) - LoopClock.machine
         if left > 0 {
             setTimer(left)
         } else {
@@ -154,11 +162,19 @@ final class PollTurn: Sendable {
         place.store(.loop, ordering: .releasing)
     }
 
-    /// The tick ends. The backend gets the turn, unless the host waits next and a poll of this thread can work.
+    /// The tick ends. The backend gets the turn, unless the host waits or ticks next and a poll of this thread can work.
     func finish(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {
         guard uiThreadHasIt else { return }
-        guard next == .wait, canPoll else { return pass() }
-        if !isInWait { beginLease(at: now) }
+        guard canPoll, let lease = leaseLength(next) else { return pass() }
+        if !isInWait { beginLease(at: now, for: lease) }
+    }
+
+    @inline(__always) private func leaseLength(_ next: AfterTick) -> Nanoseconds? {
+        switch next {
+        case .wait: lease
+        case .unknown: leaseBetweenTicks
+        case .frame: nil
+        }
     }
 
     /// Gives the backend the right to poll, and the memory for what it finds.
@@ -188,7 +204,7 @@ final class PollTurn: Sendable {
     /// `now`: the machine's time, at most a look for work ago.
     func endWait(at now: Nanoseconds) {
         isInWait = false
-        if uiThreadHasIt { beginLease(at: now) }
+        if uiThreadHasIt { beginLease(at: now, for: lease) }
     }
 
     /// Whether this thread has the turn and keeps it while its host waits.
@@ -235,8 +251,11 @@ final class PollTurn: Sendable {
         passes += 1
     }
 
-    private func beginLease(at now: Nanoseconds) {
-        leasedAt.store(now, ordering: .relaxed)
+    private func beginLease(at now: Nanoseconds, for lease: Nanoseconds) {
+        // A timer that runs on from a longer lease would end this one late.
+        if lease < lastLease { stopTimer() }
+        lastLease = lease
+        leasedUntil.store(now.addingClamped(lease), ordering: .relaxed)
         place.store(.leased, ordering: .sequentiallyConsistent)
         setTimer(lease)
     }

@@ -43,7 +43,10 @@ final class SharedState: Sendable {
         trace = configuration.onStep
         threadTrace = configuration.onThreadStep ?? configuration.onStep
         postTrace = configuration.trace
-        turn = try PollTurn(lease: configuration.turnLease, trace: threadTrace)
+        turn = try PollTurn(
+            lease: configuration.turnLease,
+            leaseBetweenTicks: configuration.expectsRegularTicks ? configuration.turnLeaseBetweenTicks : nil,
+            trace: threadTrace)
         poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
     }
 

@@ -13,7 +13,8 @@ import Tandem
     let port = try mirrorPort()
     let work = try FrameWork(options)
     let counts = work.counts
-    let stage = try Stage(options)
+    let frames = options.word("frames", "tick")
+    let stage = try Stage(options, ticksRegularly: frames == "tick")
     let loop = stage.loop
     let udp = try UDPSocket.connected(to: .loopback(port: port), on: loop)
     let (incoming, outgoing) = (DatagramBatch(capacity: 64), DatagramBatch(capacity: FramePart.datagrams))
@@ -52,7 +53,6 @@ import Tandem
             $0.cancel()
         }
     }
-    let frames = options.word("frames", "tick")
     switch frames {
     case "frameloop":
         var number = 0

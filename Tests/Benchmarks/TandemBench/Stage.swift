@@ -18,10 +18,18 @@ final class Stage {
     private var event = SDL_Event()
     private var sockets: [GuestSocket] = []
 
-    init(_ options: Options, standard: String = "dummy", trace: Trace? = nil) throws {
+    /// `ticksRegularly`: the program ticks all the time, and says so, unless `ticks=asked`.
+    init(
+        _ options: Options, standard: String = "dummy", ticksRegularly: Bool = false, trace: Trace? = nil
+    ) throws {
         raiseDescriptorLimit()
         var configuration = Configuration()
         configuration.trace = trace
+        switch options.word("ticks", ticksRegularly ? "regular" : "asked") {
+        case "regular": configuration.expectsRegularTicks = true
+        case "asked": break
+        default: throw Unsupported("ticks=\(options.word("ticks", "")): expected regular or asked")
+        }
         let driver = options.word("driver", standard)
         switch driver {
         case "none":
@@ -38,7 +46,10 @@ final class Stage {
             window = SDL_CreateWindow("TandemBench", 0, 0, 64, 64, SDL_WINDOW_SHOWN.rawValue)
             guard window != nil else { throw Failed("SDL made no window: \(String(cString: SDL_GetError()))") }
             // Under callgrind everything takes fifty times as long.
-            if let budget = try options.milliseconds("budget_ms") { configuration.budget = budget }
+            if let budget = try options.milliseconds("budget_ms") {
+                configuration.budget = budget
+                configuration.turnLeaseBetweenTicks *= 50
+            }
             let guest = try SDLGuest(configuration: configuration)
             self.guest = guest
             manual = nil

@@ -11,7 +11,7 @@ import SystemPackage
     let mode = options.word("mode", "idle")
     let distance = (least: 500_000, spread: 1_000_000)  // nanoseconds
 
-    let stage = try Stage(options)
+    let stage = try Stage(options, ticksRegularly: mode == "spin")
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw Failed("pipe gave no descriptors") }
     let (reader, writer) = (ends[0], ends[1])

@@ -83,6 +83,13 @@ final class StepChecks: @unchecked Sendable {
     }
 }
 
+/// In one of four schedules the program says that it ticks regularly, whether it does or not. Takes a copy of the numbers, so
+/// that the schedules of the others stay as they are.
+private func promiseSomeTicks(_ configuration: inout Configuration, _ random: SeededGenerator) {
+    var random = random
+    configuration.expectsRegularTicks = random.below(4) == 0
+}
+
 /// Ticks when it is asked to, and at no other time. May refuse one request.
 final class AskedHost: ScheduledHost, GuestHost, @unchecked Sendable {
     // Safe to send: one participant of the schedule runs at a time.
@@ -93,6 +100,7 @@ final class AskedHost: ScheduledHost, GuestHost, @unchecked Sendable {
     private var refusesAt: Int
     private(set) var isWaiting = false
     private(set) var isExcused = false
+    private(set) var lease: Int64 = 0
     /// The thread whose request was refused, and whether its call has returned since.
     private var refusedThread: UInt = 0
     private var refusalIsOver = false
@@ -100,7 +108,11 @@ final class AskedHost: ScheduledHost, GuestHost, @unchecked Sendable {
     init(_ checks: StepChecks, _ random: inout SeededGenerator) throws(GuestError) {
         self.checks = checks
         refusesAt = random.below(3) == 0 ? 1 + random.below(4) : 0
-        loop = try GuestLoop(host: self, configuration: checks.configuration(&random))
+        var configuration = checks.configuration(&random)
+        promiseSomeTicks(&configuration, random)
+        // It breaks the promise, and learns of what is ready when the lease has ended.
+        if configuration.expectsRegularTicks { lease = 40_100_000 }
+        loop = try GuestLoop(host: self, configuration: configuration)
     }
 
     func requestTick() -> Bool {
@@ -224,6 +236,7 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
     private var wasArmed = false
     /// It goes in and out of waits all the time, and then sleeps elsewhere.
     private let triesLeases: Bool
+    private let ticksRegularly: Bool
     private var roundsLeft: Int
     var wantsMore: Bool { roundsLeft > 0 }
 
@@ -234,7 +247,10 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
         self.random = random
         refuseSomeWakers(random)
         waker = try Waker()
-        loop = try GuestLoop(host: self, configuration: checks.configuration(&random))
+        var configuration = checks.configuration(&random)
+        if triesLeases { promiseSomeTicks(&configuration, random) }
+        ticksRegularly = configuration.expectsRegularTicks
+        loop = try GuestLoop(host: self, configuration: configuration)
         beforeRequest = { [self] in wasArmed = waker.isArmed }
     }
 
@@ -288,8 +304,16 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
             if number < 2 { Scheduler.sleep("frame", for: pauses[random.below(3)]) }
         }
         if loop.hasWork || program.isClosing || !program.hasTimer {
-            loop.tick(then: .frame)
+            loop.tick(then: ticksRegularly ? .unknown : .frame)
         } else {
+            if ticksRegularly {
+                // A lease of 40 ms, whose timer is set when the shorter one before has ended, and then one of 5 ms again.
+                loop.tick(then: .unknown)
+                Scheduler.sleep("frame", for: 8_000_000)
+                loop.tick(then: .wait)
+                if program.isClosing { return }
+                program.keepTimer()
+            }
             (lease, isWaiting) = (5_100_000, true)
             events.wait()
             isWaiting = false
