@@ -36,6 +36,18 @@ extension Core.KeptTurnTests {
     ) throws {
         var configuration = Configuration.unhurried
         configuration.turnLease = lease
+        let tick = { (host: WakerHost, loop: GuestLoop) in
+            loop.whileWaiting(on: host.waker) {}
+            loop.tick(then: .wait)
+        }
+        try withFirstReport(configuration, tick: tick, body: body)
+    }
+
+    /// A loop whose backend has seen a byte in a pipe and has asked for a tick, which `tick` is to be.
+    private func withFirstReport(
+        _ configuration: Configuration, tick: (WakerHost, GuestLoop) -> Void,
+        body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+    ) throws {
         let host = try WakerHost()
         let loop = try GuestLoop(host: host, configuration: configuration)
         defer { loop.close() }
@@ -44,8 +56,7 @@ extension Core.KeptTurnTests {
         _ = try loop.whenReadable(pipe.reader) { count.value += pipe.read() }
         try pipe.write()
         #expect(host.sleepElsewhere())
-        loop.whileWaiting(on: host.waker) {}
-        loop.tick(then: .wait)
+        tick(host, loop)
         #expect(count.value == 1)
         host.forget()
         try body(host, loop, pipe, count)
@@ -97,18 +108,7 @@ extension Core.KeptTurnTests {
         configuration.expectsRegularTicks = true
         configuration.turnLeaseBetweenTicks = lease
         configuration.turnLease = 5_000_000
-        let host = try WakerHost()
-        let loop = try GuestLoop(host: host, configuration: configuration)
-        defer { loop.close() }
-        let pipe = try Pipe()
-        let count = Box(0)
-        _ = try loop.whenReadable(pipe.reader) { count.value += pipe.read() }
-        try pipe.write()
-        #expect(host.sleepElsewhere())
-        loop.tick()
-        #expect(count.value == 1)
-        host.forget()
-        try body(host, loop, pipe, count)
+        try withFirstReport(configuration, tick: { _, loop in loop.tick() }, body: body)
     }
 
     @Test func whereTicksAreRegularEachPollsAndNobodyAsksForOne() throws {
@@ -150,20 +150,12 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// The long lease's timer is running then.
-    @Test func aShortLeaseAfterARegularTickIsNoLongerThanItself() throws {
+    /// A wait leases the turn for less, while the long lease's timer runs; a frame passes it.
+    @Test(arguments: [AfterTick.wait, .frame]) func afterAnotherTickThanARegularOneTheLongLeaseIsOver(next: AfterTick)
+        throws
+    {
         try withRegularTicks(lease: 60_000_000_000) { host, loop, pipe, count in
-            loop.tick(then: .wait)
-            try pipe.write()
-            #expect(host.sleepElsewhere())
-            loop.tick()
-            #expect(count.value == 2)
-        }
-    }
-
-    @Test func aFrameAfterARegularTickPassesTheTurn() throws {
-        try withRegularTicks(lease: 60_000_000_000) { host, loop, pipe, count in
-            loop.tick(then: .frame)
+            loop.tick(then: next)
             try pipe.write()
             #expect(host.sleepElsewhere())
             loop.tick()
