@@ -32,7 +32,7 @@ public struct Configuration: Sendable {
     /// Whether the end of a loop, and of a scene, names in the log what still waited there and where it was made; what
     /// nobody can end or await any more is marked. For finding leaks.
     public var reportsLeftovers = false
-    /// Whether the program ticks in each frame, at least every 40 ms, and never sleeps until the loop asks for a tick. For a
+    /// Whether the program ticks in each frame, at least every 40 ms, whether the loop has asked for a tick or not. For a
     /// game with a loop of its own that draws all the time: each tick polls by itself, which spares a frame two thread
     /// switches and an event of SDL's. A tick with nothing to do then costs a system call, if the loop has descriptors.
     ///
