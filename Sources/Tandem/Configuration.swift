@@ -46,8 +46,8 @@ public struct Configuration: Sendable {
     /// kernel's own tick (4 ms with HZ=250), which makes the timer cheap to set, and too short to be noticed when the
     /// UI thread sleeps elsewhere.
     package var turnLease: Int64 = 5_000_000
-    /// The same after a tick where the program ticks regularly: longer than a frame at 30 Hz, whose ticks are never late by
-    /// much.
+    /// The same after a tick before a frame, and after each tick where the program ticks regularly: longer than a frame at
+    /// 30 Hz, whose ticks are never late by much.
     package var turnLeaseBetweenTicks: Int64 = 40_000_000
     /// Whether main-actor jobs from other threads run on this loop; see `GuestLoop.admitsOthers`. For tests of runs
     /// that must be the same each time: beside them, a test runner uses the main actor, too.

@@ -28,7 +28,7 @@ active proctype UIThread() {
     next = UNKNOWN;
 #endif
     place = BACKEND; passing = true;                    /* BackendThread.init passes the turn. */
-    run Poster(POSTS_A, 0); run Poster(POSTS_B, JOBS);
+    startPosters();
 Round:
     if
     :: closesAfterTick || closeNow -> goto Close

@@ -48,14 +48,20 @@ Take:                        /* PollTurn.take */
     /* BackendThread.sleep */
     do
     :: isClosing -> break
+#ifndef M_FOUND_IS_POLLED_OVER
+    :: !isClosing && found -> break     /* by a sleep of the UI thread's, and no tick has taken it */
+    :: !isClosing && !found ->
+#else
     :: else ->
+#endif
         assert(!found /* nothing is polled again before it was handled */);
         seen = published;
 PollAgain:
         /* Poller.wait */
         atomic {
-            epollBroken || peerWrote || wakePipe || seen <= now ->
+            epollBroken || peerWrote || wakePipe || wakerReport || seen <= now ->
             assert(backendHasTurn);
+            wakerReport = false;
             others = peerWrote; woken = wakePipe
         };
         if
@@ -102,6 +108,14 @@ proctype Poster(byte posts; byte jobs) {
     :: else -> break
     od;
     postersLeft--
+}
+
+/* One that has nothing to post would only make more states. */
+inline startPosters() {
+    atomic {
+        if :: POSTS_A > 0 -> run Poster(POSTS_A, 0) :: else -> postersLeft-- fi;
+        if :: POSTS_B > 0 || JOBS > 0 -> run Poster(POSTS_B, JOBS) :: else -> postersLeft-- fi
+    }
 }
 
 /* Time, the kernel's timers, the peer of a watched descriptor. */

@@ -72,7 +72,7 @@ active proctype UIThread() {
     byte ownWaitsLeft = OWN_WAITS;
     bool looksSoon;
     place = BACKEND; passing = true;                    /* BackendThread.init passes the turn. */
-    run Poster(POSTS_A, 0); run Poster(POSTS_B, JOBS);
+    startPosters();
 Round:
     if
     :: closesAfterTick || closeNow -> goto Close

@@ -22,7 +22,7 @@ active proctype UIThread() {
     UI_VARIABLES;
     byte leavesLeft = LEAVES;
     place = BACKEND; passing = true;                    /* BackendThread.init passes the turn. */
-    run Poster(POSTS_A, 0); run Poster(POSTS_B, JOBS);
+    startPosters();
 Round:
     if
     :: closesAfterTick || closeNow -> goto Close

@@ -58,6 +58,7 @@ bool leaseTimerSet;          /* PollTurn.timer runs */
 bool leaseTimerFired;        /* … and can be read */
 bool wakePipe;               /* WakePipe.descriptor */
 bool wakerDescriptor;         /* Waker.descriptor */
+bool wakerReport;            /* ... was written since the epoll set has reported it */
 bool peerWrote;              /* a watched descriptor is ready, until its handler has read it */
 bool epollBroken;            /* something has closed the epoll set */
 
@@ -154,7 +155,7 @@ inline wake() {
     d_step { wasSet = isSignalled; isSignalled = true }
     if
     :: wasSet -> wasSet = false
-    :: else -> wakerDescriptor = true
+    :: else -> d_step { wakerDescriptor = true; wakerReport = true }
     fi
 }
 inline wakeForLoop() {

@@ -192,16 +192,31 @@ inline sleepOnWaker(look) {
     if
     :: woken -> woken = false
     :: else ->
-        if :: polls -> stopLeaseTimer() :: else fi;
-        atomic {
-            /* tandem_wait_readable(waker, epollSet, …, timeout) */
-            wakerDescriptor || (polls && (peerWrote || wakePipe)) || (polls && FIRST <= now) || (look) || closeNow ->
-            assert(!(polls && backendHasTurn) /* one side polls */);
-            woken = wakerDescriptor;
-            sawReadiness = polls && (peerWrote || wakePipe);
-            polls = false
-        };
-        if :: woken -> woken = false; drain() :: else fi
+        if
+        :: polls ->
+            polls = false;
+            stopLeaseTimer();
+#ifndef M_SLEEPS_WITHOUT_FLAG
+            wasSet = isSignalled;
+#endif
+            atomic {
+                /* Poller.sleep, in the set of which the waker is an entry */
+                wasSet || wakerReport || peerWrote || wakePipe || FIRST <= now || (look) || closeNow ->
+                assert(!backendHasTurn && !found /* one side polls, and nothing twice */);
+                woken = wasSet || wakerReport;
+                isHere = wakePipe;
+                found = peerWrote;
+                sawReadiness = found;
+                wakerReport = false;
+                wasSet = false
+            };
+            if :: isHere -> isHere = false; emptyWakePipe() :: else fi;
+            if :: woken -> woken = false; isSignalled = false :: else fi
+        :: else ->
+            /* tandem_wait_readable(waker, …, timeout) */
+            atomic { wakerDescriptor || (look) || closeNow -> woken = wakerDescriptor };
+            if :: woken -> woken = false; drain() :: else fi
+        fi
     fi
 }
 
@@ -273,13 +288,18 @@ inline tick() {
                 place = LOOP;                      /* PollTurn.receive */
                 others = found;                         /* harvest */
                 found = false
-            :: !(news & TURN) && uiThreadHasIt && (!hasPolled || peerWrote) ->
+            :: !(news & TURN) && uiThreadHasIt && found ->
+                assert(!backendHasTurn);
+                others = true;                     /* what the sleep before the tick has found */
+                found = false
+            :: !(news & TURN) && uiThreadHasIt && !found && (!hasPolled || peerWrote) ->
                 /* GuestLoop.poll: the hot turn */
                 assert(!backendHasTurn /* one side polls */);
                 others = peerWrote && !epollBroken;
                 woken = wakePipe && !epollBroken;
+                wakerReport = wakerReport && epollBroken;
                 pollFailed = epollBroken
-            :: !(news & TURN) && (!uiThreadHasIt || hasPolled)
+            :: !(news & TURN) && (!uiThreadHasIt || (hasPolled && !found))
             fi;
             if :: news & FAILURE -> failureTold = true :: else fi
         };
@@ -325,8 +345,8 @@ EndTick:
     :: !uiThreadHasIt
 #endif
     :: uiThreadHasIt && next == WAIT && !failureTold && !pollFailed && isInWait
-    :: uiThreadHasIt && next == WAIT && !failureTold && !pollFailed && !isInWait -> beginLease()
-    :: uiThreadHasIt && (next != WAIT || failureTold || pollFailed) -> passTurn()
+    :: uiThreadHasIt && next != UNKNOWN && !failureTold && !pollFailed && (next == FRAME || !isInWait) -> beginLease()
+    :: uiThreadHasIt && (next == UNKNOWN || failureTold || pollFailed) -> passTurn()
     fi;
 #ifndef M_LEFTOVERS_ASK_NOBODY
     if :: ready > 0 || isAnnounced -> request(READY) :: else fi;

@@ -104,6 +104,8 @@ MUTANTS = [
     mutant("REFUSED_WAKE_IS_LOST", "headless", (WAKER, "            timer.expire()", "            if !mutated(.NAME) { timer.expire() }")),
     mutant("REFUSED_WAKE_BEFORE_SETTING", "headless", (WAKER, "        if usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }",
          "        if !mutated(.NAME), usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }")),
+    mutant("SLEEPS_WITHOUT_FLAG", "headless", (WAKER, "let isSignalled = isSignalled.load(", "let isSignalled = !mutated(.NAME) && isSignalled.load(")),
+    mutant("FOUND_IS_POLLED_OVER", "events", (BACKEND, "        if shared.poller.hasFound { return }", "        if !mutated(.NAME), shared.poller.hasFound { return }")),
     mutant("SLEEPS_WITHOUT_LOOK", "headless", (WAIT, "            if step.sawWork || hasWork(asOf: now) {\n                if work",
         "            if !mutated(.NAME), step.sawWork || hasWork(asOf: now) {\n                if work")),
     mutant(

@@ -45,7 +45,7 @@ struct BuiltProgram {
         arguments: [
             "headless", "headlessKept", "ownLoop", "frameLoop", "waitEvent", "waitEventKept", "timeout", "sdlTimeout",
             "backendIsLate", "closedBell", "closedTurn", "closedWakes",
-            "closedAsleep", "refusedSleeps",
+            "closedAsleep", "closedAsleepKept", "closedTimer", "refusedSleeps",
         ])
     func aWaitThatTheMachineSleepsThroughOrWhoseDescriptorIsClosedEnds(mode: String) async throws {
         let (status, output) = try await BuiltProgram.run("WaitProbe", [mode])

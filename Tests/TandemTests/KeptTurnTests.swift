@@ -10,7 +10,7 @@ import Testing
 @testable import Tandem
 
 /// A host whose thread sleeps on its waker when the test says so.
-private final class WakerHost: GuestHost {
+final class KeptTurnHost: GuestHost {
     let waker: Waker
     private let requests = DispatchSemaphore(value: 0)
 
@@ -31,12 +31,12 @@ private final class WakerHost: GuestHost {
 extension Core.KeptTurnTests {
     /// A loop whose UI thread has slept by itself and has the turn, and a pipe whose reader counts. The lease, in
     /// nanoseconds, does not run out unless the test says so.
-    private func withKeptTurn(
-        lease: Int64 = 60_000_000_000, _ body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+    func withKeptTurn(
+        lease: Int64 = 60_000_000_000, _ body: (KeptTurnHost, GuestLoop, Pipe, Box<Int>) throws -> Void
     ) throws {
         var configuration = Configuration.unhurried
         configuration.turnLease = lease
-        let tick = { (host: WakerHost, loop: GuestLoop) in
+        let tick = { (host: KeptTurnHost, loop: GuestLoop) in
             loop.whileWaiting(on: host.waker) {}
             loop.tick(then: .wait)
         }
@@ -45,10 +45,10 @@ extension Core.KeptTurnTests {
 
     /// A loop whose backend has seen a byte in a pipe and has asked for a tick, which `tick` is to be.
     private func withFirstReport(
-        _ configuration: Configuration, tick: (WakerHost, GuestLoop) -> Void,
-        body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+        _ configuration: Configuration, tick: (KeptTurnHost, GuestLoop) -> Void,
+        body: (KeptTurnHost, GuestLoop, Pipe, Box<Int>) throws -> Void
     ) throws {
-        let host = try WakerHost()
+        let host = try KeptTurnHost()
         let loop = try GuestLoop(host: host, configuration: configuration)
         defer { loop.close() }
         let pipe = try Pipe()
@@ -102,7 +102,7 @@ extension Core.KeptTurnTests {
 
     /// A loop of a program that says it ticks regularly, whose lease is so long (in nanoseconds), after its first report.
     private func withRegularTicks(
-        lease: Int64, _ body: (WakerHost, GuestLoop, Pipe, Box<Int>) throws -> Void
+        lease: Int64, _ body: (KeptTurnHost, GuestLoop, Pipe, Box<Int>) throws -> Void
     ) throws {
         var configuration = Configuration.unhurried
         configuration.expectsRegularTicks = true
@@ -150,12 +150,10 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// A wait leases the turn for less, while the long lease's timer runs; a frame passes it.
-    @Test(arguments: [AfterTick.wait, .frame]) func afterAnotherTickThanARegularOneTheLongLeaseIsOver(next: AfterTick)
-        throws
-    {
+    /// A wait leases the turn for less, while the long lease's timer runs.
+    @Test func beforeAWaitTheLongLeaseIsOver() throws {
         try withRegularTicks(lease: 60_000_000_000) { host, loop, pipe, count in
-            loop.tick(then: next)
+            loop.tick(then: .wait)
             try pipe.write()
             #expect(host.sleepElsewhere())
             loop.tick()
@@ -296,13 +294,22 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// A host that draws does not wait for posts to gather, and does not poll in the backend's place.
-    @Test func aTickBeforeAFrameWaitsForNothingAndPassesTheTurn() throws {
-        try withKeptTurn { _, loop, _, _ in
+    /// A host that draws does not wait for posts to gather. The turn stays with it on a lease.
+    @Test func aTickBeforeAFrameWaitsForNothingAndKeepsTheTurn() throws {
+        try withKeptTurn { host, loop, pipe, count in
             let before = loop.statistics
             loop.tick(then: .frame)
+            try pipe.write()
+            loop.tick(then: .frame)
+            #expect(count.value == 2)
+            #expect(loop.statistics.turnsPassed == before.turnsPassed)
+            #expect(loop.shared.turn.isWithUIThread)
+            // The drawing goes on for longer than the lease of 40 ms.
+            try pipe.write()
+            #expect(host.sleepElsewhere())
+            loop.tick(then: .frame)
+            #expect(count.value == 3)
             #expect(loop.statistics.turnsPassed == before.turnsPassed + 1)
-            #expect(!loop.shared.turn.isWithUIThread)
         }
         for next in [AfterTick.frame, .unknown, .wait] {
             var tick = TickBudget(budget: 1_000_000, began: 0, endOfLast: 0, isVirtual: false, next: next)
@@ -327,12 +334,14 @@ extension Core.KeptTurnTests {
         }
     }
 
-    /// What this thread's sleep has seen to be ready, only the holder of the turn can look at.
+    /// What a sleep beside a host's descriptor has seen to be ready, and has not taken, only the holder of the turn can look at.
     @Test func whoPassesTheTurnAfterASleepThatADescriptorEndedHasNoWorkLeft() throws {
         try withKeptTurn { host, loop, pipe, _ in
             try pipe.write()
+            let quiet = try Pipe()
             let wake = loop.whileWaiting(on: host.waker) {
-                loop.sleep(on: host.waker, until: loop.hostTime + 20_000_000_000)
+                loop.sleep(
+                    on: host.waker, until: loop.hostTime + 20_000_000_000, watching: quiet.reader.rawValue)
             }
             #expect(wake.contains(.readiness))
             #expect(loop.hasWork)
@@ -345,7 +354,7 @@ extension Core.KeptTurnTests {
 
     /// Behaviour 31. Each signal ends the sleep; all of them together do not move its end.
     @Test func aSleepThatSignalsEndAgainAndAgainKeepsItsEnd() throws {
-        let host = try WakerHost()
+        let host = try KeptTurnHost()
         let loop = try GuestLoop(host: host, configuration: .unhurried)
         defer { loop.close() }
         test_alarm_storm(2000)

@@ -3,7 +3,7 @@
 // since both happen to the whole process. Prints a line for each fact, and "ok" last.
 //
 // WaitProbe headless|headlessKept|ownLoop|frameLoop|waitEvent|waitEventKept|timeout|sdlTimeout|backendIsLate|closedBell|closedTurn|
-//           closedWakes|closedAsleep|refusedSleeps
+//           closedWakes|closedAsleep|closedAsleepKept|closedTimer|refusedSleeps
 
 import CWaitProbe
 import Foundation
@@ -171,20 +171,6 @@ func giveUpLater(_ body: @escaping @Sendable () -> Void) {
     check("nothing is left", !guest.loop.hasWork)
 }
 
-/// The numbers of the eventfds that `body` opens.
-func eventfds(openedBy body: () throws -> Void) rethrows -> [Int32] {
-    func all() -> Set<Int32> {
-        Set(
-            (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.compactMap { name in
-                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
-                return target == "anon_inode:[eventfd]" ? Int32(name) : nil
-            } ?? [])
-    }
-    let before = all()
-    try body()
-    return all().subtracting(before).sorted()
-}
-
 final class WakerHost: GuestHost {
     let waker: Waker
     init() throws { waker = try Waker() }
@@ -200,26 +186,6 @@ final class WakerHost: GuestHost {
     _ = loop.wait(on: waker, until: end, work: .runs) { _ in condition() ? .ends : .goesOn }
 }
 
-@MainActor func closedBell() throws {
-    var made: WakerHost?
-    let numbers = try eventfds { made = try WakerHost() }
-    let host = made!
-    let loop = try GuestLoop(host: host)
-    defer { loop.close() }
-    check("the waker is one eventfd", numbers.count == 1)
-    close(numbers[0])
-    let before = probe_processor_time()
-    work(loop, host.waker, seconds: 0.5)
-    let spent = probe_processor_time() - before
-    check("half a second asleep took \(spent) ns", spent < 200_000_000)
-    var count = 0
-    for round in 1...20 {
-        Thread.detachNewThread { try? loop.post { MainActor.assumeIsolated { count += 1 } } }
-        work(loop, host.waker, seconds: 10) { count == round }
-    }
-    check("posts wake the thread again", count == 20)
-}
-
 /// The kernel's line about the main thread. Opened once: a file that is opened later could get the number of a closed eventfd.
 let mainThread = open("/proc/self/task/\(getpid())/stat", O_RDONLY)
 
@@ -230,90 +196,6 @@ func mainThreadSleeps() -> Bool {
     // The state follows the program's name, which stands in parentheses.
     guard let name = line.prefix(max(count, 0)).lastIndex(of: UInt8(ascii: ")")) else { return false }
     return line.dropFirst(name + 2).first == UInt8(ascii: "S")
-}
-
-/// The waker's eventfd is closed while the thread sleeps in it. Nothing else ends that sleep in this hour.
-@MainActor func closedAsleep() throws {
-    alarm(60)
-    for hasDeadline in [false, true] {
-        var made: WakerHost?
-        let numbers = try eventfds { made = try WakerHost() }
-        let host = made!
-        let loop = try GuestLoop(host: host)
-        defer { loop.close() }
-        if hasDeadline { loop.callLater(hour) {} }
-        var count = 0
-        for round in 1...20 {
-            Thread.detachNewThread {
-                var asleep = 0
-                while asleep < 20 {
-                    asleep = host.waker.isArmed && mainThreadSleeps() ? asleep + 1 : 0
-                    usleep(1000)
-                }
-                // Later rounds sleep in the eventfd that took the place of the first.
-                if round == 1 { close(numbers[0]) }
-                try? loop.post { MainActor.assumeIsolated { count += 1 } }
-            }
-            _ = loop.wait(on: host.waker, until: nil, work: .runs) { _ in count == round ? .ends : .goesOn }
-        }
-        let words = hasDeadline ? "with a deadline" : "without a deadline"
-        check("twenty posts ended sleeps \(words)", count == 20)
-    }
-}
-
-@MainActor func closedTurn() throws {
-    let host = try WakerHost()
-    var made: GuestLoop?
-    let numbers = try eventfds { made = try GuestLoop(host: host) }
-    let loop = made!
-    defer { loop.close() }
-    check("the loop has two eventfds", numbers.count == 2)
-    let pipe = try FileDescriptor.pipe()
-    _ = try loop.whenReadable(pipe.readEnd) {
-        _ = try withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { try pipe.readEnd.read(into: $0) }
-    }
-    var outcome: Result<Void, any Error>?
-    loop.run({ try await loop.sleep(for: hour) }) { outcome = $0 }
-    work(loop, host.waker, seconds: 0.1)
-    for number in numbers { close(number) }
-    let end = loop.now + .seconds(10)
-    while outcome == nil, loop.now < end {
-        // In frames, so that the backend polls.
-        _ = try pipe.writeEnd.writeAll([1])
-        usleep(10_000)
-        loop.tick()
-    }
-    let error = outcome.flatMap { if case .failure(let error as GuestError) = $0 { error } else { nil } }
-    check("the run is told: \(String(describing: error))", error?.code == .backendFailed)
-    let before = probe_processor_time()
-    usleep(500_000)
-    let spent = probe_processor_time() - before
-    check("half a second asleep took \(spent) ns", spent < 200_000_000)
-}
-
-/// One of the two eventfds that wake the backend is closed: deadlines are kept, and the close ends.
-@MainActor func closedWakes() throws {
-    // A close that waits for ever is told by the system.
-    alarm(20)
-    for which in [0, 1] {
-        let host = try WakerHost()
-        var made: GuestLoop?
-        let numbers = try eventfds { made = try GuestLoop(host: host) }
-        let loop = made!
-        // In frames, so that the backend polls.
-        for _ in 0..<20 {
-            usleep(5000)
-            loop.tick()
-        }
-        close(numbers[which])
-        var hasFired = false
-        loop.callLater(.milliseconds(20)) { hasFired = true }
-        let start = monotonic()
-        work(loop, host.waker, seconds: 10) { hasFired }
-        check("an earlier deadline is kept: \(monotonic() - start) s", hasFired && monotonic() - start < 5)
-        loop.close()
-        check("the loop closes without its eventfd \(which)", true)
-    }
 }
 
 /// The kernel refuses each ppoll, since the limit of open files is below the number of descriptors that one is asked for.
@@ -382,7 +264,9 @@ case "backendIsLate": try withGuest(backendIsLate)
 case "closedBell": try closedBell()
 case "closedTurn": try closedTurn()
 case "closedWakes": try closedWakes()
-case "closedAsleep": try closedAsleep()
+case "closedAsleep": try closedAsleep(keepsTurn: false)
+case "closedAsleepKept": try closedAsleep(keepsTurn: true)
+case "closedTimer": try closedTimer()
 case "refusedSleeps": try refusedSleeps()
 default: check("the argument is one of those above", false)
 }

@@ -74,6 +74,8 @@ struct BackendThread: ~Copyable {
     /// Sleeps until a descriptor is ready, the deadline has come or the loop closes. After a mere wake it computes the
     /// timeout anew and sleeps on.
     private static func sleep(_ shared: SharedState) throws(Errno) {
+        // A sleep of the UI thread has found something, and the turn has come here before a tick took it.
+        if shared.poller.hasFound { return }
         shared.threadTrace?(.poll)
         while !shared.closes {
             let count = try shared.poller.wait(until: shared.publishedDeadline)

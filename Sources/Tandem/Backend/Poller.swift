@@ -12,12 +12,16 @@
 //  - An entry whose number was closed, and whose file a duplicate keeps open, reports on and can be named no more: only
 //    a new set is without it.
 //  - EPOLLET reports changes; EPOLL_CTL_MOD reports once more what is ready then.
+//  - EPOLLET reports each write of an eventfd and each time that a timerfd goes off, also if nobody has read it since the
+//    last one.
 //  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
 //  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where
 // only one-shot waits stand on a descriptor; EPOLLET for a while where a handler seems to do nothing; epoll_pwait2
-// unless the kernel refuses it.
+// unless the kernel refuses it. A UI thread that has the turn sleeps in the set itself (`sleep`), of which its waker's
+// eventfd and timer are entries then: EPOLLET, so that nobody has to read them. While the backend has the turn, a wake
+// of the UI thread wakes it, too, for nothing; to take the entries out and put them back would cost more.
 
 import Glibc
 import Synchronization
@@ -36,6 +40,10 @@ final class Poller: Sendable {
     static let wakeData = UInt64.max
     /// The data of the deadline timer. No registration has it, for the same reason.
     static let timerData = UInt64.max - 1
+    /// The data of a waker's eventfd and timer, likewise.
+    static let wakerData = UInt64.max - 2
+    static let wakerTimerData = UInt64.max - 3
+    private static let sets = Atomic<Int>(0)
 
     // Safe: written in `init` and in `close`, which comes after the backend was joined.
     @exclusivity(unchecked) private nonisolated(unsafe) var descriptor: Descriptor?
@@ -43,9 +51,13 @@ final class Poller: Sendable {
     private nonisolated(unsafe) let buffer: UnsafeMutablePointer<epoll_event>
     private let countsMilliseconds: Atomic<Bool>
     // Safe, both: used by the thread that has the turn; passing the turn orders the accesses of the two threads.
-    /// How many events the backend's poll has put into the buffer, and when. Nobody has taken them yet.
+    /// How many events the backend's poll, or a sleep of the UI thread, has put into the buffer, and when. Nobody has
+    /// taken them yet.
     @exclusivity(unchecked) private nonisolated(unsafe) var found = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var foundAt: Nanoseconds = 0
+    // Safe: UI thread only.
+    /// Which epoll set of the process this is: a new one has none of the wakers' entries.
+    @exclusivity(unchecked) private(set) nonisolated(unsafe) var setNumber = 0
     let wakePipe: WakePipe
     /// Used by the thread that has the turn.
     private let deadlineTimer: DeadlineTimer
@@ -66,6 +78,7 @@ final class Poller: Sendable {
             throw GuestError(
                 .startFailed, errno: failure, "the epoll set refused the wake pipe or the deadline timer")
         }
+        setNumber = Self.nextSetNumber()
     }
 
     deinit {
@@ -110,6 +123,8 @@ final class Poller: Sendable {
         switch event.data {
         case Self.wakeData: wakePipe.empty()
         case Self.timerData: deadlineTimer.clear()
+        // A waker knows by itself whether it was rung, and its timer when it was to go off.
+        case Self.wakerData, Self.wakerTimerData: break
         default: return false
         }
         return true
@@ -131,22 +146,55 @@ final class Poller: Sendable {
         guard set >= 0 else { return Errno(rawValue: errno) }
         defer { Glibc.close(set) }
         if let failure = addOwn(to: set) ?? fill(set) { return failure }
-        return tandem_take_over(set, rawValue) >= 0 ? nil : Errno(rawValue: errno)
+        guard tandem_take_over(set, rawValue) >= 0 else { return Errno(rawValue: errno) }
+        setNumber = Self.nextSetNumber()
+        return nil
+    }
+
+    private static func nextSetNumber() -> Int { sets.add(1, ordering: .relaxed).newValue }
+
+    // MARK: Sleeps of the UI thread
+
+    /// UI thread: makes a waker's eventfd and timer entries of the set. `false`: the kernel refused.
+    func add(waker: Int32, timer: Int32) -> Bool {
+        let events = EPOLLIN.rawValue | EPOLLET.rawValue
+        for (fd, data) in [(waker, Self.wakerData), (timer, Self.wakerTimerData)] {
+            let failure = tandem_epoll_control(rawValue, EPOLL_CTL_ADD, fd, events, data)
+            if failure != 0, failure != EEXIST { return false }
+        }
+        return true
+    }
+
+    /// UI thread, which has the turn: sleeps in the set for some nanoseconds (negative: without end) and keeps what it
+    /// finds in the buffer, so that the tick that follows need not poll. `nil`: the kernel refused.
+    func sleep(_ nanoseconds: Nanoseconds) -> Wake? {
+        if hasFound { return .readiness }
+        guard !countsMilliseconds.load(ordering: .relaxed) else { return nil }
+        let count = poll(nanoseconds)
+        guard count >= 0 else { return errno == EINTR ? .signal : nil }
+        var wake = Wake(rawValue: 0)
+        for index in 0..<Int(count) {
+            let event = self[index]
+            switch event.data {
+            case Self.wakerData: wake.insert(.waker)
+            case Self.wakerTimerData: wake.insert(.timer)
+            default: if !handleOwn(event) { wake.insert(.readiness) }
+            }
+        }
+        if wake.contains(.readiness) { noteFound(Int(count), at: LoopClock.machine) }
+        return wake
     }
 
     /// Thread that has the turn: waits, and returns how many events are in the buffer. A signal ends the wait like a
     /// timeout that came early; the caller reads the clock again.
     func wait(_ timeout: PollTimeout) throws(Errno) -> Int {
+        assert(!hasFound, "a poll would lose what is in the buffer")
         if !countsMilliseconds.load(ordering: .relaxed) {
-            let count: Int32
-            switch timeout {
-            case .forever:
-                count = tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), nil)
-            case .nanoseconds(let nanoseconds):
-                var time = timespec(
-                    tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-                count = tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), &time)
-            }
+            let count =
+                switch timeout {
+                case .forever: poll(-1)
+                case .nanoseconds(let nanoseconds): poll(nanoseconds)
+                }
             if count >= 0 { return Int(count) }
             switch errno {
             case EINTR: return 0
@@ -161,19 +209,30 @@ final class Poller: Sendable {
         throw Errno(rawValue: errno)
     }
 
-    /// Any thread: whether a wait would find something now.
-    var hasReports: Bool {
-        var set = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
-        return poll(&set, 1, 0) != 0
+    /// epoll_pwait2 for some nanoseconds; negative: without end.
+    private func poll(_ nanoseconds: Nanoseconds) -> Int32 {
+        guard nanoseconds >= 0 else { return tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), nil) }
+        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+        return tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), &time)
     }
 
-    /// Backend, which has the turn: stores how many events it has found, for the UI thread.
+    /// UI thread, which has the turn: whether a wait would find something now, or one has.
+    var hasReports: Bool {
+        if hasFound { return true }
+        var set = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&set, 1, 0) != 0
+    }
+
+    /// Thread that has the turn: whether events are in the buffer that nobody has taken. A poll would lose them.
+    var hasFound: Bool { found > 0 }
+
+    /// Thread that has the turn: stores how many events it has found, for a tick.
     func noteFound(_ count: Int, at time: Nanoseconds) {
         found = count
         foundAt = time
     }
 
-    /// UI thread, which has the turn: returns what the backend has found, once.
+    /// UI thread, which has the turn: returns what was found, once.
     func takeFound() -> (count: Int, at: Nanoseconds) {
         defer { found = 0 }
         return (found, foundAt)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IOSource: where a tick gets the events of descriptors from: the backend's poll, or a poll of the UI thread.
+// IOSource: where a tick gets the events of descriptors from: the backend's poll, or a sleep or poll of the UI thread.
 // Idea:   an event of the kernel becomes a `ReadyDescriptor` in a queue. Other code may run before its handler, and may
 //         close the descriptor, whose number may be used again. So the watch is looked up when the entry's turn in the
 //         queue has come.
@@ -29,7 +29,7 @@ final class IOSource {
     /// queue were found.
     @inline(__always) func expectChanges() { isFresh = false }
 
-    /// Takes the events that the backend has found. Returns how many belonged to a watch.
+    /// Takes the events that the backend, or a sleep of this thread, has found. Returns how many belonged to a watch.
     func takeFound(now: Nanoseconds) -> Int {
         let (count, time) = poller.takeFound()
         return takeIn(count, foundAt: time, now: now)

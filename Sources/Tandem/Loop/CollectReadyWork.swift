@@ -33,6 +33,10 @@ extension GuestLoop {
     }
 
     private func poll(_ tick: inout TickBudget) {
+        if shared.poller.hasFound {
+            tick.countEvents(io.takeFound(now: tickState.clock.mark))
+            return
+        }
         do throws(Errno) {
             let count = try io.poll()
             // The time of the poll must not count as the run time of a callback.

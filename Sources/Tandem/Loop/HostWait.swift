@@ -175,8 +175,8 @@ extension GuestLoop {
             // One time for the whole round. What comes due while the round lasts ends its sleep at once. In a wait that
             // work ends, the look that came just before has read it.
             if work != .endsWait { now = time.live }
-            var sleepEnd = end
-            if case .checksAgain(let pause) = checked { sleepEnd = min(end, now.addingClamped(pause)) }
+            var longest = Nanoseconds.never
+            if case .checksAgain(let pause) = checked { longest = pause }
             if wasOpen, !isOpen { return .closed }
             if isOver { return .time }
             let left = end == .never ? .never : end.subtractingClamped(now)
@@ -192,7 +192,7 @@ extension GuestLoop {
                 now = time.live
                 step = .skippedTime
             } else {
-                let wake = sleep(on: waker, until: sleepEnd, asOf: now, watching: descriptor)
+                let wake = sleep(on: waker, until: end, atMost: longest, asOf: now, watching: descriptor)
                 var sawWork = false
                 if work == .endsWait {
                     now = time.live
@@ -251,26 +251,32 @@ extension GuestLoop {
     }
 
     /// The one system call in which a host sleeps. Called inside ``whileWaiting(on:_:)``, directly after a look at
-    /// ``hasWork`` that has found none. `live`: ``LoopClock/live`` at that look, if it is known.
+    /// ``hasWork`` that has found none. `longest`: when the host checks again at the latest, in nanoseconds, by a timeout of
+    /// the system call's, which the kernel may end 50 µs late: a timer would have to be set for each check.
+    /// `live`: ``LoopClock/live`` at that look, if it is known.
     @discardableResult
     func sleep(
-        on waker: Waker, until end: Nanoseconds, asOf live: Nanoseconds? = nil, watching descriptor: Int32 = -1
+        on waker: Waker, until end: Nanoseconds, atMost longest: Nanoseconds = .never, asOf live: Nanoseconds? = nil,
+        watching descriptor: Int32 = -1
     ) -> Wake {
         let deadline = machineDeadline(of: end)
         var now = time.isVirtual ? LoopClock.machine : live ?? LoopClock.machine
         if isTimerTooNear(now) {
-            _ = spin(on: waker, until: deadline)
+            _ = spin(on: waker, until: min(deadline, now.addingClamped(longest)))
             return .stayedAwake
         }
         if hosting.wait.wantsToSpin() {
-            let isAnswered = spin(on: waker, until: min(deadline, now.addingClamped(AdaptiveSpin.longest)))
+            let longestSpin = min(longest, AdaptiveSpin.longest)
+            let isAnswered = spin(on: waker, until: min(deadline, now.addingClamped(longestSpin)))
             hosting.wait.spinEnded(wasAnswered: isAnswered)
             if isAnswered { return .stayedAwake }
             now = LoopClock.machine
         }
         let polls = shared.beginSleep()
         let wake = observed(.sleep) {
-            waker.sleep(until: deadline, now: now, or: polls ? shared.poller.rawValue : -1, descriptor)
+            let sleep = Sleep(deadline: deadline, longest: longest, now: now)
+            if polls, descriptor < 0, let wake = waker.sleep(sleep, in: shared.poller) { return wake }
+            return waker.sleep(sleep, or: polls ? shared.poller.rawValue : -1, descriptor)
         }
         if polls, wake != .signal { shared.turn.sleepEnded(isReady: wake.contains(.readiness)) }
         if !wake.isDisjoint(with: [.wakerWasClosed, .wasRefused]) { report(wake) }

@@ -5,15 +5,15 @@
 //
 //   backend ──(it found something)──▶ returning ──received()──▶ loop ──finish()──▶ backend
 //                                                                │ ▲
-//                                                  finish(.wait) ▼ │ reclaim()
+//                                          finish(.wait, .frame) ▼ │ reclaim()
 //                                                               leased ──(5 ms later)──▶ backend
 //
 // Idea:   the backend thread waits here until it gets the turn. The UI thread never waits for it: the request for a
 //         tick tells it that the turn has come back (`TickRequest.turn`). A UI thread that is about to sleep in a
 //         host's wait keeps the turn and polls itself, so that the kernel wakes one thread instead of two. But between
 //         the tick and that wait it runs code of the program, which may sleep elsewhere. So it takes the turn on a
-//         lease: if it has not come back when the lease ends, the backend takes the turn. A program that says that it
-//         ticks regularly (`Configuration.expectsRegularTicks`) has a longer lease after each tick, and polls in the next.
+//         lease: if it has not come back when the lease ends, the backend takes the turn. Before a
+//         frame, and in a program that says that it ticks regularly (`Configuration.expectsRegularTicks`), the lease is longer.
 // Owner:  the backend thread calls `take` and `giveBack`, the UI thread calls everything else. `place`, which is
 //         atomic, decides. The UI thread's own variables only save it an atomic instruction.
 // Breaks: if a tick has the turn and does not call `finish`, the guest stops for ever.
@@ -33,8 +33,10 @@ final class PollTurn: Sendable {
     }
 
     private let lease: Nanoseconds
-    /// The lease after a tick of which nobody knows what follows; `nil`: such a tick passes the turn.
-    private let leaseBetweenTicks: Nanoseconds?
+    /// The lease between two ticks, where the next one is sure to come.
+    private let leaseBetweenTicks: Nanoseconds
+    /// Whether a next tick is sure to come after one of which nobody knows what follows. If not, such a tick passes the turn.
+    private let ticksRegularly: Bool
     private let place = Atomic<Place>(.loop)
     /// When the present lease ends.
     private let leasedUntil = Atomic<Nanoseconds>(0)
@@ -59,10 +61,12 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var lastLease: Nanoseconds = 0
 
     init(
-        lease: Nanoseconds, leaseBetweenTicks: Nanoseconds? = nil, trace: (@Sendable (TraceStep) -> Void)? = nil
+        lease: Nanoseconds, leaseBetweenTicks: Nanoseconds, ticksRegularly: Bool,
+        trace: (@Sendable (TraceStep) -> Void)? = nil
     ) throws(GuestError) {
         self.lease = lease
         self.leaseBetweenTicks = leaseBetweenTicks
+        self.ticksRegularly = ticksRegularly
         self.trace = trace
         passing = try Descriptor(taking: eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)), from: "eventfd")
         timer = try Descriptor(taking: tandem_timer_create(), from: "timerfd_create")
@@ -172,8 +176,8 @@ final class PollTurn: Sendable {
     @inline(__always) private func leaseLength(_ next: AfterTick) -> Nanoseconds? {
         switch next {
         case .wait: lease
-        case .unknown: leaseBetweenTicks
-        case .frame: nil
+        case .frame: leaseBetweenTicks
+        case .unknown: ticksRegularly ? leaseBetweenTicks : nil
         }
     }
 

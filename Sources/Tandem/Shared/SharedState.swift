@@ -44,9 +44,8 @@ final class SharedState: Sendable {
         threadTrace = configuration.onThreadStep ?? configuration.onStep
         postTrace = configuration.trace
         turn = try PollTurn(
-            lease: configuration.turnLease,
-            leaseBetweenTicks: configuration.expectsRegularTicks ? configuration.turnLeaseBetweenTicks : nil,
-            trace: threadTrace)
+            lease: configuration.turnLease, leaseBetweenTicks: configuration.turnLeaseBetweenTicks,
+            ticksRegularly: configuration.expectsRegularTicks, trace: threadTrace)
         poller = try Poller(forcesMilliseconds: configuration.forcesMillisecondWaits)
     }
 

@@ -24,6 +24,9 @@ package final class Waker: Sendable {
     private let isSignalled = Atomic<Bool>(false)
     /// The UI thread looks for requests again and again, so nobody need wake it. Set and cleared on the UI thread.
     private let isSuppressed = Atomic<Bool>(false)
+    // Safe: used on the UI thread only.
+    /// The epoll set of which the eventfd and the timer are entries; 0: none.
+    @exclusivity(unchecked) private nonisolated(unsafe) var joinedSet = 0
 
     package init() throws(GuestError) {
         let descriptor = try Self.makeDescriptor()
@@ -61,17 +64,51 @@ package final class Waker: Sendable {
 
     func disarm() { isListening.store(false, ordering: .sequentiallyConsistent) }
 
-    /// Sleeps until another thread wakes this one, the epoll set has something, the host's descriptor can be read (-1:
-    /// none), or the machine's clock, which says `now`, has come to `deadline`.
-    func sleep(until deadline: Nanoseconds, now: Nanoseconds, or epollSet: Int32, _ descriptor: Int32) -> Wake {
-        if self.descriptor == nil { replace() }
-        // Also a sleep that has no deadline watches its timer, by which `wake` can end it.
-        let usesTimer = timer.set(to: deadline == .never ? Self.distantDeadline : deadline, now: now)
-        var timeout: Nanoseconds = -1
-        if deadline != .never {
-            let left = max(0, deadline.subtractingClamped(now))
-            timeout = usesTimer ? left.addingClamped(DeadlineTimer.reserve) : left
+    /// Sleeps in the epoll set, for a caller that has the turn, until another thread wakes this one, the set has something,
+    /// or the time has come. One system call sleeps and takes what is ready. `nil`: it has to be ``sleep(_:or:_:)``, which
+    /// also finds out what other code has closed.
+    func sleep(_ sleep: Sleep, in poller: Poller) -> Wake? {
+        guard isEntry(of: poller) else { return nil }
+        let usesTimer = setTimer(for: sleep)
+        // After the timer was set: see `wake`.
+        if usesTimerToWake.load(ordering: .sequentiallyConsistent) { return nil }
+        let timeout = sleep.timeout(usesTimer: usesTimer)
+        // The set may have reported this wake already, to another poll.
+        let isSignalled = isSignalled.load(ordering: .sequentiallyConsistent)
+        guard var wake = poller.sleep(isSignalled ? 0 : timeout) else { return nil }
+        if isSignalled { wake.insert(.waker) }
+        // Clears the flag without a read, as the set reports each write. For the order see `drain`.
+        if wake.contains(.waker) { self.isSignalled.store(false, ordering: .sequentiallyConsistent) }
+        if wake.contains(.timer) { timer.noteExpired() }
+        if usesTimer, wake.isOfTime, !isSignalled, sleep.deadline != .never, LoopClock.machine > sleep.deadline {
+            // The timeout has ended the sleep, although the timer should have, earlier: something has closed the timer.
+            joinedSet = 0
+            return nil
         }
+        return wake.subtracting(.timer)
+    }
+
+    private func isEntry(of poller: Poller) -> Bool {
+        if joinedSet == poller.setNumber { return true }
+        guard descriptor != nil, poller.add(waker: number.load(ordering: .relaxed), timer: timer.rawValue) else {
+            return false
+        }
+        joinedSet = poller.setNumber
+        return true
+    }
+
+    /// Whether the timer will end the sleep at its deadline.
+    private func setTimer(for sleep: Sleep) -> Bool {
+        // Also a sleep that has no deadline watches its timer, by which `wake` can end it.
+        timer.set(to: sleep.deadline == .never ? Self.distantDeadline : sleep.deadline, now: sleep.now)
+    }
+
+    /// Sleeps until another thread wakes this one, the epoll set has something, the host's descriptor can be read (-1:
+    /// none), or the time has come.
+    func sleep(_ sleep: Sleep, or epollSet: Int32, _ descriptor: Int32) -> Wake {
+        if self.descriptor == nil { replace() }
+        let usesTimer = setTimer(for: sleep)
+        var timeout = sleep.timeout(usesTimer: usesTimer)
         let waker = number.load(ordering: .relaxed)
         if waker < 0 { timeout = timeout < 0 ? Self.pauseWithoutWaker : min(timeout, Self.pauseWithoutWaker) }
         if usesTimerToWake.load(ordering: .sequentiallyConsistent) { timeout = 0 }
@@ -79,7 +116,7 @@ package final class Waker: Sendable {
         guard ready >= 0 else { return .signal }
         var wake = Wake(rawValue: ready).intersection([.waker, .readiness, .descriptor])
         if wake.contains(.waker) { drain() }
-        if ready & Self.timerBit != 0 { timer.noteExpired() }
+        if ready & Wake.timer.rawValue != 0 { timer.noteExpired() }
         if usesTimerToWake.load(ordering: .relaxed) {
             usesTimerToWake.store(false, ordering: .sequentiallyConsistent)
             wake.insert(.waker)
@@ -92,7 +129,6 @@ package final class Waker: Sendable {
         return wake
     }
 
-    private static let timerBit: Int32 = 8
     private static let notOpen = Int32(tandem_not_open)
     private static let wasRefused = Int32(tandem_wait_was_refused)
     /// In nanoseconds: 146 years of the machine's clock.
@@ -109,12 +145,13 @@ package final class Waker: Sendable {
             replace()
             wake.formUnion([.waker, .wakerWasClosed])
         }
-        if closed & Self.timerBit != 0 { timer.forget() }
+        if closed & Wake.timer.rawValue != 0 { timer.forget() }
     }
 
     /// Makes a new eventfd. Wakes before that are lost, but the look for work that follows each sleep finds what they
     /// announced. If the kernel has no descriptor to give, the next sleep tries again.
     private func replace() {
+        joinedSet = 0
         descriptor.take()?.forget()
         descriptor = try? Self.makeDescriptor()
         number.store(descriptor?.rawValue ?? -1, ordering: .sequentiallyConsistent)
@@ -138,6 +175,22 @@ package final class Waker: Sendable {
     }
 }
 
+/// How long a sleep lasts at most, in nanoseconds.
+struct Sleep {
+    /// The time of the machine's clock at which it ends.
+    let deadline: Nanoseconds
+    /// It ends no later than so long from now, or a little later.
+    let longest: Nanoseconds
+    let now: Nanoseconds
+
+    /// The system call's timeout; -1: none. Where the timer ends the sleep at its deadline, the timeout is later.
+    func timeout(usesTimer: Bool) -> Nanoseconds {
+        guard min(deadline, longest) != .never else { return -1 }
+        let left = deadline == .never ? .never : max(0, deadline.subtractingClamped(now))
+        return min(longest, usesTimer ? left.addingClamped(DeadlineTimer.reserve) : left)
+    }
+}
+
 /// What has ended a sleep. Empty: the time.
 package struct Wake: OptionSet, Sendable {
     package let rawValue: Int32
@@ -148,6 +201,8 @@ package struct Wake: OptionSet, Sendable {
     static let readiness = Wake(rawValue: 2)
     /// The host's descriptor can be read.
     package static let descriptor = Wake(rawValue: 4)
+    /// The waker's own timer has gone off.
+    static let timer = Wake(rawValue: 8)
     /// A signal has arrived. The thread looks for work and sleeps on.
     static let signal = Wake(rawValue: 1 << 8)
     /// The thread has looked for requests instead of sleeping, and at no descriptor.

@@ -232,6 +232,8 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
     private var random: SeededGenerator
     private(set) var isWaiting = false
     private(set) var lease: Int64 = 0
+    /// How long the turn stays here after the last tick, if the thread then sleeps elsewhere.
+    private var leaseOfTick: Int64 = 5_100_000
     /// The last look of a mutant that looks too early.
     private var wasArmed = false
     /// It goes in and out of waits all the time, and then sleeps elsewhere.
@@ -285,12 +287,14 @@ final class EventsHost: ScheduledHost, GuestHost, @unchecked Sendable {
             }
         } else if !loop.hasWork, !program.isDone {
             // Not in a wait of the loop's: the turn may be with this thread, on a lease.
-            lease = 5_100_000
+            lease = leaseOfTick
             events.wait()
         }
         isWaiting = false
         if random.below(3) == 0 { Scheduler.sleep("frame", for: [3_000_000, 8_000_000][random.below(2)]) }
-        loop.tick(then: random.below(2) == 0 ? .frame : .wait)
+        let next: AfterTick = random.below(2) == 0 ? .frame : .wait
+        leaseOfTick = next == .frame ? 40_100_000 : 5_100_000
+        loop.tick(then: next)
     }
 
     /// Waits that end at once leave leases behind, one soon after the other; then one that sleeps, and a sleep elsewhere.
