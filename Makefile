@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything: `make play` and `make test`.
 
-.PHONY: help play test attack attack-build examples docs format assets dependencies model schedules faults other-sdls fuzz fuzz-messages fuzz-one verify soak bench bench-quick bench-build bench-nio
+.PHONY: help play test attack attack-build examples docs format assets dependencies model schedules faults other-sdls fuzz fuzz-messages fuzz-one verify soak bench bench-quick bench-build bench-nio bench-least
 
 help: ## Say what there is
 	@echo "make play      build and play Skirmish (without a display: ten seconds of it, and a summary)"
@@ -111,7 +111,11 @@ bench-nio:
 	swift build --configuration release --package-path Tests/Benchmarks/Peers/nio --scratch-path .build-nio \
 	    || echo "The peer on swift-nio could not be built; it is left out." >&2
 
-bench: bench-build bench-nio
+bench-least:
+	swift build --configuration release --package-path Tests/Benchmarks/Limits --scratch-path .build-limits \
+	    || echo "The least programs could not be built; they are left out." >&2
+
+bench: bench-build bench-nio bench-least
 	@.ci/dependencies valgrind binutils
 	Tests/Benchmarks/run $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)") $(if $(COMPARE),--compare "$(COMPARE)")
 

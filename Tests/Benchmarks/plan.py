@@ -13,8 +13,10 @@ RAW = [".build/bench/raw-peer"]
 GLIB = [".build/bench/glib-peer"]
 # A package of its own, which `make bench` builds; without it the runner leaves it out.
 NIO = [".build-nio/release/NIOBench"]
+# No peer: the least Swift that does the same, which says how much of a difference is the language's.
+LEAST = [".build-limits/release/LeastFrame"]
 # Files that a run may be without.
-OPTIONAL = (NIO[0],)
+OPTIONAL = (NIO[0], LEAST[0])
 # What the runner asks of a machine before it measures on it.
 CALIBRATE = [*RAW, "calibrate"]
 PYTHON = [".build/bench/python/bin/python", "Tests/Benchmarks/Peers/python/peer.py"]
@@ -50,6 +52,8 @@ SUBJECTS = {
     "glib-wait": Subject(GLIB, {"design": "wait"}),
     "nio": Subject(NIO, {"pump": "queue"}),
     "nio-runloop": Subject(NIO, {"pump": "runloop"}),
+    "least": Subject(LEAST, {"with": "runs"}),
+    "least-wait": Subject(LEAST, {"with": "runs", "frames": "wait"}),
     "raw": Subject(RAW),
     "raw-wait": Subject(RAW, {"impl": "wait"}),
     "raw-wheel": Subject(RAW, {"impl": "wheel"}),
@@ -132,10 +136,10 @@ def cases():
         {"seconds": 2}, {"seconds": 1})
     yield Case(
         "smallframe", "smallframe", "dummy",
-        ("tandem", "tandem-asked", "tandem-handlers", "threads", "libuv-frame", "glib-frame", "nio", "nio-runloop", "raw"),
+        ("tandem", "tandem-asked", "tandem-handlers", "threads", "libuv-frame", "glib-frame", "nio", "nio-runloop", "least", "raw"),
         {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw", quick_group="frames")
     yield Case(
-        "smallframe/woken", "smallframe", "dummy", ("tandem-frameloop", "tandem-wait", "libuv-wait", "glib-wait", "raw-wait"),
+        "smallframe/woken", "smallframe", "dummy", ("tandem-frameloop", "tandem-wait", "libuv-wait", "glib-wait", "least-wait", "raw-wait"),
         {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw-wait", quick_group="frames")
     yield from (
         Case(f"server/{inputs}", "server", "dummy", ("tandem", "tandem-handlers", "nio", "raw"),

@@ -5,7 +5,6 @@
 #include "CLimits.h"
 
 #include <arpa/inet.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -14,17 +13,12 @@ bool limits_watch(int set, int descriptor, uint32_t events, uint64_t token) {
     return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
-int limits_poll(int set, struct limits_event *events, int capacity, int timeout) {
+int limits_poll(int set, struct limits_event *events, int capacity, int64_t nanoseconds) {
     struct epoll_event found[64];
-    int count = epoll_wait(set, found, capacity < 64 ? capacity : 64, timeout);
+    struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    int count = epoll_pwait2(set, found, capacity < 64 ? capacity : 64, nanoseconds < 0 ? 0 : &timeout, 0);
     for (int i = 0; i < count; i++) events[i] = (struct limits_event){found[i].data.u64, found[i].events};
     return count;
-}
-
-void limits_sleep(int first, int second, int64_t nanoseconds) {
-    struct pollfd sources[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
-    struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-    ppoll(sources, 2, nanoseconds < 0 ? 0 : &timeout, 0);
 }
 
 int limits_bound_socket(int *port) {

@@ -3,8 +3,8 @@
 //                   What Tandem has besides is left out: budgets, statistics, reports, traces, scenes, virtual time, an end.
 // Idea:   with=closures: an array of closures is called in each frame. with=tasks: tasks of the main actor that wait for the frame, by no more than a
 //         continuation. with=runs: tasks that prefer an executor, and whose waits a cancellation ends.
-//         frames=tick: all of it once a frame. frames=wait: one sleep until the frame's instant or the first thing that happens, SDL's events looked at
-//         and the work done at each wake.
+//         frames=tick: all of it once a frame. frames=wait: one sleep, in the epoll set itself, until the frame's instant or the first thing that happens,
+//         SDL's events looked at and the work done at each wake.
 // Owner:  the main thread, but for the posters.
 
 import CBench
@@ -62,19 +62,19 @@ import Glibc
     }
     /// Sleeps until the frame's instant, and does what happens before it.
     func rest(until instant: Int64) {
-        var value: eventfd_t = 0
         while case let present = now(), present < instant {
-            if inbox.maySleep() {
-                limits_sleep(poller.set, inbox.bell, max(0, min(instant, timers.nextDeadline) - present))
-            }
-            eventfd_read(inbox.bell, &value)
+            poller.poll(inbox.maySleep() ? max(0, min(instant, timers.nextDeadline) - present) : 0, failed)
             wakes += 1
             pumpAndLook()
-            tick()
+            inbox.run(failed)
+            timers.fire(failed)
+            ready.run()
         }
     }
 
     let waitsBetween = options.word("frames", "tick") == "wait"
+    // Each post of a main thread that sleeps is a change, so that nobody has to read the eventfd.
+    if waitsBetween { _ = poller.watch(inbox.bell, EPOLLIN.rawValue | EPOLLET.rawValue) { _ in } }
     let begin = now()
     for number in 0..<work.frames {
         let instant = begin + Int64(number) * work.period

@@ -16,10 +16,8 @@ struct limits_event {
     uint64_t token;
     uint32_t events;
 };
-/// Waits in an epoll set for milliseconds; -1: for ever. How many events there are.
-int limits_poll(int set, struct limits_event *events, int capacity, int timeout);
-/// Sleeps until one of two descriptors can be read, or for nanoseconds.
-void limits_sleep(int first, int second, int64_t nanoseconds);
+/// Waits in an epoll set for nanoseconds; -1: for ever. How many events there are.
+int limits_poll(int set, struct limits_event *events, int capacity, int64_t nanoseconds);
 
 /// Datagrams of up to 1,500 bytes, so many at once; how many came, -1 for none.
 enum { limits_room = 64, limits_datagrams = 8 };

@@ -34,9 +34,9 @@ final class LeastPoller {
 
     func end(_ watch: Int) { watches[watch] = nil }
 
-    /// Waits for milliseconds (-1: for ever), and calls the handlers of what has happened. How many events there were.
+    /// Waits for nanoseconds (-1: for ever), and calls the handlers of what has happened. How many events there were.
     @discardableResult
-    func poll(_ timeout: Int32, _ failed: (any Error) -> Void) -> Int {
+    func poll(_ timeout: Int64, _ failed: (any Error) -> Void) -> Int {
         let events = Int(limits_poll(set, found, Int32(Self.capacity), timeout))
         guard events > 0 else { return 0 }
         for index in 0..<events {
