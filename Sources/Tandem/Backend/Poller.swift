@@ -169,8 +169,7 @@ final class Poller: Sendable {
     /// finds in the buffer, so that the tick that follows need not poll. `nil`: the kernel refused.
     func sleep(_ nanoseconds: Nanoseconds) -> Wake? {
         if hasFound { return .readiness }
-        guard !countsMilliseconds.load(ordering: .relaxed) else { return nil }
-        let count = poll(nanoseconds)
+        let count = poll(nanoseconds < 0 ? .forever : .nanoseconds(nanoseconds))
         guard count >= 0 else { return errno == EINTR ? .signal : nil }
         var wake = Wake(rawValue: 0)
         for index in 0..<Int(count) {
@@ -189,31 +188,29 @@ final class Poller: Sendable {
     /// timeout that came early; the caller reads the clock again.
     func wait(_ timeout: PollTimeout) throws(Errno) -> Int {
         assert(!hasFound, "a poll would lose what is in the buffer")
-        if !countsMilliseconds.load(ordering: .relaxed) {
-            let count =
-                switch timeout {
-                case .forever: poll(-1)
-                case .nanoseconds(let nanoseconds): poll(nanoseconds)
-                }
-            if count >= 0 { return Int(count) }
-            switch errno {
-            case EINTR: return 0
-            // Some sandboxes return EPERM for system calls that they do not know.
-            case ENOSYS, EPERM: countsMilliseconds.store(true, ordering: .relaxed)
-            default: throw Errno(rawValue: errno)
-            }
-        }
-        let count = epoll_wait(rawValue, buffer, Int32(Self.capacity), timeout.milliseconds)
+        let count = poll(timeout)
         if count >= 0 { return Int(count) }
         if errno == EINTR { return 0 }
         throw Errno(rawValue: errno)
     }
 
-    /// epoll_pwait2 for some nanoseconds; negative: without end.
-    private func poll(_ nanoseconds: Nanoseconds) -> Int32 {
-        guard nanoseconds >= 0 else { return tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), nil) }
-        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-        return tandem_epoll_pwait2(rawValue, buffer, Int32(Self.capacity), &time)
+    /// The system call: how many events are in the buffer; -1 and `errno` if the kernel has refused it.
+    private func poll(_ timeout: PollTimeout) -> Int32 {
+        let (set, capacity) = (rawValue, Int32(Self.capacity))
+        if !countsMilliseconds.load(ordering: .relaxed) {
+            let count: Int32
+            switch timeout {
+            case .forever: count = tandem_epoll_pwait2(set, buffer, capacity, nil)
+            case .nanoseconds(let nanoseconds):
+                var time = timespec(
+                    tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+                count = tandem_epoll_pwait2(set, buffer, capacity, &time)
+            }
+            // Some sandboxes return EPERM for system calls that they do not know.
+            guard count < 0, errno == ENOSYS || errno == EPERM else { return count }
+            countsMilliseconds.store(true, ordering: .relaxed)
+        }
+        return epoll_wait(set, buffer, capacity, timeout.milliseconds)
     }
 
     /// UI thread, which has the turn: whether a wait would find something now, or one has.
