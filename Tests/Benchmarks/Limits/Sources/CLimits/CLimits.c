@@ -5,6 +5,7 @@
 #include "CLimits.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -16,7 +17,10 @@ bool limits_watch(int set, int descriptor, uint32_t events, uint64_t token) {
 int limits_poll(int set, struct limits_event *events, int capacity, int64_t nanoseconds) {
     struct epoll_event found[64];
     struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
-    int count = epoll_pwait2(set, found, capacity < 64 ? capacity : 64, nanoseconds < 0 ? 0 : &timeout, 0);
+    int room = capacity < 64 ? capacity : 64;
+    int count = epoll_pwait2(set, found, room, nanoseconds < 0 ? 0 : &timeout, 0);
+    // valgrind does not know the call.
+    if (count < 0 && errno == ENOSYS) count = epoll_wait(set, found, room, nanoseconds < 0 ? -1 : (int)((nanoseconds + 999999) / 1000000));
     for (int i = 0; i < count; i++) events[i] = (struct limits_event){found[i].data.u64, found[i].events};
     return count;
 }
