@@ -142,10 +142,10 @@ def cases():
         "smallframe/woken", "smallframe", "dummy", ("tandem-frameloop", "tandem-wait", "libuv-wait", "glib-wait", "least-wait", "raw-wait"),
         {"seconds": 4}, {"seconds": 1, "budget_ms": 1000}, reference="raw-wait", quick_group="frames")
     yield from (
-        Case(f"server/{inputs}", "server", "dummy", ("tandem", "tandem-handlers", "nio", "raw"),
+        Case(f"server/{inputs}", "server", "dummy", ("tandem", "tandem-handlers", "nio", "least", "raw"),
              {"seconds": 4, "inputs": inputs, "loss": 1}, {"seconds": 1, "rate": 20, "loss": 20}, reference="raw", quick_group="servers")
         for inputs in ("spread", "bursts"))
-    yield Case("start", "start", "dummy", ("tandem", "libuv-guest", "nio", "raw"), {}, {})
+    yield Case("start", "start", "dummy", ("tandem", "libuv-guest", "nio", "least", "raw"), {}, {})
     yield from (
         Case(f"burst/posts-{count}", "burst/posts", "x11", ("tandem", "libuv-guest", "raw"), {"n": count, "rounds": 100}, {"rounds": 10})
         for count in (10, 1000))

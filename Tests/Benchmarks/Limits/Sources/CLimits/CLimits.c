@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -51,6 +52,37 @@ int limits_receive(int descriptor) { return recvmmsg(descriptor, incoming, limit
 
 int limits_send(int descriptor, int first) {
     return sendmmsg(descriptor, outgoing + first, (unsigned)(limits_datagrams - first), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+enum { most_players = 64, snapshot_size = 600 };
+static struct sockaddr_in senders[limits_room], players[most_players];
+static char snapshots[most_players][snapshot_size];
+static struct iovec snapshot_parts[most_players];
+static struct mmsghdr snapshot_messages[most_players];
+static int player_count;
+
+int limits_server_receive(int descriptor, uint16_t *ports) {
+    for (int i = 0; i < limits_room; i++) {
+        incoming[i].msg_hdr.msg_name = &senders[i];
+        incoming[i].msg_hdr.msg_namelen = sizeof senders[i];
+    }
+    int count = limits_receive(descriptor);
+    for (int i = 0; i < count; i++) ports[i] = ntohs(senders[i].sin_port);
+    return count;
+}
+
+void limits_server_admit(int index) {
+    if (player_count == most_players) return;
+    int number = player_count++;
+    players[number] = senders[index];
+    snapshot_parts[number] = (struct iovec){snapshots[number], snapshot_size};
+    snapshot_messages[number].msg_hdr = (struct msghdr){
+        .msg_iov = &snapshot_parts[number], .msg_iovlen = 1, .msg_name = &players[number], .msg_namelen = sizeof players[number]};
+}
+
+int limits_server_send(int descriptor, int number) {
+    for (int i = 0; i < player_count; i++) memset(snapshots[i], number, snapshot_size);
+    return player_count == 0 ? 0 : sendmmsg(descriptor, snapshot_messages, (unsigned)player_count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 #define SWIFT __attribute__((swiftcall))

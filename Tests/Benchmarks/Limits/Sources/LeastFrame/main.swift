@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LeastFrame: a game's small frame (W12) by the least Swift that does it, for counting instructions. Takes TandemBench's options of `smallframe`.
+// LeastFrame: a game's small frame (W12) by the least Swift that does it, and the server (W13) and the start (W14). Takes TandemBench's options.
 
-runProgram("LeastFrame", ["smallframe": leastFrame, "events": countEvents])
+runProgram(
+    "LeastFrame",
+    ["smallframe": leastFrame, "server": leastServer, "start": leastStart, "events": countEvents])

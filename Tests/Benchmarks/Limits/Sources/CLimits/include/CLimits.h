@@ -25,6 +25,13 @@ int limits_receive(int descriptor);
 /// Sends the datagrams from `first` on, of 64 bytes each; how many went, -1 for none.
 int limits_send(int descriptor, int first);
 
+/// For the server (W13): what has come to the socket, at most a batch, and from which ports.
+int limits_server_receive(int descriptor, uint16_t *ports);
+/// Who sent one of the last batch's datagrams is a player from now on.
+void limits_server_admit(int index);
+/// Sends each player a snapshot of 600 bytes; how many went, -1 for none.
+int limits_server_send(int descriptor, int number);
+
 /// The calling thread.
 static inline uintptr_t limits_thread_key(void) { return (uintptr_t)__builtin_thread_pointer(); }
 /// A datagram socket on the loopback address, and its port; -1: there is none.
