@@ -57,7 +57,7 @@ final class Poller: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var foundAt: Nanoseconds = 0
     // Safe: UI thread only.
     /// Which epoll set of the process this is: a new one has none of the wakers' entries.
-    @exclusivity(unchecked) private(set) nonisolated(unsafe) var setNumber = 0
+    @exclusivity(unchecked) private(set) nonisolated(unsafe) var setNumber = Poller.nextSetNumber()
     let wakePipe: WakePipe
     /// Used by the thread that has the turn.
     private let deadlineTimer: DeadlineTimer
@@ -78,7 +78,6 @@ final class Poller: Sendable {
             throw GuestError(
                 .startFailed, errno: failure, "the epoll set refused the wake pipe or the deadline timer")
         }
-        setNumber = Self.nextSetNumber()
     }
 
     deinit {

@@ -12,8 +12,8 @@
 //         tick tells it that the turn has come back (`TickRequest.turn`). A UI thread that is about to sleep in a
 //         host's wait keeps the turn and polls itself, so that the kernel wakes one thread instead of two. But between
 //         the tick and that wait it runs code of the program, which may sleep elsewhere. So it takes the turn on a
-//         lease: if it has not come back when the lease ends, the backend takes the turn. Before a
-//         frame, and in a program that says that it ticks regularly (`Configuration.expectsRegularTicks`), the lease is longer.
+//         lease: if it has not come back when the lease ends, the backend takes the turn. Before a frame, and in a program
+//         that says that it ticks regularly (`Configuration.expectsRegularTicks`), the lease is longer.
 // Owner:  the backend thread calls `take` and `giveBack`, the UI thread calls everything else. `place`, which is
 //         atomic, decides. The UI thread's own variables only save it an atomic instruction.
 // Breaks: if a tick has the turn and does not call `finish`, the guest stops for ever.

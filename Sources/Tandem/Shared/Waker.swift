@@ -80,7 +80,7 @@ package final class Waker: Sendable {
         // Clears the flag without a read, as the set reports each write. For the order see `drain`.
         if wake.contains(.waker) { self.isSignalled.store(false, ordering: .sequentiallyConsistent) }
         if wake.contains(.timer) { timer.noteExpired() }
-        if usesTimer, wake.isOfTime, !isSignalled, sleep.deadline != .never, LoopClock.machine > sleep.deadline {
+        if usesTimer, wake.isOfTime, LoopClock.machine > sleep.deadline {
             // The timeout has ended the sleep, although the timer should have, earlier: something has closed the timer.
             joinedSet = 0
             return nil
