@@ -133,7 +133,10 @@ func opened(_ kind: String = "eventfd", by body: () throws -> Void) rethrows -> 
     var made: WakerHost?
     let numbers = try opened("timerfd") { made = try WakerHost() }
     let host = made!
-    let loop = try GuestLoop(host: host)
+    // On a busy machine this thread may not run for longer than a usual lease. Then the backend would take the turn.
+    var configuration = Configuration()
+    configuration.turnLease = 60_000_000_000
+    let loop = try GuestLoop(host: host, configuration: configuration)
     defer { loop.close() }
     check("the waker has one timer", numbers.count == 1)
     try keepTurn(loop, host.waker)
