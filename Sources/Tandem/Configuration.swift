@@ -15,8 +15,11 @@ public struct Configuration: Sendable {
     public var budget: Duration
     /// Where errors of callbacks and tasks go that have no other owner; `nil`: to ``logger``, at error level.
     public var errorHandler: ErrorHandler?
-    /// Where the loop logs what nobody else is told.
-    public var logger: Logger
+    /// Where the loop logs what nobody else is told; as long as it is not set: a logger with the label `tandem`.
+    public var logger: Logger {
+        get { chosenLogger.logger }
+        set { chosenLogger.given = newValue }
+    }
     /// The clock by which deadlines are measured; `nil`: the machine's.
     public var timeSource: (any TimeSource)?
     /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up. What
@@ -40,6 +43,7 @@ public struct Configuration: Sendable {
     /// tick. `FrameLoop`, `waitEvent` and ``HeadlessHost`` need no such setting, since they say what they do next.
     public var expectsRegularTicks = false
 
+    var chosenLogger: ChosenLogger
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
     /// How long the lease of the turn lasts, in nanoseconds; see `PollTurn`. It is longer than the period of the
@@ -60,16 +64,24 @@ public struct Configuration: Sendable {
     /// Makes a configuration with the defaults, except for the arguments given.
     public init(
         budget: Duration = .milliseconds(4), errorHandler: ErrorHandler? = nil,
-        logger: Logger = Logger(label: "tandem"), timeSource: (any TimeSource)? = nil,
+        logger: Logger? = nil, timeSource: (any TimeSource)? = nil,
         closeGrace: Duration = .milliseconds(250), sceneGrace: Duration = .seconds(1)
     ) {
         self.budget = budget
         self.errorHandler = errorHandler
-        self.logger = logger
+        chosenLogger = ChosenLogger(given: logger)
         self.timeSource = timeSource
         self.closeGrace = closeGrace
         self.sceneGrace = sceneGrace
     }
+}
+
+/// The logger that the program has given, or one that is made when something is logged: the first logger of a process costs
+/// as much as a third of the loop's start.
+struct ChosenLogger: Sendable {
+    fileprivate(set) var given: Logger?
+
+    var logger: Logger { given ?? Logger(label: "tandem") }
 }
 
 /// What the two threads do, step by step, as a test sees it.

@@ -69,7 +69,7 @@ public final class GuestLoop: @unchecked Sendable {
         host: any GuestHost, configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
         time = LoopClock(source: configuration.timeSource)
-        admission = Admission(site: CallSite(fileID: fileID, line: line), logger: configuration.logger)
+        admission = Admission(site: CallSite(fileID: fileID, line: line), logger: configuration.chosenLogger)
         let callbacks = CallbackTable(thread: admission.thread)
         timers = TimerQueue(table: callbacks, isVirtual: time.isVirtual)
         try OpenLoops.enter(admission.thread, admission.site, callbacks.number)

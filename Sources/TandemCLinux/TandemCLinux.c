@@ -26,8 +26,8 @@ struct thread_start {
     char name[16];
 };
 
-// Both name the thread: the creator so that it has its name when the call returns, and itself so that its body never runs under
-// the creator's.
+// The thread names itself, so that its body never runs under the creator's name. That is one system call; naming another thread
+// opens a file in /proc.
 static void *start_thread(void *raw) {
     struct thread_start start = *(struct thread_start *)raw;
     free(raw);
@@ -50,9 +50,7 @@ int tandem_thread_start(pthread_t *thread, const char *name, void *(*body)(void 
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = pthread_create(thread, NULL, start_thread, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure == 0) {
-        pthread_setname_np(*thread, name);
-    } else {
+    if (failure != 0) {
         free(start);
     }
     return failure;

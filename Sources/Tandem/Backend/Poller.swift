@@ -131,11 +131,13 @@ final class Poller: Sendable {
 
     /// Puts the wake pipe and the deadline timer into an epoll set.
     private func addOwn(to set: Int32) -> Errno? {
-        for (fd, data) in [(wakePipe.rawValue, Self.wakeData), (deadlineTimer.rawValue, Self.timerData)] {
-            let failure = tandem_epoll_control(set, EPOLL_CTL_ADD, fd, EPOLLIN.rawValue, data)
-            if failure != 0 { return Errno(rawValue: failure) }
+        var failure = tandem_epoll_control(
+            set, EPOLL_CTL_ADD, wakePipe.rawValue, EPOLLIN.rawValue, Self.wakeData)
+        if failure == 0 {
+            failure = tandem_epoll_control(
+                set, EPOLL_CTL_ADD, deadlineTimer.rawValue, EPOLLIN.rawValue, Self.timerData)
         }
-        return nil
+        return failure == 0 ? nil : Errno(rawValue: failure)
     }
 
     /// UI thread, which has the turn: replaces the epoll set by a new one with the same number, after `fill` has added

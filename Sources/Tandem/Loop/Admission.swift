@@ -24,7 +24,7 @@ final class Admission: @unchecked Sendable {
     let thread: UIThread
     /// Where the loop was made.
     let site: CallSite
-    private let logger: Logger
+    private let chosenLogger: ChosenLogger
     private let hasClosed = Atomic<Bool>(false)
     @exclusivity(unchecked) private(set) var state = State.open
     /// The error that ended the backend, if there was one.
@@ -32,10 +32,10 @@ final class Admission: @unchecked Sendable {
     /// Whether there was one. To compare the error with `nil` is to copy it.
     @exclusivity(unchecked) private(set) var hasFailed = false
 
-    init(site: CallSite, logger: Logger) {
+    init(site: CallSite, logger: ChosenLogger) {
         thread = UIThread()
         self.site = site
-        self.logger = logger
+        chosenLogger = logger
     }
 
     /// Any thread: whether the loop has closed.
@@ -72,12 +72,12 @@ final class Admission: @unchecked Sendable {
 
     // Apart from the checks, so that these are a few instructions in each call.
     @inline(never) private func refuseCallback(_ call: StaticString, _ site: CallSite) -> Bool {
-        logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
+        chosenLogger.logger.warning("\(call) at \(site) came after the loop had closed; it schedules nothing")
         return false
     }
 
     @inline(never) private func refuseTimer(_ site: CallSite) -> Bool {
-        logger.warning("the timer armed at \(site) came when the loop was closing; it will not fire")
+        chosenLogger.logger.warning("the timer armed at \(site) came when the loop was closing; it will not fire")
         return false
     }
 

@@ -9,24 +9,33 @@ package final class ClosingActions {
     /// The number of an action. Numbers are not reused within a loop.
     package struct Entry: Sendable { fileprivate let number: UInt64 }
 
-    private var actions: [UInt64: () -> Void] = [:]
+    /// In the order of their numbers. No dictionary, for the reason given in `OpenLoops`.
+    private var actions: [Registered] = []
     private var next: UInt64 = 0
+
+    private struct Registered {
+        let number: UInt64
+        let action: () -> Void
+    }
 
     package var count: Int { actions.count }
 
     /// O(1).
     @discardableResult package func add(_ action: @escaping () -> Void) -> Entry {
         next += 1
-        actions[next] = action
+        actions.append(Registered(number: next, action: action))
         return Entry(number: next)
     }
 
-    /// O(1). Does nothing if the entry was removed, or the loop has ended.
-    package func remove(_ entry: Entry) { actions[entry.number] = nil }
+    /// O(n) in the actions that are left. Does nothing if the entry was removed, or the loop has ended.
+    package func remove(_ entry: Entry) {
+        guard let index = actions.firstIndex(where: { $0.number == entry.number }) else { return }
+        actions.remove(at: index)
+    }
 
-    /// O(n log n).
+    /// O(n).
     func takeAll() -> [() -> Void] {
-        defer { actions = [:] }
-        return actions.sorted { $0.key < $1.key }.map(\.value)
+        defer { actions = [] }
+        return actions.map(\.action)
     }
 }
