@@ -300,6 +300,8 @@ inline tick() {
                 wakerReport = wakerReport && epollBroken;
                 pollFailed = epollBroken
             :: !(news & TURN) && (!uiThreadHasIt || (hasPolled && !found))
+            :: !(news & TURN) && uiThreadHasIt && !found && !hasPolled && next == WAIT
+                /* TickBudget.mayPoll: the sleep before saw nothing, whenever that was */
             fi;
             if :: news & FAILURE -> failureTold = true :: else fi
         };

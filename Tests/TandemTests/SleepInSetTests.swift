@@ -53,4 +53,65 @@ extension Core.KeptTurnTests {
             }
         }
     }
+
+    /// A sleep that a post has ended has seen that no descriptor is ready. A tick that follows directly takes its word for it;
+    /// what became ready in between ends the next wait.
+    @Test func aTickDirectlyAfterAWaitDoesNotAskTheKernelAgain() throws {
+        try withKeptTurn { host, loop, pipe, count in
+            var rounds = 0
+            var hasPolled = true
+            // A thread that is held up between the two polls, rightly.
+            while hasPolled, rounds < 2000 {
+                rounds += 1
+                #expect(waitForPost(host, loop) == .work)
+                let polls = loop.statistics.hotPolls
+                try pipe.write()
+                loop.tick(then: .wait)
+                hasPolled = loop.statistics.hotPolls > polls
+                #expect(
+                    hasPolled
+                        || loop.wait(on: host.waker, until: loop.hostNow + .seconds(20), work: .endsWait) { _ in .goesOn
+                        }
+                            == .work
+                )
+                loop.tick(then: .wait)
+                #expect(count.value == 1 + rounds)
+            }
+            #expect(!hasPolled)
+        }
+    }
+
+    /// Everywhere else the program may have done something meanwhile, and the tick polls.
+    @Test func aTickLongAfterAWaitPolls() throws {
+        try withKeptTurn { host, loop, pipe, count in
+            for round in 1...20 {
+                #expect(waitForPost(host, loop) == .work)
+                usleep(200)
+                try pipe.write()
+                loop.tick(then: .wait)
+                #expect(count.value == 1 + round)
+            }
+            for round in 21...40 {
+                let end = loop.wait(on: host.waker, until: loop.hostNow + .milliseconds(1), work: .endsWait) { step in
+                    if case .woke = step { .ends } else { .goesOn }
+                }
+                #expect(end == .checked)
+                try pipe.write()
+                loop.tick(then: .wait)
+                #expect(count.value == 1 + round)
+            }
+        }
+    }
+
+    /// A wait that a post ends, which comes while the thread sleeps.
+    private func waitForPost(_ host: KeptTurnHost, _ loop: GuestLoop) -> WaitEnd {
+        let waker = host.waker
+        let sender = Thread {
+            while !waker.isArmed { usleep(10) }
+            usleep(300)
+            try? loop.post {}
+        }
+        sender.start()
+        return loop.wait(on: waker, until: loop.hostNow + .seconds(20), work: .endsWait) { _ in .goesOn }
+    }
 }

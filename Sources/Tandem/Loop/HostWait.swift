@@ -4,7 +4,7 @@
 //           deadline.
 // Idea:   the host says until when it waits, what it checks itself, and what happens to the loop's work; the order of
 //         the steps is written here once. While this thread keeps the turn, the kernel wakes the thread that runs the
-//         handlers, and no second one. The tick that follows polls.
+//         handlers, and no second one. The tick that follows polls for what the sleep has seen.
 // Order:  the waker is armed, then each round (1) calls the host's check, (2) looks for work and runs it, (3) compares
 //         the time, (4) sleeps. Work that comes before the look is found by it; work that comes later wakes the thread.
 // Owner:  the UI thread.
@@ -157,8 +157,9 @@ extension GuestLoop {
             if now >= end { return .time }
         }
         let underWay = beginWait(on: waker)
-        defer { endWait(underWay, on: waker, at: now) }
-        return waitRounds(on: waker, until: end, also: descriptor, work, &now, check)
+        let ended = waitRounds(on: waker, until: end, also: descriptor, work, &now, check)
+        endWait(underWay, on: waker, at: now, byWork: ended == .work)
+        return ended
     }
 
     /// `now`: the time of the last look for work.
@@ -232,7 +233,7 @@ extension GuestLoop {
     /// has the turn, it keeps it until `body` returns.
     func whileWaiting<Result>(on waker: Waker, _ body: () -> Result) -> Result {
         let underWay = beginWait(on: waker)
-        defer { endWait(underWay, on: waker, at: time.live) }
+        defer { endWait(underWay, on: waker, at: time.live, byWork: false) }
         return body()
     }
 
@@ -244,9 +245,9 @@ extension GuestLoop {
     }
 
     @inline(__always) private func endWait(
-        _ wait: (outer: Unmanaged<Waker>?, keepsTurn: Bool), on waker: Waker, at live: Nanoseconds
+        _ wait: (outer: Unmanaged<Waker>?, keepsTurn: Bool), on waker: Waker, at live: Nanoseconds, byWork: Bool
     ) {
-        if wait.keepsTurn { shared.endWait(at: time.isVirtual ? LoopClock.machine : live) }
+        if wait.keepsTurn { shared.endWait(at: time.isVirtual ? LoopClock.machine : live, byWork: byWork) }
         hosting.wait.end(waker, outer: wait.outer)
     }
 

@@ -105,7 +105,7 @@ extension GuestLoop {
         shared.trace?(.tick)
         let endOfLast = tickState.clock.mark
         tickState.clock.read()
-        let sawNothing = shared.beginTick()
+        let sawNothing = shared.beginTick(at: tickState.clock.mark)
         return TickBudget(
             budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next,
             sleepSawNothing: sawNothing)

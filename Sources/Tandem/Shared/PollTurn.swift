@@ -47,7 +47,7 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var timer: Descriptor?
     private let trace: (@Sendable (TraceStep) -> Void)?
 
-    // Safe, these six: used on the UI thread only.
+    // Safe, these seven: used on the UI thread only.
     /// Whether the UI thread has the turn, or had it on a lease when it last looked.
     @exclusivity(unchecked) private nonisolated(unsafe) var uiThreadHasIt = false
     /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
@@ -56,6 +56,8 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var sawReadiness = false
     /// Such a sleep has ended for another reason, and no tick has begun since.
     @exclusivity(unchecked) private nonisolated(unsafe) var sawNothing = false
+    /// When the wait of that sleep has ended, if it has.
+    @exclusivity(unchecked) private nonisolated(unsafe) var waitEnded: Nanoseconds = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var passes = 0
     /// How long the last lease was.
     @exclusivity(unchecked) private nonisolated(unsafe) var lastLease: Nanoseconds = 0
@@ -137,11 +139,11 @@ final class PollTurn: Sendable {
         wakeBackend()
     }
 
-    /// A tick begins. Its poll will find what a sleep has seen to be ready. Returns whether the sleep before it, in the same
-    /// wait, has watched the epoll set and seen nothing. After a wait the tick polls: the program may have done something
-    /// meanwhile that made a descriptor ready.
-    func beginTick() -> Bool {
-        let sawNothing = sawNothing && isInWait
+    /// A tick begins. Its poll will find what a sleep has seen to be ready. Returns whether the sleep before it has watched the
+    /// epoll set and seen nothing, in the same wait or in one that the loop's work has ended just now. After any other wait
+    /// the tick polls: the program may have done something meanwhile that made a descriptor ready.
+    func beginTick(at now: Nanoseconds) -> Bool {
+        let sawNothing = sawNothing && (isInWait || now - waitEnded < Self.justNow)
         self.sawNothing = false
         sawReadiness = false
         reclaim()
@@ -205,11 +207,17 @@ final class PollTurn: Sendable {
         return true
     }
 
-    /// `now`: the machine's time, at most a look for work ago.
-    func endWait(at now: Nanoseconds) {
+    /// `now`: the machine's time, at most a look for work ago. `byWork`: the loop's work has ended it, so that the program
+    /// ticks next.
+    func endWait(at now: Nanoseconds, byWork: Bool) {
         isInWait = false
+        sawNothing = sawNothing && byWork
+        waitEnded = now
         if uiThreadHasIt { beginLease(at: now, for: lease) }
     }
+
+    /// A tick that comes so soon after its host's wait is the program's next step.
+    private static let justNow: Nanoseconds = 100_000
 
     /// Whether this thread has the turn and keeps it while its host waits.
     var isKeptByWait: Bool { isInWait && uiThreadHasIt }

@@ -154,12 +154,12 @@ extension SharedState {
 // UI thread: what each tick and each wait calls. By way of these functions, since the compiler counts a reference of a
 // part's part around each call: `shared.turn.beginTick()` in the loop is 40 instructions more.
 extension SharedState {
-    func beginTick() -> Bool { turn.beginTick() }
+    func beginTick(at now: Nanoseconds) -> Bool { turn.beginTick(at: now) }
     func finishTick(_ next: AfterTick, canPoll: Bool, now: Nanoseconds) {
         turn.finish(next, canPoll: canPoll, now: now)
     }
     func beginWait() -> Bool { turn.beginWait() }
-    func endWait(at now: Nanoseconds) { turn.endWait(at: now) }
+    func endWait(at now: Nanoseconds, byWork: Bool) { turn.endWait(at: now, byWork: byWork) }
     func beginSleep() -> Bool { turn.beginSleep() }
 }
 
