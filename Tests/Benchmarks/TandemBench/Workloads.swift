@@ -37,5 +37,6 @@
     "count/frametimers": countFrameTimers,
     "count/frameposts": countFramePosts,
     "count/wakes": countWakes,
+    "count/start": countStart,
     "count/tasks": countTasks,
 ]
