@@ -60,7 +60,7 @@ extension Core.KeptTurnTests {
         try withKeptTurn { host, loop, pipe, count in
             var rounds = 0
             var hasPolled = true
-            // A thread that is held up between the two polls, rightly.
+            // If this thread is held up after its wait, the tick polls, rightly. Then it is tried again.
             while hasPolled, rounds < 2000 {
                 rounds += 1
                 #expect(waitForPost(host, loop) == .work)

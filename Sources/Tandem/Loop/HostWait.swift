@@ -4,7 +4,7 @@
 //           deadline.
 // Idea:   the host says until when it waits, what it checks itself, and what happens to the loop's work; the order of
 //         the steps is written here once. While this thread keeps the turn, the kernel wakes the thread that runs the
-//         handlers, and no second one. The tick that follows polls for what the sleep has seen.
+//         handlers, and no second one. The tick that follows takes what the sleep has found.
 // Order:  the waker is armed, then each round (1) calls the host's check, (2) looks for work and runs it, (3) compares
 //         the time, (4) sleeps. Work that comes before the look is found by it; work that comes later wakes the thread.
 // Owner:  the UI thread.
