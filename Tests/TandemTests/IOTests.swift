@@ -83,6 +83,29 @@ extension Core.IOTests {
         }
     }
 
+    /// Behaviour 34. At some of these reports it is checked whether the handler does anything (`IdleHandlers`), which goes on after its return.
+    @Test(arguments: [1, 63, 64, 65, 66]) func aWatchMayEndInItsHandlerAndBeReferredToByNobody(last: Int) throws {
+        try withLoop { host, loop in
+            let pipe = try Pipe()
+            var count = 0
+            var watch: IOHandle?
+            weak var handle: IOHandle?
+            watch = try loop.whenReadable(pipe.reader) {
+                count += 1
+                guard count == last else { return }
+                watch?.cancel()
+                watch = nil
+            }
+            handle = watch
+            try pipe.write()
+            #expect(host.run { count == last })
+            host.tick()
+            #expect(count == last)
+            #expect(handle == nil)
+            #expect(loop.statistics.registrations == 0)
+        }
+    }
+
     /// Behaviour 34, 35.
     @Test func wrongDescriptorsAreClearErrors() throws {
         try withLoop { _, loop in

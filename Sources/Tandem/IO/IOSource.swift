@@ -65,8 +65,8 @@ final class IOSource {
     /// Removes the first entry of the queue.
     @inline(__always) func next() -> ReadyDescriptor? { queue.popFirst() }
 
-    /// The watch whose handler has to run for an event, unless it has ended meanwhile.
-    @inline(__always) func watch(for report: borrowing ReadyDescriptor) -> IOHandle? {
+    /// The watch whose handler has to run for an event, unless it has ended meanwhile. Valid until the handler runs.
+    @inline(__always) func watch(for report: borrowing ReadyDescriptor) -> Unmanaged<IOHandle>? {
         // The first handler after a poll of this thread runs in the state that was polled. Before each further one the
         // kernel is asked, since the handlers before it may have closed descriptors.
         guard let handle = registrations.takeReport(report, asks: !isFresh) else { return nil }

@@ -209,7 +209,7 @@ final class RegistrationTable {
     ///
     /// - Parameter asks: User code has run since the poll. So, unless the descriptor has an owner, the kernel is asked
     ///   whether it is still the one that was polled. If it is not, its watches end.
-    @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> IOHandle? {
+    @inline(__always) func takeReport(_ report: borrowing ReadyDescriptor, asks: Bool) -> Unmanaged<IOHandle>? {
         guard let registration = self[report.number, report.generation],
             registration.pointee.takeReport(report.direction)
         else { return nil }
@@ -217,7 +217,8 @@ final class RegistrationTable {
             evict(report.number)
             return nil
         }
-        return registration.pointee[report.direction]
+        // Safe: the registration keeps it, until user code runs.
+        return registration.pointee[report.direction].map { .passUnretained($0) }
     }
 
     /// The watch that will run, for reports of what waits.

@@ -151,15 +151,28 @@ extension GuestLoop {
             instruments.willRun(.descriptor, wait.site, readyFor: tickState.clock.mark - readyAt)
             return waiter.resume()
         }
-        guard let handle = io.watch(for: report), case .call(let body) = handle.action else { return }
-        if handle.isOurs {
-            tick.noteUnrecorded()
-            instruments.willRunUnrecorded(readyFor: tickState.clock.mark - readyAt)
-        } else {
-            instruments.willRun(.descriptor, handle.site, readyFor: tickState.clock.mark - readyAt)
+        guard let watch = io.watch(for: report) else { return }
+        runHandler(of: watch, since: readyAt, &tick)
+    }
+
+    @inline(__always) private func runHandler(
+        of watch: Unmanaged<IOHandle>, since readyAt: Nanoseconds, _ tick: inout TickBudget
+    ) {
+        // Safe: the registration keeps the handle until user code runs, and it is not used afterwards. So its references
+        // need not be counted for each event.
+        watch._withUnsafeGuaranteedRef { handle in
+            guard case .call(let body) = handle.action else { return }
+            let site = handle.site
+            if handle.isOurs {
+                tick.noteUnrecorded()
+                instruments.willRunUnrecorded(readyFor: tickState.clock.mark - readyAt)
+            } else {
+                instruments.willRun(.descriptor, site, readyFor: tickState.clock.mark - readyAt)
+            }
+            tick.countCallback()
+            // A check goes on after the handler has run, so it gets a reference.
+            if handle.streak.countReport() { return callChecked(watch.takeUnretainedValue(), body) }
+            call(body, site)
         }
-        tick.countCallback()
-        if handle.streak.countReport() { return callChecked(handle, body) }
-        call(body, handle.site)
     }
 }

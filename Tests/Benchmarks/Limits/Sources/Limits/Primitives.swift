@@ -47,7 +47,10 @@ private final class Bench: @unchecked Sendable {
     }
 }
 
-/// `what=none` is the loop around a piece.
+private func sleepForEver(_: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? { while true { pause() } }
+
+/// `what=none` is the loop around a piece. threads=2: beside a second thread, which sleeps. The C library's system calls then ask whether their thread
+/// is to be cancelled.
 @MainActor func countPrimitive(_ options: Options) throws {
     let count = try options.number("n", 1000)
     let bench = Bench()
@@ -82,6 +85,10 @@ private final class Bench: @unchecked Sendable {
     ]
     let what = options.word("what", "none")
     guard let piece = pieces[what] else { throw Unsupported("what=\(what)") }
+    if try options.number("threads", 1) == 2 {
+        var thread = pthread_t()
+        guard pthread_create(&thread, nil, sleepForEver, nil) == 0 else { throw Failed("there is no second thread") }
+    }
     for number in 0..<count { piece(number) }
     metric("ran", "count", count)
 }
