@@ -70,6 +70,18 @@ final class LeastTimers {
         (calls + slot).deinitialize(count: 1)
     }
 
+    /// Drops all of them, and keeps the memory. Handles that were given before may cancel others.
+    func removeAll() {
+        for place in 0..<count {
+            let slot = Int(entries[place].slot)
+            if slots[slot].isArmed { (calls + slot).deinitialize(count: 1) }
+            slots[slot].isArmed = false
+            slots[slot].next = free
+            free = UInt32(slot)
+        }
+        count = 0
+    }
+
     /// Calls what is due at this moment.
     func fire(_ failed: (any Error) -> Void) {
         guard count > 0 else { return }

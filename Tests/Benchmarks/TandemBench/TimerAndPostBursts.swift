@@ -1,57 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bursts: little at a time, as a game has it: ten or a thousand posts from another thread while the UI thread sleeps; ten or a thousand timers.
-// Idea:   `first` is the process's first burst, which pays for fresh memory and code; `cold` the median of those before which the caches were emptied;
-//         `warm` of those that follow another one at once. A burst's time, as a whole.
+// TimerAndPostBursts: ten or a thousand posts from another thread while the UI thread sleeps; ten or a thousand timers.
 
 import CBench
 import Glibc
 import Synchronization
 import Tandem
 import TandemCLinux
-
-/// One kind of burst, in its three conditions.
-@MainActor
-struct Bursts {
-    private let rounds: Int
-    private let cache = UnsafeMutableRawPointer.allocate(byteCount: Bursts.cacheSize, alignment: 64)
-    private static let cacheSize = 4 << 20
-
-    init(_ options: Options) throws { rounds = try options.number("rounds", 100) }
-
-    /// `burst` gives the time of each of its parts, in nanoseconds.
-    func measure(_ names: [String], _ burst: () -> [Int64]) {
-        report("first", names, [burst()])
-        report(
-            "cold", names,
-            repeated { number in
-                memset(cache, Int32(number & 0xFF), Self.cacheSize)
-            } burst: {
-                burst()
-            })
-        _ = burst()
-        report(
-            "warm", names,
-            repeated { _ in
-            } burst: {
-                burst()
-            })
-    }
-
-    private func repeated(_ prepare: (Int) -> Void, burst: () -> [Int64]) -> [[Int64]] {
-        (0..<rounds).map {
-            prepare($0)
-            return burst()
-        }
-    }
-
-    private func report(_ condition: String, _ names: [String], _ times: [[Int64]]) {
-        for (part, name) in names.enumerated() {
-            var samples = Samples(capacity: times.count)
-            for time in times { samples.add(time[part]) }
-            metric("\(name)\(condition)", "us", samples.percentile(0.5) / 1000)
-        }
-    }
-}
 
 // Safe: counted on the UI thread, read there. Not captured, as in `posts`.
 private nonisolated(unsafe) var ran = 0
