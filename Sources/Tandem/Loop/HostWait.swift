@@ -185,8 +185,7 @@ extension GuestLoop {
             if step.sawWork || hasWork(asOf: now) {
                 if work == .endsWait { return .work }
                 let hasLimit = work == .runsUntilEnd && left != .never
-                let budget = hasLimit ? Duration(exactly: max(left, 1000)) : nil
-                step = .ticked(tick(budget: budget, then: .wait))
+                step = .ticked(tickAfterLook(hasLimit ? max(left, 1000) : nil, .wait))
             } else if isOver {
                 return .time
             } else if time.isVirtual, skipsTime(until: end) {
@@ -276,7 +275,7 @@ extension GuestLoop {
         let polls = shared.beginSleep()
         let wake = observed(.sleep) {
             let sleep = Sleep(deadline: deadline, longest: longest, now: now)
-            if polls, descriptor < 0, let wake = waker.sleep(sleep, in: shared.poller) { return wake }
+            if polls, descriptor < 0, let wake = shared.sleep(sleep, on: waker) { return wake }
             return waker.sleep(sleep, or: polls ? shared.poller.rawValue : -1, descriptor)
         }
         if polls, wake != .signal { shared.turn.sleepEnded(isReady: wake.contains(.readiness)) }

@@ -66,7 +66,9 @@ extension GuestLoop {
     @discardableResult @inline(__always)
     package func tick(budget: Duration? = nil, then next: AfterTick) -> TickReport {
         thread.check("GuestLoop.tick")
-        guard nothingIsAnnounced, tickState.mayReturnEarly else { return tickAfterLook(budget, next) }
+        guard nothingIsAnnounced, tickState.mayReturnEarly else {
+            return tickAfterLook(budget?.nanosecondsRoundedUp, next)
+        }
         instruments.countEmptyTick()
         return TickReport()
     }
@@ -74,12 +76,15 @@ extension GuestLoop {
     /// No thread has announced work, and a descriptor or a timer that becomes ready would be announced by the backend.
     private var nothingIsAnnounced: Bool { shared.pending.isEmpty && shared.turn.backendAnnounces }
 
-    @inline(never) private func tickAfterLook(_ budget: Duration?, _ next: AfterTick) -> TickReport {
+    /// A tick that was not found to have nothing to do. A wait calls it, which has found work.
+    ///
+    /// - Parameter limit: The budget in nanoseconds; `nil`: the configuration's.
+    @inline(never) func tickAfterLook(_ limit: Nanoseconds?, _ next: AfterTick) -> TickReport {
         guard !tickState.isTicking else { return refuseNestedTick() }
         guard admission.state == .open else { return TickReport() }
         let hasWork = !nothingIsAnnounced || (timers.areCheckedByTicks && timers.nearest <= time.now)
         guard instruments.tickBegins(hasWork: hasWork) else { return TickReport() }
-        return runTick(budget?.nanosecondsRoundedUp ?? tickState.budget, next)
+        return runTick(limit ?? tickState.budget, next)
     }
 
     private func runTick(_ limit: Nanoseconds, _ next: AfterTick) -> TickReport {

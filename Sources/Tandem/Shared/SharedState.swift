@@ -161,6 +161,7 @@ extension SharedState {
     func beginWait() -> Bool { turn.beginWait() }
     func endWait(at now: Nanoseconds, byWork: Bool) { turn.endWait(at: now, byWork: byWork) }
     func beginSleep() -> Bool { turn.beginSleep() }
+    func sleep(_ sleep: Sleep, on waker: Waker) -> Wake? { waker.sleep(sleep, in: poller) }
 }
 
 // MARK: - Deadline

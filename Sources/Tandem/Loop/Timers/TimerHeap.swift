@@ -203,11 +203,12 @@ extension TimerHeap {
         for index in stride(from: (near - 2) / 4, through: 0, by: -1) { siftDown(entries[index], from: index) }
     }
 
+    // The arithmetic of places is unchecked: they are less than `stored`, and four times that is no overflow.
     private func siftUp(_ entry: Entry, from start: Int) {
         let entries = entries
         var index = start
         while index > 0 {
-            let parent = (index - 1) / 4
+            let parent = (index &- 1) >> 2
             guard isBefore(entry, entries[parent]) else { break }
             entries[index] = entries[parent]
             index = parent
@@ -219,20 +220,28 @@ extension TimerHeap {
         let (entries, near) = (entries, near)
         var index = start
         while true {
-            let firstChild = 4 * index + 1
-            guard firstChild < near else { break }
-            var least = firstChild
-            var child = firstChild + 1
-            let end = min(firstChild + 4, near)
-            while child < end {
-                if isBefore(entries[child], entries[least]) { least = child }
-                child += 1
-            }
+            let child = index << 2 &+ 1
+            guard child < near else { break }
+            let least = leastChild(child, entries, near)
             guard isBefore(entries[least], entry) else { break }
             entries[index] = entries[least]
             index = least
         }
         entries[index] = entry
+    }
+
+    /// The earliest of the up to four children from `first` on. Of four, two pairs are compared, then their winners.
+    @inline(__always) private func leastChild(_ first: Int, _ entries: UnsafeMutablePointer<Entry>, _ near: Int) -> Int
+    {
+        let last = first &+ 3
+        if last < near {
+            let left = isBefore(entries[first &+ 1], entries[first]) ? first &+ 1 : first
+            let right = isBefore(entries[last], entries[last &- 1]) ? last : last &- 1
+            return isBefore(entries[right], entries[left]) ? right : left
+        }
+        var least = first
+        for child in first &+ 1..<near where isBefore(entries[child], entries[least]) { least = child }
+        return least
     }
 
     private func grow() {
