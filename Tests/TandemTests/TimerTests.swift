@@ -66,6 +66,49 @@ extension Core.TimerTests {
         }
     }
 
+    /// Timers that are due together run in order within one tick, and let other work run in between.
+    @Test func aThousandDueTimersLetACallbackRunBetweenThem() throws {
+        let (configuration, clock) = virtualConfiguration()
+        try withLoop(configuration: configuration) { host, loop in
+            func arm(_ body: @escaping (Int) -> Void) {
+                for index in 0..<1000 { loop.callLater(.milliseconds(5)) { body(index) } }
+                clock.advance(by: .milliseconds(5))
+            }
+            var fired: [Int] = []
+            var firedBefore: Int?
+            arm { index in
+                if index == 0 { loop.callSoon { firedBefore = fired.count } }
+                fired.append(index)
+            }
+            let report = host.tick()
+            #expect(fired == Array(0..<1000))
+            #expect(report.carriedOver == 0)
+            // It is ready in the next pass, which runs its own timers first.
+            #expect(firedBefore == 2 * TimerQueue.batchLimit)
+            // A tick of one pass has no second one for the rest.
+            fired = []
+            arm { fired.append($0) }
+            let onePass = host.tick(budget: .zero)
+            #expect(fired == Array(0..<1000))
+            #expect(onePass.passes == 1)
+        }
+    }
+
+    /// A timer that another batch had to wait for was due since its deadline, not since the first batch was collected.
+    @Test func timersOfALaterBatchAreAsLateAsTheyWere() throws {
+        try withLoop { host, loop in
+            let count = 3 * TimerQueue.batchLimit
+            let deadline = ContinuousClock.now
+            for _ in 0..<count { loop.callAt(deadline) {} }
+            while ContinuousClock.now < deadline + .milliseconds(20) {}
+            host.tick(budget: .seconds(5))
+            let latency = loop.statistics.latency
+            #expect(latency.count == UInt64(count))
+            // The histogram's figures are right to an eighth.
+            #expect(latency.percentile(0.01) > .milliseconds(17))
+        }
+    }
+
     /// Behaviour 27.
     @Test func hugeDelaysNeitherOverflowNorFire() throws {
         try withLoop { host, loop in

@@ -53,7 +53,7 @@ struct TickBudget {
     // MARK: The budget
 
     /// The tick is one pass, however long it takes.
-    private var isOnePass: Bool { budget == 0 }
+    var isOnePass: Bool { budget == 0 }
 
     var isAfterFirstPass: Bool { report.passes > 0 }
 

@@ -92,6 +92,10 @@ static inline uint64_t tandem_cycles(void) { return (uint64_t)tandem_clock_nanos
 static inline uint64_t tandem_cycles_in_10us(void) { return 10000; }
 #endif
 
+/// A hint: the Swift closure whose two words stand here is about to be called, and what it has captured about to be read. If something else stands
+/// here, nothing happens, or something is fetched in vain.
+static inline void tandem_fetch_captures(const void *closure) { __builtin_prefetch(((void *const *)closure)[1]); }
+
 /// A hint: what stands at this address, which need not exist, is about to be written. The compiler's own would fetch it for reading on x86.
 static inline void tandem_fetch_for_writing(const void *address) {
 #if defined(__x86_64__)

@@ -6,7 +6,14 @@
 //         the heap removes itself.
 // Owner:  the UI thread. The backend reads only the nearest deadline, which is published as one number.
 
+import TandemCLinux
+
 struct TimerQueue {
+    /// How many timers may be due and in the queue: their records and closures, some 100 bytes each, stay in the
+    /// processor's nearest cache until they run. When all that were due moved at once, they were fetched from memory a
+    /// second time, and a loop that a million timers a second had made late did not catch up.
+    static let batchLimit = 128
+
     let table: CallbackTable
     private let heap: TimerHeap
     private let due = TaskQueue<DueTimer>()
@@ -14,7 +21,7 @@ struct TimerQueue {
     /// error. Otherwise the backend announces them.
     private(set) var areCheckedByTicks: Bool
     private let isVirtual: Bool
-    /// When a tick last looked for due timers.
+    /// When a tick last looked for due timers and took all.
     private var lastLook = LoopClock.machine
     private var armed = 0
     private var cancelled = 0
@@ -49,19 +56,26 @@ struct TimerQueue {
         heap.wasCancelled(slot)
     }
 
-    /// Moves the due timers into the queue.
+    /// Moves due timers into the queue until it has as many as it may. The rest stays in the heap for the next pass.
     ///
     /// - Parameters:
     ///   - now: The loop's time.
     ///   - mark: The machine's, from which latencies are counted.
-    @inline(__always) mutating func collectDue(at now: Nanoseconds, mark: Nanoseconds) {
-        while let (slot, deadline) = heap.popDue(at: now) {
-            table.record(slot).pointee.place = .queue
+    ///   - all: Whether there is no next pass in this tick.
+    @inline(__always) mutating func collectDue(at now: Nanoseconds, mark: Nanoseconds, all: Bool) {
+        let limit = all ? Int.max : Self.batchLimit
+        while due.count < limit {
+            guard let (slot, deadline) = heap.popDue(at: now) else {
+                lastLook = mark
+                return
+            }
+            let record = table.record(slot)
+            record.pointee.place = .queue
+            tandem_fetch_captures(record)
             // If the deadline was in the past when the timer was set, it has been due only since then, which is later
             // than the last look.
             due.append(DueTimer(slot: slot, readyAt: isVirtual ? mark : max(deadline, lastLook)))
         }
-        lastLook = mark
     }
 
     @inline(__always) func nextDue() -> DueTimer? { due.popFirst() }
