@@ -21,7 +21,10 @@ public struct Configuration: Sendable {
         set { chosenLogger.given = newValue }
     }
     /// The clock by which deadlines are measured; `nil`: the machine's.
-    public var timeSource: (any TimeSource)?
+    public var timeSource: (any TimeSource)? {
+        get { keptTimeSource?.source }
+        set { keptTimeSource = newValue.map { KeptTimeSource($0) } }
+    }
     /// How long ``GuestLoop/close()`` waits for cancelled runs that are still busy elsewhere before it gives them up. What
     /// is ready runs also after that, unless it goes on scheduling more of itself.
     public var closeGrace: Duration
@@ -44,6 +47,7 @@ public struct Configuration: Sendable {
     public var expectsRegularTicks = false
 
     var chosenLogger: ChosenLogger
+    private(set) var keptTimeSource: KeptTimeSource?
     /// Waits in whole milliseconds, as on kernels before 5.11. For tests of that path.
     package var forcesMillisecondWaits = false
     /// How long the lease of the turn lasts, in nanoseconds; see `PollTurn`. It is longer than the period of the
@@ -70,7 +74,7 @@ public struct Configuration: Sendable {
         self.budget = budget
         self.errorHandler = errorHandler
         chosenLogger = ChosenLogger(given: logger)
-        self.timeSource = timeSource
+        keptTimeSource = timeSource.map { KeptTimeSource($0) }
         self.closeGrace = closeGrace
         self.sceneGrace = sceneGrace
     }

@@ -68,7 +68,7 @@ public final class GuestLoop: @unchecked Sendable {
     public init(
         host: any GuestHost, configuration: Configuration = .init(), fileID: StaticString = #fileID, line: UInt = #line
     ) throws(GuestError) {
-        time = LoopClock(source: configuration.timeSource)
+        time = LoopClock(source: configuration.keptTimeSource)
         admission = Admission(site: CallSite(fileID: fileID, line: line), logger: configuration.chosenLogger)
         let callbacks = CallbackTable(thread: admission.thread)
         timers = TimerQueue(table: callbacks, isVirtual: time.isVirtual)
@@ -79,10 +79,10 @@ public final class GuestLoop: @unchecked Sendable {
         self.configuration = configuration
         tickState = TickState(budget: configuration.budget.nanosecondsRoundedUp)
         instruments = Instruments(
-            tape: configuration.timeSource as? any RunTape, trace: trace, watchdog: probe)
+            tape: configuration.keptTimeSource.flatMap { $0.source as? any RunTape }, trace: trace, watchdog: probe)
         do throws(GuestError) {
             try callbacks.attach()
-            shared = try SharedState(host: host, configuration: configuration)
+            shared = try SharedState(host: host, configuration: configuration, postTrace: trace?.trace)
             io = IOSource(poller: shared.poller, thread: admission.thread)
             backend = try BackendThread(shared: shared)
         } catch {

@@ -95,7 +95,7 @@ final class PushedEvents: Sendable {
     private nonisolated(unsafe) var hearer: (@Sendable (SDL_Event) -> Void)?
     private static let capacity = 64
 
-    private init() { pushes.reserveCapacity(Self.capacity) }
+    private init() {}
 
     private func locked<Result>(_ body: () -> Result) -> Result {
         lock.lock()

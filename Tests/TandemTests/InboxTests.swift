@@ -91,7 +91,8 @@ extension Core.InboxTests {
                 let answer = inbox.append(.posted({ _ = witness }, CallSite()), isPost: true) { true }
                 #expect(answer == .alreadySignalled)
             }
-            #expect(inbox.empty(into: TaskQueue(), limit: 700) == 700)
+            var queue = TaskQueue<ReadyWork>()
+            #expect(inbox.empty(into: &queue, limit: 700) == 700)
         }
         #expect(seen == nil)
     }

@@ -11,7 +11,7 @@ import SystemPackage
 final class IOSource {
     let registrations: RegistrationTable
     private let poller: Poller
-    private let queue = TaskQueue<ReadyDescriptor>()
+    @exclusivity(unchecked) private var queue = TaskQueue<ReadyDescriptor>()
     /// No handler has run since the poll that found what is in the queue, so that none can have closed a descriptor.
     @exclusivity(unchecked) private var isFresh = false
     private var checkedWatches = CheckedWatches()

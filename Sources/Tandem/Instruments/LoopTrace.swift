@@ -6,7 +6,7 @@ import Synchronization
 import TandemCLinux
 
 final class LoopTrace {
-    private let trace: Trace
+    let trace: Trace
     private let events: TraceBuffer
     let ring: ActivityRing
     private let turn: TurnTrack

@@ -16,8 +16,8 @@ package struct RecordedWork: Hashable {
     package let site: CallSite?
 }
 
-/// A source of time that records a run, or replays one.
-package protocol RunTape: TimeSource {
+/// A source of time that records a run, or replays one. An object, so that the runtime needs no type for a place that may hold one.
+package protocol RunTape: AnyObject, TimeSource {
     /// Whether it replays. Then hosts take events and ticks from the tape.
     var isReplay: Bool { get }
     /// The run has begun and has not ended.

@@ -10,7 +10,7 @@ package final class ClosingActions {
     package struct Entry: Sendable { fileprivate let number: UInt64 }
 
     /// In the order of their numbers. No dictionary, for the reason given in `OpenLoops`.
-    private var actions: [Registered] = []
+    private var actions = OwnedArray<Registered>()
     private var next: UInt64 = 0
 
     private struct Registered {
@@ -30,12 +30,13 @@ package final class ClosingActions {
     /// O(n) in the actions that are left. Does nothing if the entry was removed, or the loop has ended.
     package func remove(_ entry: Entry) {
         guard let index = actions.firstIndex(where: { $0.number == entry.number }) else { return }
-        actions.remove(at: index)
+        _ = actions.remove(at: index)
     }
 
     /// O(n).
     func takeAll() -> [() -> Void] {
-        defer { actions = [] }
-        return actions.map(\.action)
+        let taken = (0..<actions.count).map { actions[$0].action }
+        actions = OwnedArray()
+        return taken
     }
 }

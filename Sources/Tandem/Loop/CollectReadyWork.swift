@@ -26,8 +26,8 @@ extension GuestLoop {
         }
         if reasons.contains(.failure) { backendFailed() }
         if timers.count > 0 {
-            timers.collectDue(
-                at: time.hasSource ? time.now : tickState.clock.mark, mark: tickState.clock.mark, all: tick.isOnePass)
+            let now = time.hasSource ? time.now : tickState.clock.mark
+            timers.collectDue(at: now, mark: tickState.clock.mark, all: tick.isOnePass)
         }
         if reasons.contains(.inbox) { shared.inbox.announce() }
         takeInInbox(&tick)

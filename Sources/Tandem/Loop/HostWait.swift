@@ -221,7 +221,7 @@ extension GuestLoop {
     /// Where time is virtual, a wait does not sleep until `end` (`.never`: for ever): the time is moved to the nearest
     /// deadline or to the end, whichever comes first. `false` where there is work, or neither a deadline nor an end.
     @inline(never) private func skipsTime(until end: Nanoseconds) -> Bool {
-        guard let source = configuration.timeSource, !hasWork else { return false }
+        guard let source = configuration.keptTimeSource?.source, !hasWork else { return false }
         let target = min(end, timers.nearest)
         guard target != .never else { return false }
         source.advance(to: time.instant(at: target))

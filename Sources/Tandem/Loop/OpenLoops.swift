@@ -14,7 +14,7 @@ enum OpenLoops {
 
     private static let lock = Lock()
     // Safe: touched with `lock` held.
-    private nonisolated(unsafe) static var entries: [Entry] = []
+    private nonisolated(unsafe) static var entries = OwnedArray<Entry>()
 
     /// O(n) in open loops, as all of these.
     static func enter(_ thread: UIThread, _ site: CallSite, _ number: UInt32) throws(GuestError) {
@@ -28,7 +28,7 @@ enum OpenLoops {
                     .loopAlreadyOnThread,
                     "this thread has an open loop, made at \(other.site); close it first, or share it")
             }
-            entries.remove(at: index)
+            _ = entries.remove(at: index)
         }
         entries.append(Entry(thread: thread, site: site, number: number))
     }
@@ -36,13 +36,14 @@ enum OpenLoops {
     static func leave(_ thread: UIThread, _ number: UInt32) {
         lock.lock()
         defer { lock.unlock() }
-        entries.removeAll { $0.thread.key == thread.key && $0.number == number }
+        let index = entries.firstIndex { $0.thread.key == thread.key && $0.number == number }
+        if let index { _ = entries.remove(at: index) }
     }
 
     /// The thread of the open loop with this number.
     static func thread(of number: UInt32) -> UIThread? {
         lock.lock()
         defer { lock.unlock() }
-        return entries.first { $0.number == number }?.thread
+        return entries.firstIndex { $0.number == number }.map { entries[$0].thread }
     }
 }

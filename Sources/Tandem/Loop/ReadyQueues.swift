@@ -3,9 +3,9 @@
 //              that a frame's phase has resumed are in a queue of their own, and run in that phase.
 // Owner:  the UI thread. Other threads put their work into the `Inbox`.
 
-struct ReadyQueues {
-    private let work = TaskQueue<ReadyWork>()
-    private let phase = TaskQueue<ReadyWork>()
+struct ReadyQueues: ~Copyable {
+    private var work = TaskQueue<ReadyWork>()
+    private var phase = TaskQueue<ReadyWork>()
     /// Whether a frame's phase runs.
     private(set) var isInPhase = false
 
@@ -13,8 +13,6 @@ struct ReadyQueues {
     @inline(__always) var isEmpty: Bool { work.isEmpty }
     var phaseCount: Int { phase.count }
 
-    // `mutating`, like all that each piece of work passes through: otherwise a copy of the queues is made around the
-    // call, which counts two references.
     @inline(__always) mutating func append(_ new: consuming Work, readyAt: Nanoseconds) {
         work.append(ReadyWork(work: new, readyAt: readyAt))
     }
@@ -28,7 +26,7 @@ struct ReadyQueues {
 
     /// Moves work from the inbox into the queue, at most `limit` entries. Returns how many.
     mutating func takeIn(_ shared: SharedState, limit: Int = .max) -> Int {
-        shared.emptyInbox(into: work, limit: limit)
+        shared.emptyInbox(into: &work, limit: limit)
     }
 
     mutating func beginPhase() { isInPhase = true }

@@ -75,14 +75,15 @@ struct ReadyDescriptor {
     let readyAt: Nanoseconds
 }
 
-/// A class, so that a callback can add to the queue from which it was taken.
-final class TaskQueue<Element: ~Copyable> {
-    // Safe: allocated by this object; `count` elements from `head` on, around the end, are initialised; freed in
+/// No access to it lasts while a callback runs, so that a callback can add to the queue from which it was taken. A structure, so that
+/// the runtime needs no type for each kind of queue; see `OwnedArray`.
+struct TaskQueue<Element: ~Copyable>: ~Copyable {
+    // Safe: allocated by this structure; `count` elements from `head` on, around the end, are initialised; freed in
     // deinit.
-    @exclusivity(unchecked) private var elements: UnsafeMutablePointer<Element>
-    @exclusivity(unchecked) private var capacity: Int
-    @exclusivity(unchecked) private var head = 0
-    @exclusivity(unchecked) private(set) var count = 0
+    private var elements: UnsafeMutablePointer<Element>
+    private var capacity: Int
+    private var head = 0
+    private(set) var count = 0
 
     init() {
         capacity = 64
@@ -90,7 +91,7 @@ final class TaskQueue<Element: ~Copyable> {
     }
 
     deinit {
-        while popFirst() != nil {}
+        for offset in 0..<count { (elements + index(offset)).deinitialize(count: 1) }
         elements.deallocate()
     }
 
@@ -100,13 +101,13 @@ final class TaskQueue<Element: ~Copyable> {
         for offset in 0..<count { body(elements[index(offset)]) }
     }
 
-    @inline(__always) func append(_ element: consuming Element) {
+    @inline(__always) mutating func append(_ element: consuming Element) {
         if count == capacity { grow(to: 2 * capacity) }
         (elements + index(count)).initialize(to: element)
         count += 1
     }
 
-    @inline(__always) func popFirst() -> Element? {
+    @inline(__always) mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = (elements + head).move()
         head = (head + 1) & (capacity - 1)
@@ -116,7 +117,7 @@ final class TaskQueue<Element: ~Copyable> {
 
     @inline(__always) private func index(_ offset: Int) -> Int { (head + offset) & (capacity - 1) }
 
-    private func grow(to larger: Int) {
+    private mutating func grow(to larger: Int) {
         let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
         let first = min(count, capacity - head)
         moved.moveInitialize(from: elements + head, count: first)

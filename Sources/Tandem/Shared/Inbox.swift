@@ -68,9 +68,9 @@ final class Inbox: Sendable {
 
     /// UI thread: moves what has arrived into the queue, in order of arrival, but at most `limit` entries, so that very
     /// many posts do not keep a tick beyond its budget. Returns how many were moved.
-    func empty(into queue: TaskQueue<ReadyWork>, limit: Int = .max) -> Int {
+    func empty(into queue: inout TaskQueue<ReadyWork>, limit: Int = .max) -> Int {
         if taken.isEmpty { swapOut() }
-        return taken.move(atMost: limit, into: queue)
+        return taken.move(atMost: limit, into: &queue)
     }
 
     /// UI thread: whether there is more than the last pass has moved.
@@ -157,7 +157,7 @@ private struct Batch {
         last = chunks[index]
     }
 
-    mutating func move(atMost limit: Int, into queue: TaskQueue<ReadyWork>) -> Int {
+    mutating func move(atMost limit: Int, into queue: inout TaskQueue<ReadyWork>) -> Int {
         let number = min(limit, count)
         var left = number
         while left > 0 {

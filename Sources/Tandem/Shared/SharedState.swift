@@ -38,11 +38,11 @@ final class SharedState: Sendable {
     private let requestsDropped = Atomic<Int>(0)
     private let waitsHandedOver = Atomic<Int>(0)
 
-    init(host: any GuestHost, configuration: Configuration) throws(GuestError) {
+    init(host: any GuestHost, configuration: Configuration, postTrace: Trace?) throws(GuestError) {
         self.host = host
         trace = configuration.onStep
         threadTrace = configuration.onThreadStep ?? configuration.onStep
-        postTrace = configuration.trace
+        self.postTrace = postTrace
         turn = try PollTurn(
             lease: configuration.turnLease, leaseBetweenTicks: configuration.turnLeaseBetweenTicks,
             ticksRegularly: configuration.expectsRegularTicks, trace: threadTrace)
@@ -137,7 +137,9 @@ extension SharedState {
     var pending: TickRequest { TickRequest(rawValue: requests.load(ordering: .sequentiallyConsistent)) }
 
     /// UI thread: moves what has arrived into a queue; see ``Inbox/empty(into:limit:)``.
-    func emptyInbox(into queue: TaskQueue<ReadyWork>, limit: Int) -> Int { inbox.empty(into: queue, limit: limit) }
+    func emptyInbox(into queue: inout TaskQueue<ReadyWork>, limit: Int) -> Int {
+        inbox.empty(into: &queue, limit: limit)
+    }
 
     /// Any thread: a request for a tick is under way.
     var isAskingForTick: Bool { requests.load(ordering: .relaxed) & TickRequest.underWay.rawValue != 0 }

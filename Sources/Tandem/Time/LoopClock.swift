@@ -18,17 +18,17 @@ final class LoopClock: Sendable {
     // These two first: the size of an instant is known at run time only, and with it the places of what comes behind one.
     let isVirtual: Bool
     let hasSource: Bool
-    private let source: (any TimeSource)?
+    private let source: KeptTimeSource?
     private let epoch: ContinuousClock.Instant
     private let epochNanoseconds: Nanoseconds
 
-    init(source: (any TimeSource)?) {
-        self.source = source
+    init(source kept: KeptTimeSource?) {
+        source = kept
         // The instant is read before the nanoseconds, so that a delay between the two makes timers late and never
         // early.
-        isVirtual = source?.isVirtual ?? false
-        hasSource = source != nil
-        epoch = isVirtual ? source!.now : ContinuousClock.now
+        isVirtual = kept?.source.isVirtual ?? false
+        hasSource = kept != nil
+        epoch = isVirtual ? kept!.source.now : ContinuousClock.now
         epochNanoseconds = isVirtual ? 0 : tandem_clock_nanoseconds()
     }
 
@@ -40,7 +40,7 @@ final class LoopClock: Sendable {
     @inline(__always) var now: Nanoseconds { hasSource ? ofSource : tandem_clock_nanoseconds() }
 
     // Apart, so that the machine's time, which each timer needs, saves no registers for it.
-    @inline(never) private var ofSource: Nanoseconds { min(nanoseconds(at: source!.now), .never - 1) }
+    @inline(never) private var ofSource: Nanoseconds { min(nanoseconds(at: source!.source.now), .never - 1) }
 
     /// The machine's clock. Budgets and latencies are measured by it also when the loop's time is virtual.
     static var machine: Nanoseconds { tandem_clock_nanoseconds() }

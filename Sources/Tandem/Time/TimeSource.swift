@@ -22,6 +22,14 @@ extension TimeSource {
     public var isVirtual: Bool { true }
 }
 
+/// A source in an object. A copy of the protocol's type needs the runtime's description of that type, which costs a start 50,000
+/// instructions, also where there is no source.
+final class KeptTimeSource: Sendable {
+    let source: any TimeSource
+
+    init(_ source: any TimeSource) { self.source = source }
+}
+
 extension GuestLoop {
     /// The source of time that the loop was made with; for code that drives the loop.
     package var configurationTimeSource: (any TimeSource)? { configuration.timeSource }

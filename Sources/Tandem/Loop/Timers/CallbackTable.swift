@@ -56,7 +56,7 @@ final class CallbackTable {
     private static let none = UInt32.max
 
     // Safe: chunks are allocated in `add`, filled up to `used`, and freed in deinit.
-    @exclusivity(unchecked) private var chunks: [UnsafeMutablePointer<Record>] = []
+    @exclusivity(unchecked) private var chunks = OwnedArray<UnsafeMutablePointer<Record>>()
     @exclusivity(unchecked) private var used: UInt32 = 0
     @exclusivity(unchecked) private var firstFree = none
     @exclusivity(unchecked) private var lastSequence: UInt64 = 0
@@ -78,7 +78,7 @@ final class CallbackTable {
 
     deinit {
         for slot in 0..<used { record(slot).deinitialize(count: 1) }
-        for chunk in chunks { chunk.deallocate() }
+        for index in 0..<chunks.count { chunks[index].deallocate() }
     }
 
     /// The record; valid until it is freed.

@@ -8,7 +8,7 @@
 
 import TandemCLinux
 
-struct TimerQueue {
+struct TimerQueue: ~Copyable {
     /// How many timers may be due and in the queue: their records and closures, some 100 bytes each, stay in the
     /// processor's nearest cache until they run. When all that were due moved at once, they were fetched from memory a
     /// second time, and a loop that a million timers a second had made late did not catch up.
@@ -16,7 +16,7 @@ struct TimerQueue {
 
     let table: CallbackTable
     private let heap: TimerHeap
-    private let due = TaskQueue<DueTimer>()
+    private var due = TaskQueue<DueTimer>()
     /// Whether ticks have to look for due timers themselves: in virtual time, and after the backend has ended with an
     /// error. Otherwise the backend announces them.
     private(set) var areCheckedByTicks: Bool
@@ -78,7 +78,7 @@ struct TimerQueue {
         }
     }
 
-    @inline(__always) func nextDue() -> DueTimer? { due.popFirst() }
+    @inline(__always) mutating func nextDue() -> DueTimer? { due.popFirst() }
 
     /// The backend has ended with an error: nobody announces due timers any more.
     mutating func backendFailed() { areCheckedByTicks = true }
