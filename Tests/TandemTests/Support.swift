@@ -126,6 +126,7 @@ extension GuestLoop {
     @Suite struct KeptTurnTests {}
     @Suite struct TickTests {}
     @Suite struct InboxTests {}
+    @Suite struct OwnedMemoryTests {}
     @Suite struct TimerTests {}
     @Suite struct IOTests {}
     @Suite struct EndTests {}

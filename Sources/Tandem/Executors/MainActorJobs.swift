@@ -24,7 +24,7 @@ enum MainActorJobs {
     /// Any thread. O(1); it allocates a block of the main queue.
     static func enqueue(_ job: UnownedJob) {
         lock.lock()
-        jobs = jobs ?? []
+        if jobs == nil { jobs = [] }
         jobs?.append(job)
         lock.unlock()
         DispatchQueue.main.async {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// OwnedMemoryTests: the array and the queue whose memory the loop owns by itself.
+
+import Testing
+
+@testable import Tandem
+
+extension Core.OwnedMemoryTests {
+    private final class Witness {
+        let number: Int
+        let ended: (Int) -> Void
+        init(_ number: Int, _ ended: @escaping (Int) -> Void) { (self.number, self.ended) = (number, ended) }
+        deinit { ended(number) }
+    }
+
+    @Test func anOwnedArrayHoldsWhatAnArrayWouldThroughGrowthAndRemovals() {
+        var owned = OwnedArray<Int>()
+        var model: [Int] = []
+        for number in 0..<500 {
+            owned.append(number)
+            model.append(number)
+            // From the front, the middle and the end in turn, of each third number on.
+            if number % 3 == 0 {
+                let index = [0, model.count / 2, model.count - 1][number / 3 % 3]
+                #expect(owned.remove(at: index) == model.remove(at: index))
+            }
+        }
+        #expect(owned.count == model.count)
+        #expect((0..<owned.count).map { owned[$0] } == model)
+        #expect(owned.firstIndex { $0 > 250 } == model.firstIndex { $0 > 250 })
+        #expect(owned.firstIndex { $0 < 0 } == nil)
+    }
+
+    @Test func anOwnedArrayReleasesEachElementOnce() {
+        var ended: [Int] = []
+        do {
+            var owned = OwnedArray<Witness>()
+            for number in 0..<20 { owned.append(Witness(number) { ended.append($0) }) }
+            #expect(ended.isEmpty)
+            _ = owned.remove(at: 7)
+            #expect(ended == [7])
+        }
+        #expect(ended.sorted() == Array(0..<20))
+    }
+
+    /// Its entries begin in the middle of its memory and go on at the front.
+    @Test func aTaskQueueThatEndsReleasesWhatIsInItOnce() {
+        var ended: [Int] = []
+        do {
+            var queue = TaskQueue<Witness>()
+            for number in 0..<50 { queue.append(Witness(number) { ended.append($0) }) }
+            for number in 0..<40 { #expect(queue.popFirst()?.number == number) }
+            for number in 50..<90 { queue.append(Witness(number) { ended.append($0) }) }
+            #expect(ended == Array(0..<40))
+            #expect(queue.count == 50)
+        }
+        #expect(ended == Array(0..<90))
+    }
+}
