@@ -170,12 +170,14 @@ extension GuestLoop {
         let wasOpen = isOpen
         var isOver = false
         var step = WaitStep.began
+        var endOfTick: Nanoseconds?
         while true {
             let checked = check(step)
             if case .ends = checked { return .checked }
-            // One time for the whole round. What comes due while the round lasts ends its sleep at once. In a wait that
-            // work ends, the look that came just before has read it.
-            if work != .endsWait { now = time.live }
+            // One time for the whole round, and for the tick that it runs. What comes due while the round lasts ends its
+            // sleep at once. In a wait that work ends, the look that came just before has read it; after a tick, its end has.
+            if work != .endsWait { now = endOfTick ?? time.live }
+            endOfTick = nil
             var longest = Nanoseconds.never
             if case .checksAgain(let pause) = checked { longest = pause }
             if wasOpen, !isOpen { return .closed }
@@ -185,7 +187,10 @@ extension GuestLoop {
             if step.sawWork || hasWork(asOf: now) {
                 if work == .endsWait { return .work }
                 let hasLimit = work == .runsUntilEnd && left != .never
-                step = .ticked(tickAfterLook(hasLimit ? max(left, 1000) : nil, .wait))
+                let report = tickAfterLook(hasLimit ? max(left, 1000) : nil, .wait, asOf: time.isVirtual ? nil : now)
+                step = .ticked(report)
+                // A tick that was refused has read no clock.
+                if report.passes > 0, !time.hasSource { endOfTick = tickState.clock.mark }
             } else if isOver {
                 return .time
             } else if time.isVirtual, skipsTime(until: end) {

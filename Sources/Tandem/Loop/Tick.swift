@@ -78,17 +78,21 @@ extension GuestLoop {
 
     /// A tick that was not found to have nothing to do. A wait calls it, which has found work.
     ///
-    /// - Parameter limit: The budget in nanoseconds; `nil`: the configuration's.
-    @inline(never) func tickAfterLook(_ limit: Nanoseconds?, _ next: AfterTick) -> TickReport {
+    /// - Parameters:
+    ///   - limit: The budget in nanoseconds; `nil`: the configuration's.
+    ///   - look: The machine's time, if it was read just before.
+    @inline(never) func tickAfterLook(_ limit: Nanoseconds?, _ next: AfterTick, asOf look: Nanoseconds? = nil)
+        -> TickReport
+    {
         guard !tickState.isTicking else { return refuseNestedTick() }
         guard admission.state == .open else { return TickReport() }
         let hasWork = !nothingIsAnnounced || (timers.areCheckedByTicks && timers.nearest <= time.now)
         guard instruments.tickBegins(hasWork: hasWork) else { return TickReport() }
-        return runTick(limit ?? tickState.budget, next)
+        return runTick(limit ?? tickState.budget, next, look)
     }
 
-    private func runTick(_ limit: Nanoseconds, _ next: AfterTick) -> TickReport {
-        var tick = beginTick(limit, next)
+    private func runTick(_ limit: Nanoseconds, _ next: AfterTick, _ look: Nanoseconds?) -> TickReport {
+        var tick = beginTick(limit, next, look)
         repeat {
             collect(&tick)
             if runPass(&tick), !mayLeaveRestToWait(&tick) { continue }
@@ -100,7 +104,7 @@ extension GuestLoop {
         return tick.report
     }
 
-    private func beginTick(_ limit: Nanoseconds, _ next: AfterTick) -> TickBudget {
+    private func beginTick(_ limit: Nanoseconds, _ next: AfterTick, _ look: Nanoseconds?) -> TickBudget {
         // Cleared before the queues are read. Work that comes later asks for a tick again.
         _ = shared.take([.underWay, .ready])
         tickState.begin()
@@ -109,7 +113,7 @@ extension GuestLoop {
         executors.beginWork(of: self)
         shared.trace?(.tick)
         let endOfLast = tickState.clock.mark
-        tickState.clock.read()
+        if let look { tickState.clock.take(look) } else { tickState.clock.read() }
         let sawNothing = shared.beginTick(at: tickState.clock.mark)
         return TickBudget(
             budget: limit, began: tickState.clock.mark, endOfLast: endOfLast, isVirtual: time.isVirtual, next: next,

@@ -15,8 +15,11 @@ struct TickClock {
     private var cyclesAtScheduling: UInt64 = 0
 
     /// Reads the clock.
-    mutating func read() {
-        mark = LoopClock.machine
+    mutating func read() { take(LoopClock.machine) }
+
+    /// Somebody else has read the clock, just now.
+    @inline(__always) mutating func take(_ reading: Nanoseconds) {
+        mark = reading
         cyclesAtMark = tandem_cycles()
     }
 
