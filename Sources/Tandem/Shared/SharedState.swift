@@ -38,6 +38,8 @@ final class SharedState: Sendable {
     private let requestsDropped = Atomic<Int>(0)
     private let waitsHandedOver = Atomic<Int>(0)
 
+    /// - Parameter postTrace: The configuration's trace. Copied from there it would have the runtime make a type, which
+    ///   costs a start 38,000 instructions.
     init(host: any GuestHost, configuration: Configuration, postTrace: Trace?) throws(GuestError) {
         self.host = host
         trace = configuration.onStep

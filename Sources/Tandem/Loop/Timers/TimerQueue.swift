@@ -71,6 +71,7 @@ struct TimerQueue: ~Copyable {
             }
             let record = table.record(slot)
             record.pointee.place = .queue
+            // A record begins with its action.
             tandem_fetch_captures(record)
             // If the deadline was in the past when the timer was set, it has been due only since then, which is later
             // than the last look.
