@@ -63,7 +63,7 @@ MUTANTS = [
         (BACKEND, "            shared.turn.giveBack()\n            shared.requestTick(for: .turn)",
          "            if mutated(.NAME) { shared.requestTick(for: .turn) }\n            shared.turn.giveBack()\n            if !mutated(.NAME) { shared.requestTick(for: .turn) }")),
     mutant(
-        "DEADLINE_STORED_AFTER_COMPARE", "headless",
+        "DEADLINE_STORED_AFTER_COMPARE", "leases",
         (SHARED, "    func publish(_ new: Nanoseconds) {\n",
          "    func publish(_ new: Nanoseconds) {\n        if mutated(.NAME) {\n            let isHere = turn.backendHasIt\n"
          "            if deadline.exchange(new, ordering: .sequentiallyConsistent) > new, isHere { wakeBackend() }\n            return\n        }\n")),
@@ -91,6 +91,10 @@ MUTANTS = [
         (TURN, "    private func endLease() {\n",
          "    private func endLease() {\n        if mutated(.NAME), place.load(ordering: .sequentiallyConsistent) == .leased { return }\n")),
     mutant("NO_LEASE", "events", (TURN, "        setTimer(lease)\n", "        if !mutated(.NAME) { setTimer(lease) }\n")),
+    mutant(
+        "SHORTER_LEASE_IS_OVERSET", "leases",
+        (TURN, "        if leasedUntil.load(ordering: .sequentiallyConsistent) < end {",
+         "        if !mutated(.NAME), leasedUntil.load(ordering: .sequentiallyConsistent) < end {")),
     mutant(
         "LEASE_FLAG_CLEARED_FIRST", "leases",
         (TURN, "        guard isTimed.load(ordering: .sequentiallyConsistent) else { return }",

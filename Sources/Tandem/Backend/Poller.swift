@@ -18,10 +18,11 @@
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
 //  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where
-// only one-shot waits stand on a descriptor; EPOLLET for a while where a handler seems to do nothing; epoll_pwait2
-// unless the kernel refuses it. A UI thread that has the turn sleeps in the set itself (`sleep`), of which its waker's
-// eventfd and timer are entries then: EPOLLET, so that nobody has to read them. While the backend has the turn, a wake
-// of the UI thread wakes it, too, for nothing; to take the entries out and put them back would cost more.
+// only one-shot waits stand on a descriptor, except for a socket's reader that is always back in time; EPOLLET for a while
+// where a handler seems to do nothing; epoll_pwait2 unless the kernel refuses it. A UI thread that has the turn sleeps in
+// the set itself (`sleep`), of which its waker's eventfd and timer are entries then: EPOLLET, so that nobody has to read
+// them. While the backend has the turn, a wake of the UI thread wakes it, too, for nothing; to take the entries out and
+// put them back would cost more.
 
 import Glibc
 import Synchronization
@@ -55,6 +56,9 @@ final class Poller: Sendable {
     /// taken them yet.
     @exclusivity(unchecked) private nonisolated(unsafe) var found = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var foundAt: Nanoseconds = 0
+    // Safe: as `found`.
+    /// A poll has been told that a waker's timer went off. The set reports it once, so that no sleep will hear of it.
+    @exclusivity(unchecked) private nonisolated(unsafe) var wakerTimerWentOff = false
     // Safe: UI thread only.
     /// Which epoll set of the process this is: a new one has none of the wakers' entries.
     @exclusivity(unchecked) private(set) nonisolated(unsafe) var setNumber = Poller.nextSetNumber()
@@ -122,8 +126,9 @@ final class Poller: Sendable {
         switch event.data {
         case Self.wakeData: wakePipe.empty()
         case Self.timerData: deadlineTimer.clear()
-        // A waker knows by itself whether it was rung, and its timer when it was to go off.
-        case Self.wakerData, Self.wakerTimerData: break
+        // A waker knows by itself whether it was rung.
+        case Self.wakerData: break
+        case Self.wakerTimerData: wakerTimerWentOff = true
         default: return false
         }
         return true
@@ -164,6 +169,12 @@ final class Poller: Sendable {
             if failure != 0, failure != EEXIST { return false }
         }
         return true
+    }
+
+    /// UI thread, which has the turn: whether a waker's timer went off during another poll, once.
+    func takeTimerReport() -> Bool {
+        defer { wakerTimerWentOff = false }
+        return wakerTimerWentOff
     }
 
     /// UI thread, which has the turn: sleeps in the set for some nanoseconds (negative: without end) and keeps what it

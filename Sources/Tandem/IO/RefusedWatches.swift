@@ -60,3 +60,23 @@ extension GuestLoop {
         }
     }
 }
+
+extension GuestError {
+    /// The kernel has refused to add an entry for the descriptor `fd`.
+    static func refused(_ fd: Int32, _ failure: Errno) -> GuestError {
+        switch failure {
+        case .badFileDescriptor:
+            GuestError(.badDescriptor, errno: failure, "descriptor \(fd) is not open; register it before closing it")
+        case .notPermitted:
+            GuestError(
+                .badDescriptor, errno: failure,
+                "descriptor \(fd) cannot be waited for; a regular file is always ready, so read it directly, on a worker if it is large"
+            )
+        case .noSpace, .noMemory:
+            GuestError(
+                .startFailed, errno: failure, "the kernel has no room for descriptor \(fd) (fs.epoll.max_user_watches)")
+        default:
+            GuestError(.badDescriptor, errno: failure, "the kernel refused to watch descriptor \(fd)")
+        }
+    }
+}

@@ -41,12 +41,13 @@ struct Registration {
         static let idleWriter = Traits(rawValue: 8)
         /// A `GuestSocket` owns the descriptor. It ends the watches before it closes the descriptor.
         static let owned = Traits(rawValue: 4)
+        // The bits from 16 on are `oneShotWaits`.
     }
 
     private(set) var reader: IOHandle?
     private(set) var writer: IOHandle?
     let generation: UInt32
-    /// What the kernel was last asked for; empty once a one-shot entry has had its event.
+    /// What the kernel was last asked for; empty once a one-shot entry has had its event, or was silenced.
     var armed: Interest = []
     /// The directions whose event is in the loop's queue, so that a second event does not add a second entry.
     private var queued: Interest = []
@@ -83,11 +84,33 @@ struct Registration {
 
     mutating func noteOwner() { traits.insert(.owned) }
 
+    /// How many of a socket's next waits are one-shot.
+    private var oneShotWaits: UInt8 {
+        get { traits.rawValue >> 4 }
+        set { traits = Traits(rawValue: traits.rawValue & 15 | newValue << 4) }
+    }
+
+    /// Whether a wait that has had its event leaves the entry armed, so that the next wait costs no system call. A task
+    /// that reads from a socket is back in its next wait before the next poll, as a rule. What other code may close is
+    /// not left in the set, and a socket can nearly always be written.
+    private var leavesEntryArmed: Bool { isOwned && oneShots == .readable && oneShotWaits == 0 }
+
+    /// The entry was left armed, and nobody waits.
+    var isArmedForNobody: Bool { reader == nil && writer == nil && !armed.isEmpty }
+
+    /// An event has come for which nobody waits: the task reads late. Its next waits are one-shot.
+    mutating func noteLateReader() {
+        armed = []
+        oneShotWaits = 15
+    }
+
+    mutating func countWait() { if oneShotWaits > 0 { oneShotWaits -= 1 } }
+
     var wanted: Interest {
         var wanted: Interest = []
         if reader != nil { wanted.insert(.readable) }
         if writer != nil { wanted.insert(.writable) }
-        if !wanted.isEmpty, wanted == oneShots { wanted.insert(.once) }
+        if !wanted.isEmpty, wanted == oneShots, !leavesEntryArmed { wanted.insert(.once) }
         if !wanted.isEmpty, !idle.isEmpty { wanted.insert(.changes) }
         return wanted
     }

@@ -71,7 +71,7 @@ final class RegistrationTable {
         case .some(let failure):
             present.pointee.idle = idle
             if failure == .badFileDescriptor { evict(fd) }
-            throw refusal(fd, failure)
+            throw .refused(fd, failure)
         }
     }
 
@@ -85,7 +85,7 @@ final class RegistrationTable {
         if failure == .fileExists { failure = tell(handle, EPOLL_CTL_MOD) }
         if let failure {
             slots![Int(fd)] = .none
-            throw refusal(fd, failure)
+            throw .refused(fd, failure)
         }
         // A generation of all ones is reserved for the wake pipe.
         nextGeneration = nextGeneration == .max - 1 ? 0 : nextGeneration + 1
@@ -97,29 +97,15 @@ final class RegistrationTable {
         let registration = slots! + Int(handle.fd)
         registration.pointee[handle.direction] = handle
         let wanted = registration.pointee.wanted
-        if let failure = control(operation, handle.fd, wanted) {
+        // The wait before has left the entry armed.
+        let isArmed = operation == EPOLL_CTL_MOD && registration.pointee.isOwned && wanted == registration.pointee.armed
+        if !isArmed, let failure = control(operation, handle.fd, wanted) {
             registration.pointee[handle.direction] = nil
             return failure
         }
         registration.pointee.armed = wanted
+        if handle.isOneShot { registration.pointee.countWait() }
         return nil
-    }
-
-    private func refusal(_ fd: Int32, _ failure: Errno) -> GuestError {
-        switch failure {
-        case .badFileDescriptor:
-            GuestError(.badDescriptor, errno: failure, "descriptor \(fd) is not open; register it before closing it")
-        case .notPermitted:
-            GuestError(
-                .badDescriptor, errno: failure,
-                "descriptor \(fd) cannot be waited for; a regular file is always ready, so read it directly, on a worker if it is large"
-            )
-        case .noSpace, .noMemory:
-            GuestError(
-                .startFailed, errno: failure, "the kernel has no room for descriptor \(fd) (fs.epoll.max_user_watches)")
-        default:
-            GuestError(.badDescriptor, errno: failure, "the kernel refused to watch descriptor \(fd)")
-        }
     }
 
     /// Removes a watch from the epoll set, at once: an entry that stays could report a duplicate of a closed descriptor
@@ -170,6 +156,16 @@ final class RegistrationTable {
         if self[fd, generation] != nil { update(fd) }
     }
 
+    /// The entry that a wait has left armed reports what nobody waits for. From now on it reports nothing, until the next
+    /// wait arms it.
+    @inline(never) private func silence(_ fd: Int32) {
+        slots![Int(fd)].noteLateReader()
+        // Without one-shot the kernel would go on to report a hang-up, which needs not be asked for.
+        guard control(EPOLL_CTL_MOD, fd, .once) != nil else { return }
+        removeEntry(fd)
+        drop(fd)
+    }
+
     private func control(_ operation: Int32, _ fd: Int32, _ interest: Interest) -> Errno? {
         poller.control(operation, fd, events: interest.events, data: slots![Int(fd)].data(fd))
     }
@@ -183,6 +179,7 @@ final class RegistrationTable {
     ) -> Bool {
         let fd = Int32(bitPattern: UInt32(truncatingIfNeeded: event.data))
         guard let registration = self[fd, UInt32(event.data >> 32)] else { return false }
+        let isForNobody = registration.pointee.isArmedForNobody
         var needsUpdate = registration.pointee.armed.contains(.once)
         if needsUpdate { registration.pointee.armed = [] }
         // A hang-up or an error is reported in both directions: the read or write that follows says which it is.
@@ -202,6 +199,7 @@ final class RegistrationTable {
             deliver(writer)
         }
         if needsUpdate, !registration.pointee.wanted.isEmpty { update(fd) }
+        if isForNobody { silence(fd) }
         return true
     }
 

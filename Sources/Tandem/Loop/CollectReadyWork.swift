@@ -42,7 +42,9 @@ extension GuestLoop {
             let count = try io.poll()
             // The time of the poll must not count as the run time of a callback.
             tickState.clock.read()
-            tick.countEvents(io.takeIn(count, foundAt: tickState.clock.mark, now: tickState.clock.mark))
+            let events = io.takeIn(count, foundAt: tickState.clock.mark, now: tickState.clock.mark)
+            tick.countEvents(events)
+            if tick.takePollAgain() { hosting.wait.pollingAgainBrought(events) }
         } catch {
             // The backend's own poll will fail, too, and report it.
             tick.notePollFailed()

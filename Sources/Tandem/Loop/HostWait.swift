@@ -72,6 +72,8 @@ struct HostWait {
     private var waker: Unmanaged<Waker>?
     private var spin = AdaptiveSpin()
     private var coalescing = PostCoalescing()
+    /// Polls that a tick makes after events, although the wait after it would find the next ones as well.
+    private var pollingAgain = BackOff(longest: 64)
     private var hasReportedRefusal = false
 
     // MARK: The wait under way
@@ -112,6 +114,8 @@ struct HostWait {
 
     mutating func wantsPause() -> Bool { coalescing.wantsPause() }
     mutating func pauseBrought(_ posts: Int) { coalescing.pauseBrought(posts) }
+    mutating func wantsToPollAgain() -> Bool { pollingAgain.countOccasion() }
+    mutating func pollingAgainBrought(_ events: Int) { pollingAgain.note(wasRight: events > 0) }
     mutating func wantsToSpin() -> Bool { spin.wantsToSpin() }
     mutating func spinEnded(wasAnswered: Bool) { spin.note(wasAnswered: wasAnswered) }
 

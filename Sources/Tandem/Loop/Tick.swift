@@ -135,11 +135,15 @@ extension GuestLoop {
 
     /// After a pass: whether the tick may end without another look, which would only find nothing, as far as is known. The
     /// host waits next: its wait looks at the queues, and watches the descriptors. After events of descriptors the tick
-    /// polls again, as more of them are likely.
+    /// polls again, as long as such polls find more.
     private func mayLeaveRestToWait(_ tick: inout TickBudget) -> Bool {
-        guard tick.next == .wait, !tick.hasFoundEvents, !tick.isOver, !tickState.closesAfterTick, !hasReadyWork,
-            shared.pending.isEmpty, !time.hasSource
+        guard tick.next == .wait, !tick.isOver, !tickState.closesAfterTick, !hasReadyWork, shared.pending.isEmpty,
+            !time.hasSource
         else { return false }
+        if tick.hasFoundEvents, hosting.wait.wantsToPollAgain() {
+            tick.pollAgain()
+            return false
+        }
         noteTime(&tick)
         return timers.nearest > tickState.clock.mark
     }

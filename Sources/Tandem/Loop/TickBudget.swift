@@ -30,6 +30,8 @@ struct TickBudget {
     private var ranUnrecorded = false
     /// The last poll has found events of descriptors.
     private(set) var hasFoundEvents = false
+    /// The tick could end, and polls once more because of those events.
+    private var pollsAgain = false
     /// The last pass has read the clock, and found nothing to run.
     private(set) var isClockFresh = false
     /// The next look into the inbox comes after a pause for posts.
@@ -97,6 +99,14 @@ struct TickBudget {
     }
 
     mutating func notePollFailed() { pollFailed = true }
+
+    mutating func pollAgain() { pollsAgain = true }
+
+    /// Whether the poll that was just made is such a further one.
+    mutating func takePollAgain() -> Bool {
+        defer { pollsAgain = false }
+        return pollsAgain
+    }
 
     // MARK: The pause for posts
 

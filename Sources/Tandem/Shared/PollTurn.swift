@@ -100,13 +100,16 @@ final class PollTurn: Sendable {
     private func leaseEnds() {
         isTimed.store(false, ordering: .sequentiallyConsistent)
         guard place.load(ordering: .sequentiallyConsistent) == .leased else { return }
-        // The UI thread has come back, and has taken a new lease since the timer was set.
-        let left = leasedUntil.load(ordering: .relaxed) - LoopClock.machine
-        if left > 0 {
-            setTimer(left)
-        } else {
+        let end = leasedUntil.load(ordering: .relaxed)
+        let left = end - LoopClock.machine
+        guard left > 0 else {
             _ = place.compareExchange(expected: .leased, desired: .backend, ordering: .sequentiallyConsistent)
+            return
         }
+        // The UI thread has come back, and has taken a new lease since the timer was set.
+        setTimer(left)
+        // It may have taken a shorter one meanwhile, and set the timer for that just before this thread did.
+        if leasedUntil.load(ordering: .sequentiallyConsistent) < end { tandem_timer_set(timer?.rawValue ?? -1, 1) }
     }
 
     /// The poll has found something. The request for a tick, which follows, tells the UI thread.

@@ -69,6 +69,8 @@ package final class Waker: Sendable {
     /// also finds out what other code has closed.
     func sleep(_ sleep: Sleep, in poller: Poller) -> Wake? {
         guard isEntry(of: poller) else { return nil }
+        // Perhaps before its deadline, if another thread has expired it: then it has to be set again.
+        if poller.takeTimerReport() { timer.noteExpired() }
         let usesTimer = setTimer(for: sleep)
         // After the timer was set: see `wake`.
         if usesTimerToWake.load(ordering: .sequentiallyConsistent) { return nil }

@@ -115,8 +115,13 @@ extension UDPSocket {
         try await socket.begin(.readable)
         defer { socket.end(.readable) }
         batch.removeAll()
+        var triesFirst = !socket.wasJustEmptied
         while true {
-            if try socket.receive(into: batch) { return batch.count }
+            if triesFirst, try socket.receive(into: batch) {
+                socket.noteRead(tookAll: batch.count < batch.capacity)
+                return batch.count
+            }
+            triesFirst = true
             try await socket.wait(.readable, CallSite(fileID: fileID, line: line))
         }
     }

@@ -40,6 +40,9 @@ public final class GuestSocket: Sendable {
     // Safe: used only by the one task that reads, between `begin` and `end`, whose atomic operations acquire and
     // release.
     @exclusivity(unchecked) nonisolated(unsafe) var readAhead = ReadAhead()
+    // Safe: as `readAhead`.
+    /// When a read last took less than it had room for: ``moment`` then.
+    @exclusivity(unchecked) private nonisolated(unsafe) var emptiedAt: Nanoseconds?
 
     /// Takes over the descriptor `rawValue`, which has to be non-blocking.
     init(
@@ -206,6 +209,18 @@ extension GuestSocket {
         directions.bitwiseAnd(direction == .readable ? ~1 : ~2, ordering: .releasing)
     }
 
+    /// The reading task has just taken all that there was: asked again at once, the kernel would have nothing more. It is
+    /// only a guess, which costs a wait where it is wrong.
+    var wasJustEmptied: Bool { emptiedAt.map { $0 == moment } ?? false }
+
+    func noteRead(tookAll: Bool) { emptiedAt = tookAll ? moment : nil }
+
+    /// The tick's last look at the clock, which is ten microseconds or one callback ago at most. `nil` on other threads,
+    /// and in a recorded run, which must not depend on the clock.
+    private var moment: Nanoseconds? {
+        loop.thread.isCurrent && !loop.isTaped ? loop.tickState.clock.mark : nil
+    }
+
     /// Waits until the descriptor is ready, has failed, or is closed; at most for `limit`, which is ``silenceLimit``
     /// for a read by default.
     func wait(_ direction: IOHandle.Direction, _ site: CallSite, limit: PeerLimit? = nil) async throws {
@@ -222,7 +237,7 @@ extension GuestSocket {
         _ waiter: Waiter, _ direction: IOHandle.Direction, _ site: CallSite, _ limit: PeerLimit?
     ) throws -> Waiter.Disarm {
         if isClosed { throw closedError }
-        let handle = try loop.watch(descriptor, direction, .resume(waiter), site)
+        let handle = try loop.watch(descriptor, direction, .resume(waiter), site, isOwned: true)
         if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
         return .watch(handle)
     }
