@@ -92,10 +92,6 @@ MUTANTS = [
          "    private func endLease() {\n        if mutated(.NAME), place.load(ordering: .sequentiallyConsistent) == .leased { return }\n")),
     mutant("NO_LEASE", "events", (TURN, "        setTimer(lease)\n", "        if !mutated(.NAME) { setTimer(lease) }\n")),
     mutant(
-        "SHORTER_LEASE_IS_OVERSET", "leases",
-        (TURN, "        if leasedUntil.load(ordering: .sequentiallyConsistent) < end {",
-         "        if !mutated(.NAME), leasedUntil.load(ordering: .sequentiallyConsistent) < end {")),
-    mutant(
         "LEASE_FLAG_CLEARED_FIRST", "leases",
         (TURN, "        guard isTimed.load(ordering: .sequentiallyConsistent) else { return }",
          "        if mutated(.NAME) {\n            isTimed.store(false, ordering: .sequentiallyConsistent)\n            tandem_timer_set(timer?.rawValue ?? -1, 0)\n            return\n        }\n"
