@@ -11,14 +11,15 @@
 //  - EPOLLHUP and EPOLLERR are reported whether asked for or not.
 //  - An entry whose number was closed, and whose file a duplicate keeps open, reports on and can be named no more: only
 //    a new set is without it.
-//  - EPOLLET reports changes; EPOLL_CTL_MOD reports once more what is ready then.
+//  - EPOLLET reports changes, except for what was read before the report; EPOLL_CTL_MOD reports once more what is ready
+//    then.
 //  - EPOLLET reports each write of an eventfd and each time that a timerfd goes off, also if nobody has read it since the
 //    last one.
 //  - EPOLLONESHOT silences an entry after one report, those two included, without a system call.
 //  - epoll_wait counts in milliseconds, which makes timers up to 1 ms late; epoll_pwait2 (Linux 5.11) in nanoseconds.
 //  - The timeout runs on CLOCK_MONOTONIC, which stands still while the machine is suspended; see `DeadlineTimer`.
 // Decision: level-triggered entries, one per descriptor, 64 bits of data = generation and number; EPOLLONESHOT where
-// only one-shot waits stand on a descriptor, except for a socket's reader that is always back in time; EPOLLET for a while
+// only one-shot waits stand on a descriptor; EPOLLET for a socket's reader that is always back in time, and for a while
 // where a handler seems to do nothing; epoll_pwait2 unless the kernel refuses it. A UI thread that has the turn sleeps in
 // the set itself (`sleep`), of which its waker's eventfd and timer are entries then: EPOLLET, so that nobody has to read
 // them. While the backend has the turn, a wake of the UI thread wakes it, too, for nothing; to take the entries out and

@@ -90,8 +90,9 @@ struct Registration {
         set { traits = Traits(rawValue: traits.rawValue & 15 | newValue << 4) }
     }
 
-    /// Whether a wait that has had its event leaves the entry armed, so that the next wait costs no system call. A task
-    /// that reads from a socket is back in its next wait before the next poll, as a rule. What other code may close is
+    /// Whether a wait that has had its event leaves the entry armed, for changes, so that the next wait costs no system
+    /// call. Each wait of a socket's reader comes after a read that has found nothing more, so that only what is new has
+    /// to be reported, and a reader is back in its next wait before the next poll, as a rule. What other code may close is
     /// not left in the set, and a socket can nearly always be written.
     private var leavesEntryArmed: Bool { isOwned && oneShots == .readable && oneShotWaits == 0 }
 
@@ -110,7 +111,7 @@ struct Registration {
         var wanted: Interest = []
         if reader != nil { wanted.insert(.readable) }
         if writer != nil { wanted.insert(.writable) }
-        if !wanted.isEmpty, wanted == oneShots, !leavesEntryArmed { wanted.insert(.once) }
+        if !wanted.isEmpty, wanted == oneShots { wanted.insert(leavesEntryArmed ? .changes : .once) }
         if !wanted.isEmpty, !idle.isEmpty { wanted.insert(.changes) }
         return wanted
     }

@@ -38,7 +38,8 @@ final class RegistrationTable {
         slots?.deallocate()
     }
 
-    /// Adds a watch. One system call; two or three where an old registration turns out to be stale.
+    /// Adds a watch. One system call, none where the wait before has left the entry armed; two or three where an old
+    /// registration turns out to be stale.
     ///
     /// - Parameter isOwned: The descriptor's only owner adds the watch, and will end it before closing the descriptor.
     func add(_ handle: IOHandle, isOwned: Bool) throws(GuestError) {
