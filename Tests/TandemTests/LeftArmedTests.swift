@@ -67,13 +67,6 @@ extension Core.IOTests {
         }
     }
 
-    /// How many ticks there is a reason for while nothing happens.
-    private func idleTicks(_ host: ManualHost, _ loop: GuestLoop) -> Int {
-        let (before, end) = (loop.statistics.ticks, ContinuousClock.now + .milliseconds(100))
-        _ = host.run(within: .milliseconds(100)) { ContinuousClock.now >= end }
-        return loop.statistics.ticks - before
-    }
-
     @Test func theNextWaitOfASocketAsksTheKernelForNothing() throws {
         try withReader { host, loop, reader in
             for round in 1...20 {
@@ -81,7 +74,7 @@ extension Core.IOTests {
                 #expect(host.run { reader.received == round })
             }
             #expect(reader.calls == [EPOLL_CTL_ADD])
-            #expect(idleTicks(host, loop) < 20)
+            #expect(ticks(host, loop) < 20)
         }
     }
 
@@ -92,7 +85,7 @@ extension Core.IOTests {
             // Nobody waits for this one.
             try reader.send()
             #expect(host.run { reader.calls == [EPOLL_CTL_ADD, EPOLL_CTL_MOD] })
-            #expect(idleTicks(host, loop) < 20)
+            #expect(ticks(host, loop) < 20)
             #expect(reader.received == 1 && reader.calls.count == 2)
             reader.release()
             #expect(host.run { reader.received == 2 })
@@ -114,7 +107,7 @@ extension Core.IOTests {
             reader.refusal = failure
             try reader.send()
             #expect(host.run { reader.calls == [EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL] })
-            #expect(idleTicks(host, loop) < 20)
+            #expect(ticks(host, loop) < 20)
             #expect(loop.statistics.registrations == 0)
             reader.release()
             for round in 3...5 {
@@ -139,7 +132,7 @@ extension Core.IOTests {
             #expect(host.run { loop.statistics.registrations == 1 })
             try far.close()
             #expect(host.run { ends.value == 1 })
-            #expect(idleTicks(host, loop) < 20)
+            #expect(ticks(host, loop) < 20)
             stream.close()
             #expect(loop.statistics.registrations == 0)
         }

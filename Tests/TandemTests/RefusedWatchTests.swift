@@ -19,7 +19,7 @@ extension Core.IOTests {
     }
 
     /// How many ticks there is a reason for while nothing happens.
-    private func ticks(_ host: ManualHost, _ loop: GuestLoop) -> Int {
+    func ticks(_ host: ManualHost, _ loop: GuestLoop) -> Int {
         let (before, end) = (loop.statistics.ticks, ContinuousClock.now + .milliseconds(200))
         _ = host.run(within: .milliseconds(200)) { ContinuousClock.now >= end }
         return loop.statistics.ticks - before
