@@ -25,7 +25,7 @@ final class Inbox: Sendable {
         fileprivate(set) var known = 0
     }
 
-    private struct State {
+    private struct State: ~Copyable {
         var taking = Taking.everything
         var entries = Batch()
         var counts = Counts()
@@ -43,11 +43,6 @@ final class Inbox: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var postsAtLookBefore = 0
     /// Signalled for each entry while the loop closes, which waits for entries.
     let arrivals = Semaphore()
-
-    deinit {
-        state.entries.free()
-        taken.free()
-    }
 
     /// Any thread: puts the entry in, or returns `.closed`. `isSignalled` is called under the lock. It has to return
     /// whether the UI thread has been told of the inbox and asked for a tick, and has not yet seen either; then it will
@@ -125,20 +120,25 @@ final class Inbox: Sendable {
 }
 
 /// Entries in the order in which they came, taken out from the front. They stand in chunks that are used again: growing copies nothing.
-private struct Batch {
+private struct Batch: ~Copyable {
     /// 16 KB.
     private static let chunkSize = 512
     /// A megabyte.
     private static let mostChunksKept = 64
 
-    // Safe: each has room for `chunkSize` entries, of which those from `moved` to `end` are initialised; freed in `free`.
-    private var chunks: [UnsafeMutablePointer<Work>] = []
+    // Safe: each has room for `chunkSize` entries, of which those from `moved` to `end` are initialised; freed in deinit.
+    private var chunks = OwnedArray<UnsafeMutablePointer<Work>>()
     // Safe: the chunk in which `end` lies, unless a new one has to begin there.
     private var last: UnsafeMutablePointer<Work>?
     private var moved = 0
     private var end = 0
     /// When the first entry came.
     private(set) var readyAt: Nanoseconds = 0
+
+    deinit {
+        for index in moved..<end { (chunks[index / Self.chunkSize] + index % Self.chunkSize).deinitialize(count: 1) }
+        for index in 0..<chunks.count { chunks[index].deallocate() }
+    }
 
     var count: Int { end - moved }
     var isEmpty: Bool { end == moved }
@@ -175,14 +175,8 @@ private struct Batch {
     /// Begins anew, empty. A flood keeps its memory for as long as it lasts.
     mutating func reuse() {
         let kept = max(Self.mostChunksKept, end / Self.chunkSize)
-        while chunks.count > kept { chunks.removeLast().deallocate() }
+        while chunks.count > kept { chunks.remove(at: chunks.count - 1).deallocate() }
         moved = 0
         end = 0
-    }
-
-    mutating func free() {
-        for index in moved..<end { (chunks[index / Self.chunkSize] + index % Self.chunkSize).deinitialize(count: 1) }
-        for chunk in chunks { chunk.deallocate() }
-        self = Batch()
     }
 }
