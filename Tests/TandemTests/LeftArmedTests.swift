@@ -119,6 +119,33 @@ extension Core.IOTests {
         }
     }
 
+    /// The kernel reports a listener, a stream or a datagram, and the call that follows finds nothing after all.
+    @Test func aReportThatHasBroughtNothingComesAgain() throws {
+        try withLoop { host, loop in
+            let (near, far) = try socketPair()
+            let stream = try GuestSocket(adopting: near, on: loop)
+            defer { stream.close() }
+            let waits = Box(0)
+            _ = try far.writeAll([1])
+            loop.run {
+                for _ in 0..<5 {
+                    try await stream.wait(.readable, CallSite())
+                    waits.value += 1
+                }
+                _ = try stream.receive(upTo: 16)
+                try await stream.wait(.readable, CallSite())
+                waits.value += 1
+            }
+            #expect(host.run { waits.value == 5 })
+            // It was read. Nothing is reported until there is more.
+            #expect(ticks(host, loop) < 20)
+            #expect(waits.value == 5)
+            _ = try far.writeAll([2])
+            #expect(host.run { waits.value == 6 })
+            try far.close()
+        }
+    }
+
     /// A stream whose peer has gone is reported until it is closed, whatever was asked for.
     @Test func aHangUpThatNobodyWaitsForKeepsNobodyAwake() throws {
         try withLoop { host, loop in

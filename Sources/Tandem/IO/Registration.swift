@@ -105,6 +105,8 @@ struct Registration {
         oneShotWaits = 15
     }
 
+    mutating func makeNextWaitOneShot() { if oneShotWaits == 0 { oneShotWaits = 1 } }
+
     mutating func countWait() { if oneShotWaits > 0 { oneShotWaits -= 1 } }
 
     var wanted: Interest {

@@ -297,6 +297,9 @@ final class RegistrationTable {
         update(handle.fd)
     }
 
+    /// A socket's next wait asks the kernel what is there already.
+    func makeNextWaitOneShot(_ fd: Int32) { self[fd]?.pointee.makeNextWaitOneShot() }
+
     /// The entry reports what is ready, at each poll.
     func reportAll(_ handle: IOHandle) {
         guard let registration = self[handle.fd], registration.pointee[handle.direction] === handle else { return }
@@ -389,11 +392,8 @@ extension RegistrationTable {
             }
             return nil
         }
-        if failure == nil {
-            for fd in numbers.map(Int32.init) {
-                if let registration = self[fd] { registration.pointee.armed = registration.pointee.wanted }
-            }
-        }
-        return failure
+        guard failure == nil else { return failure }
+        for fd in numbers.map(Int32.init) { self[fd].map { $0.pointee.armed = $0.pointee.wanted } }
+        return nil
     }
 }

@@ -41,6 +41,7 @@ extension GuestSocket {
                 return (-1, EMFILE)
             }
             if fd >= 0 {
+                noteFound()
                 if pause > .milliseconds(5) { loop.configuration.logger.notice("connections are accepted again") }
                 return GuestSocket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
             }

@@ -215,7 +215,7 @@ extension UDPSocket {
 extension GuestSocket {
     /// Receives what is there now, into an empty batch. `false`: nothing is.
     @inline(__always) fileprivate func receive(into batch: DatagramBatch) throws(GuestError) -> Bool {
-        guard let count = try attempt("receive datagrams", { tandem_batch_receive($0, batch.raw) }) else {
+        guard let count = try attemptToRead("receive datagrams", { tandem_batch_receive($0, batch.raw) }) else {
             return false
         }
         batch.count = count

@@ -43,6 +43,9 @@ public final class GuestSocket: Sendable {
     // Safe: as `readAhead`.
     /// When a read last took less than it had room for: ``moment`` then.
     @exclusivity(unchecked) private nonisolated(unsafe) var emptiedAt: Nanoseconds?
+    // Safe: as `readAhead`.
+    /// A wait has ended with a report, and no read has found anything since.
+    @exclusivity(unchecked) private nonisolated(unsafe) var hasUnusedReport = false
 
     /// Takes over the descriptor `rawValue`, which has to be non-blocking.
     init(
@@ -184,6 +187,18 @@ extension GuestSocket {
         }
     }
 
+    /// As above, for what reads.
+    @inline(__always) func attemptToRead<Count: SignedInteger>(
+        _ operation: StaticString, _ call: (Int32) -> Count
+    ) throws(GuestError) -> Int? {
+        let count = try attempt(operation, call)
+        if count != nil { noteFound() }
+        return count
+    }
+
+    /// A read, or an accept, has found something.
+    @inline(__always) func noteFound() { hasUnusedReport = false }
+
     /// Begins an operation; a second one in the same direction is refused until `end`.
     ///
     /// An operation takes a unit of the task's budget (`CooperativeBudget`), and lets other tasks run first if there is
@@ -231,12 +246,16 @@ extension GuestSocket {
         } else {
             try await loop.waitFromAnywhere { [self] in try arm($0, direction, site, limit) }
         }
+        if direction == .readable { hasUnusedReport = true }
     }
 
     private func arm(
         _ waiter: Waiter, _ direction: IOHandle.Direction, _ site: CallSite, _ limit: PeerLimit?
     ) throws -> Waiter.Disarm {
         if isClosed { throw closedError }
+        // An entry that stays armed reports changes only. After a report that has brought nothing the kernel is asked what
+        // is there now.
+        if direction == .readable, hasUnusedReport { loop.io.registrations.makeNextWaitOneShot(rawValue) }
         let handle = try loop.watch(descriptor, direction, .resume(waiter), site, isOwned: true)
         if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
         return .watch(handle)

@@ -230,7 +230,7 @@ extension GuestSocket {
     }
 
     private func receiveFromKernel(into buffer: UnsafeMutableRawBufferPointer) throws(GuestError) -> Int? {
-        try attempt("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
+        try attemptToRead("read on the connection") { recv($0, buffer.baseAddress, buffer.count, 0) }
     }
 
     /// The array is allocated when there is something to read, and as large as that: thousands of idle connections need

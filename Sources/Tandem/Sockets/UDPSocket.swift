@@ -142,7 +142,7 @@ extension UDPSocket {
         var from = sockaddr_storage()
         var size: UInt32 = 0
         var isTruncated = false
-        let count = try socket.attempt("receive a datagram") {
+        let count = try socket.attemptToRead("receive a datagram") {
             tandem_receive_datagram($0, buffer.baseAddress, buffer.count, &from, &size, &isTruncated)
         }
         guard let count else { return nil }
