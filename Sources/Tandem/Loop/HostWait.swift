@@ -278,7 +278,10 @@ extension GuestLoop {
             let longestSpin = min(longest, AdaptiveSpin.longest)
             let isAnswered = spin(on: waker, until: min(deadline, now.addingClamped(longestSpin)))
             hosting.wait.spinEnded(wasAnswered: isAnswered)
-            if isAnswered { return .stayedAwake }
+            if isAnswered {
+                if !time.isVirtual { shared.turn.noteStayedAwake() }
+                return .stayedAwake
+            }
             now = LoopClock.machine
         }
         let polls = shared.beginSleep()

@@ -47,7 +47,7 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var timer: Descriptor?
     private let trace: (@Sendable (TraceStep) -> Void)?
 
-    // Safe, these seven: used on the UI thread only.
+    // Safe, these nine: used on the UI thread only.
     /// Whether the UI thread has the turn, or had it on a lease when it last looked.
     @exclusivity(unchecked) private nonisolated(unsafe) var uiThreadHasIt = false
     /// The host is in a wait (`GuestLoop.wait`): the turn is kept without a lease.
@@ -56,6 +56,10 @@ final class PollTurn: Sendable {
     @exclusivity(unchecked) private nonisolated(unsafe) var sawReadiness = false
     /// Such a sleep has ended for another reason, and no tick has begun since.
     @exclusivity(unchecked) private nonisolated(unsafe) var sawNothing = false
+    /// Since then this thread has only stayed awake for the work of other threads, and has not looked at the epoll set.
+    @exclusivity(unchecked) private nonisolated(unsafe) var stayedAwake = false
+    /// When a tick last began that polled, or that came after a sleep.
+    @exclusivity(unchecked) private nonisolated(unsafe) var lookedAt: Nanoseconds = 0
     /// When the wait of that sleep has ended, if it has.
     @exclusivity(unchecked) private nonisolated(unsafe) var waitEnded: Nanoseconds = 0
     @exclusivity(unchecked) private nonisolated(unsafe) var passes = 0
@@ -146,7 +150,10 @@ final class PollTurn: Sendable {
     /// epoll set and seen nothing, in the same wait or in one that the loop's work has ended just now. After any other wait
     /// the tick polls: the program may have done something meanwhile that made a descriptor ready.
     func beginTick(at now: Nanoseconds) -> Bool {
-        let sawNothing = sawNothing && (isInWait || now - waitEnded < Self.justNow)
+        var sawNothing = sawNothing && (isInWait || now - waitEnded < Self.justNow)
+        if stayedAwake, now - lookedAt >= Self.justNow { sawNothing = false }
+        if !stayedAwake || !sawNothing { lookedAt = now }
+        stayedAwake = false
         self.sawNothing = false
         sawReadiness = false
         reclaim()
@@ -237,6 +244,14 @@ final class PollTurn: Sendable {
     func sleepEnded(isReady: Bool) {
         if isReady { sawReadiness = true }
         sawNothing = !isReady
+    }
+
+    /// This thread has looked for the work of other threads instead of sleeping, and has found some. The next tick polls only
+    /// if the last look at the epoll set is long over: a thread that answers another one would poll for nothing each time.
+    func noteStayedAwake() {
+        guard isKeptByWait, !sawReadiness else { return }
+        stayedAwake = true
+        sawNothing = true
     }
 
     /// A modal loop pauses the tick that runs, and the wait in which that tick runs, if there is one. Pass the result
