@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OwnedMemoryTests: the array and the queue whose memory the loop owns by itself.
+// OwnedMemoryTests: the array, the queue and the list whose memory the loop owns by itself.
 
 import Testing
 
@@ -55,5 +55,52 @@ extension Core.OwnedMemoryTests {
             #expect(queue.count == 50)
         }
         #expect(ended == Array(0..<90))
+    }
+
+    private final class Member {
+        let witness: Witness
+        var place = MemberList<Member>.none
+        var number: Int { witness.number }
+        init(_ witness: Witness) { self.witness = witness }
+    }
+
+    /// Members that come and go, more and more of them and then fewer: in their order, each released once, and never looked
+    /// for by a place that is another's.
+    @Test func aListOfMembersKeepsTheirOrderHoweverTheyComeAndGo() {
+        var ended: [Int] = []
+        var added = 0
+        do {
+            var list = MemberList<Member> { $0.place = $1 }
+            var model: [Member] = []
+            for round in 0..<3000 {
+                if round % 1000 < 400 || model.isEmpty {
+                    let member = Member(Witness(added) { ended.append($0) })
+                    added += 1
+                    list.add(member)
+                    model.append(member)
+                } else {
+                    // Of every kind: the oldest, the youngest, and those between them.
+                    let member = model.remove(at: [0, model.count - 1, model.count / 2, model.count / 3][round % 4])
+                    list.remove(at: member.place)
+                    #expect(member.place == MemberList<Member>.none)
+                    // Once more: it is no member any more.
+                    list.remove(at: member.place)
+                }
+                #expect(list.count == model.count && list.isEmpty == model.isEmpty)
+                if round % 100 == 0 { #expect(list.values.map(\.number) == model.map(\.number)) }
+            }
+            #expect(ended.count == added - model.count)
+            for _ in 0..<100 {
+                model.append(Member(Witness(added) { ended.append($0) }))
+                added += 1
+                list.add(model.last!)
+            }
+            let taken = list.takeAll()
+            #expect(taken.map(\.number) == model.map(\.number))
+            #expect(taken.allSatisfy { $0.place == MemberList<Member>.none } && list.isEmpty && list.values.isEmpty)
+            for member in taken { list.add(member) }
+            #expect(list.values.map(\.number) == model.map(\.number))
+        }
+        #expect(ended.sorted() == Array(0..<added))
     }
 }

@@ -7,8 +7,8 @@ final class LoopMembers {
     let closingActions = ClosingActions()
     /// The runs that have not ended.
     let runs = RunList()
-    private var liveScenes = InOrder<GuestScene>()
-    private var waiting = InOrder<Waiter>()
+    private var liveScenes = MemberList<GuestScene> { $0.place = $1 }
+    private var waiting = MemberList<Waiter> { $0.place = $1 }
     // Exclusivity of these two is not checked: only the methods below change them, and call nothing meanwhile.
     /// The handlers of frames, and the tasks that wait for frames. Made by the first of them.
     @exclusivity(unchecked) private(set) var frameQueues: FrameQueues?
@@ -19,16 +19,16 @@ final class LoopMembers {
 
     /// The scenes that have not ended, the oldest first.
     var scenes: [GuestScene] { liveScenes.values }
-    func add(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = scene }
-    func remove(_ scene: GuestScene) { liveScenes[ObjectIdentifier(scene)] = nil }
+    func add(_ scene: GuestScene) { liveScenes.add(scene) }
+    func remove(_ scene: GuestScene) { liveScenes.remove(at: scene.place) }
 
     // MARK: Tasks that wait for neither a timer nor a descriptor of the loop, and that its end has to resume, too
 
     var waiters: [Waiter] { waiting.values }
-    func add(_ waiter: Waiter) { waiting[ObjectIdentifier(waiter)] = waiter }
-    func remove(_ waiter: Waiter) { waiting[ObjectIdentifier(waiter)] = nil }
+    func add(_ waiter: Waiter) { waiting.add(waiter) }
+    func remove(_ waiter: Waiter) { waiting.remove(at: waiter.place) }
 
-    func removeWaiters() { waiting.removeAll() }
+    func removeWaiters() { _ = waiting.takeAll() }
 
     // MARK: Frames
 
@@ -50,16 +50,12 @@ final class LoopMembers {
 /// deinitialised.
 final class RunList: @unchecked Sendable {
     // Safe to send: used on the UI thread only, or in the loop's `deinit`, when no other code can use it.
-    private var runs = InOrder<any AnyGuestRun>()
+    private var runs = MemberList<any AnyGuestRun> { $0.place = $1 }
 
     var isEmpty: Bool { runs.isEmpty }
     /// The oldest first.
     var values: [any AnyGuestRun] { runs.values }
-    func add(_ run: some AnyGuestRun) { runs[ObjectIdentifier(run)] = run }
-    func remove(_ run: any AnyGuestRun) { runs[ObjectIdentifier(run)] = nil }
-
-    func takeAll() -> [any AnyGuestRun] {
-        defer { runs.removeAll() }
-        return runs.values
-    }
+    func add(_ run: some AnyGuestRun) { runs.add(run) }
+    func remove(_ run: any AnyGuestRun) { runs.remove(at: run.place) }
+    func takeAll() -> [any AnyGuestRun] { runs.takeAll() }
 }

@@ -31,11 +31,13 @@ public final class GuestScene: @unchecked Sendable {
     /// How many tasks have not ended.
     var taskCount: Int { tasks.count }
     private var phase = Phase.live
+    /// Its place in the loop's list of scenes, which changes it.
+    var place = MemberList<GuestScene>.none
     /// The first error that a child did not handle.
     private(set) var error: (any Error)?
-    /// The runs that have been started and have not ended, oldest first. The body is number 0.
-    private var tasks: [Int: any AnyGuestRun] = [:]
-    private var started = 0
+    /// What has been started and has not ended.
+    private var tasks = MemberList<SceneTask> { $0.place = $1 }
+    private var hasBody = false
     var callbacks = Handles<CallbackHandle> { $0.isDone }
     var watches = Handles<IOHandle> { $0.isDone }
     private var graceTimer: CallbackHandle?
@@ -70,12 +72,13 @@ public final class GuestScene: @unchecked Sendable {
         if loop.admission.isClosed { return }
         loop.thread.check("GuestScene.end")
         guard phase == .live else { return }
-        reportLeftovers(tasksByAge.map(\.value))
+        let tasks = tasks.values
+        reportLeftovers(tasks.compactMap(\.run))
         phase = .ending
         callbacks.takeAll().forEach { $0.cancel() }
         watches.takeAll().forEach { $0.cancel() }
-        for (_, task) in tasksByAge.reversed() { task.cancel() }
-        if tasks.isEmpty { finishEnd() } else { startGrace() }
+        for task in tasks.reversed() { task.run?.cancel() }
+        if self.tasks.isEmpty { finishEnd() } else { startGrace() }
     }
 
     /// Any thread: a task that awaits the scene was cancelled.
@@ -102,21 +105,22 @@ public final class GuestScene: @unchecked Sendable {
         _ fileID: StaticString, _ line: UInt, _ operation: @escaping @Sendable () async throws -> Value,
         _ onDone: @escaping (Result<Value, any Error>) -> Void
     ) -> GuestRun<Value> {
-        let number = started
-        started += 1
+        let task = SceneTask(isBody: !hasBody)
+        hasBody = true
         let run = GuestScene.$enclosing.withValue(self) {
             loop.run(fileID: fileID, line: line, operation) { [self] result in
-                tasks[number] = nil
+                tasks.remove(at: task.place)
                 onDone(result)
                 if tasks.isEmpty, phase == .ending { finishEnd() }
             }
         }
         // A loop whose backend has ended with an error has ended the run already.
-        if !run.isDone { tasks[number] = run }
+        if !run.isDone {
+            task.run = run
+            tasks.add(task)
+        }
         return run
     }
-
-    private var tasksByAge: [(key: Int, value: any AnyGuestRun)] { tasks.sorted { $0.key < $1.key } }
 
     /// A closing loop has a grace period of its own.
     private func startGrace() {
@@ -137,13 +141,14 @@ public final class GuestScene: @unchecked Sendable {
     private func giveUp() {
         // Inner scenes come first: each gives up its own runs, and ends.
         guard !loop.members.scenes.contains(where: { $0.parent === self && $0.phase == .ending }) else { return }
-        for (number, task) in tasksByAge {
-            let name = number == 0 ? "the body" : "the task started at \(task.site)"
+        for task in tasks.values {
+            guard let run = task.run else { continue }
+            let name = task.isBody ? "the body" : "the task started at \(run.site)"
             let sentence = "\(name) did not end within \(grace) of its scene's end and is given up"
             loop.configuration.logger.warning(
                 "\(sentence); let it answer cancellation (the scene was begun at \(site))")
-            loop.forget(task)
-            task.abandon(GuestError(.abandoned, "\(sentence); let it answer cancellation"))
+            loop.forget(run)
+            run.abandon(GuestError(.abandoned, "\(sentence); let it answer cancellation"))
         }
     }
 
@@ -158,6 +163,16 @@ public final class GuestScene: @unchecked Sendable {
         self.onEnd = nil
         onEnd?()
     }
+}
+
+/// A run of a scene.
+private final class SceneTask {
+    let isBody: Bool
+    /// `nil` if it had ended before it was in the scene's list.
+    var run: (any AnyGuestRun)?
+    var place = MemberList<SceneTask>.none
+
+    init(isBody: Bool) { self.isBody = isBody }
 }
 
 /// A list of handles, many of which may be done. It is cleaned whenever their number has doubled, so that a scene can

@@ -20,6 +20,9 @@ public final class GuestRun<Value: Sendable>: Sendable {
     private nonisolated(unsafe) var task: Task<Void, Never>?
     // Safe: UI thread only; removed by the code that decides the outcome.
     private nonisolated(unsafe) var onDone: ((Result<Value, any Error>) -> Void)?
+    // Safe: UI thread only.
+    /// Its place in the loop's list of runs, which changes it.
+    nonisolated(unsafe) var place: Int32 = -1
     private let isSettled = Atomic<Bool>(false)
     private let lock = Lock()
     // Safe, both: read and written only while `lock` is held.
@@ -119,6 +122,7 @@ extension Error {
 /// The part of a run that the loop uses, whatever the type of its value.
 protocol AnyGuestRun: AnyObject, Sendable {
     var site: CallSite { get }
+    var place: Int32 { get set }
     /// When it was started, by the machine's clock.
     var began: Nanoseconds { get }
     /// UI thread: somebody is told of the outcome, or waits for it.
