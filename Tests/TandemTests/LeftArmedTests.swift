@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LeftArmedTests: a socket's wait leaves its entry in the epoll set armed for the next one, a reader that comes late is not
+// LeftArmedTests: a socket's wait leaves its entry in the epoll set armed for the next one, and its objects; a reader that comes late is not
 //                 woken for nothing, and what was read a moment ago is not asked for again.
 
 import CTestSupport
@@ -162,6 +162,51 @@ extension Core.IOTests {
             #expect(ticks(host, loop) < 20)
             stream.close()
             #expect(loop.statistics.registrations == 0)
+        }
+    }
+
+    /// What another thread's cancellation may still reach is not the next wait's.
+    @Test func aReadersObjectsServeItsNextWaitOnceNobodyRefersToThem() throws {
+        try withLoop { host, loop in
+            var kept = KeptWait()
+            var first: Waiter? = kept.waiter(loop, nil)
+            first!.resume()
+            #expect(first!.isOver)
+            // Somebody has it: a late cancellation, say.
+            let second = kept.waiter(loop, nil)
+            #expect(second !== first && !second.isOver)
+            first = nil
+            // It is in its wait.
+            let other = kept.waiter(loop, nil)
+            #expect(other !== second)
+            kept = KeptWait()
+            first = kept.waiter(loop, nil)
+            first!.resume(throwing: GuestError.closed)
+            let third = ObjectIdentifier(first!)
+            first = nil
+            let again = kept.waiter(loop, nil)
+            #expect(ObjectIdentifier(again) == third && !again.isOver && !again.isWaiting)
+            #expect(throws: Never.self) { try again.finish() }
+
+            let pipe = try Pipe()
+            var ended = kept.endedWatch()
+            #expect(ended == nil)
+            var watch: IOHandle? = try loop.watch(pipe.reader, .readable, .call {}, CallSite())
+            kept.keep(watch!)
+            ended = kept.endedWatch()
+            #expect(ended == nil, "it is registered")
+            watch!.cancel()
+            ended = kept.endedWatch()
+            #expect(ended == nil, "the test has it, too")
+            watch = nil
+            ended = kept.endedWatch()
+            let used = try #require(ended)
+            var calls = 0
+            let handle = try loop.watch(
+                pipe.reader, .readable, .call { calls += pipe.read() }, CallSite(), reusing: used)
+            #expect(handle === used && !handle.isDone)
+            try pipe.write()
+            #expect(host.run { calls == 1 })
         }
     }
 

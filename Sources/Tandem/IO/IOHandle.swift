@@ -25,7 +25,7 @@ public final class IOHandle {
     /// It belongs to the library or the host. A recorded run does not record its events.
     let isOurs: Bool
     let fd: Int32
-    let site: CallSite
+    private(set) var site: CallSite
     private let table: RegistrationTable
 
     init(
@@ -61,6 +61,13 @@ public final class IOHandle {
         // What the handler has captured is released here, while nothing of the loop is being changed: a `deinit` may
         // call anything.
         withExtendedLifetime(released) {}
+    }
+
+    /// The watch has ended, and nobody refers to it but the caller, who begins another one of the same descriptor and
+    /// direction with it.
+    func beginAnew(_ action: Action, _ site: CallSite) {
+        self.action = action
+        self.site = site
     }
 
     /// Removes the action and returns it.

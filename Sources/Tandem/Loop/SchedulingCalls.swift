@@ -162,11 +162,17 @@ extension GuestLoop {
 
     func watch(
         _ fd: FileDescriptor, _ direction: IOHandle.Direction, _ action: IOHandle.Action, _ site: CallSite,
-        isOurs: Bool = false, isOwned: Bool = false
+        isOurs: Bool = false, isOwned: Bool = false, reusing ended: IOHandle? = nil
     ) throws(GuestError) -> IOHandle {
         try admission.admit("GuestLoop.whenReadable or whenWritable")
-        let handle = IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: io.registrations)
-        try io.registrations.add(handle, isOwned: isOwned)
+        ended?.beginAnew(action, site)
+        let handle = ended ?? IOHandle(fd, direction, action, site: site, isOurs: isOurs, table: io.registrations)
+        do throws(GuestError) {
+            try io.registrations.add(handle, isOwned: isOwned)
+        } catch {
+            _ = handle.end()
+            throw error
+        }
         return handle
     }
 }

@@ -46,6 +46,8 @@ public final class GuestSocket: Sendable {
     // Safe: as `readAhead`.
     /// A wait has ended with a report, and no read has found anything since.
     @exclusivity(unchecked) private nonisolated(unsafe) var hasUnusedReport = false
+    // Safe: used on the UI thread only.
+    @exclusivity(unchecked) private nonisolated(unsafe) var kept = KeptWait()
 
     /// Takes over the descriptor `rawValue`, which has to be non-blocking.
     init(
@@ -242,7 +244,10 @@ extension GuestSocket {
         let limit = limit ?? (direction == .readable ? readLimit : nil)
         if try loop.admitWaitHere() {
             // Not by way of the loop, to which that would keep a reference for the time of the wait. The socket has one.
-            try await Waiter(loop: loop, isolation: #isolation).wait { try arm($0, direction, site, limit) }
+            let waiter =
+                direction == .readable
+                ? kept.waiter(loop, #isolation) : Waiter(loop: loop, isolation: #isolation)
+            try await waiter.wait { try arm($0, direction, site, limit) }
         } else {
             try await loop.waitFromAnywhere { [self] in try arm($0, direction, site, limit) }
         }
@@ -256,7 +261,10 @@ extension GuestSocket {
         // An entry that stays armed reports changes only. After a report that has brought nothing the kernel is asked what
         // is there now.
         if direction == .readable, hasUnusedReport { loop.io.registrations.makeNextWaitOneShot(rawValue) }
-        let handle = try loop.watch(descriptor, direction, .resume(waiter), site, isOwned: true)
+        let handle = try loop.watch(
+            descriptor, direction, .resume(waiter), site, isOwned: true,
+            reusing: direction == .readable ? kept.endedWatch() : nil)
+        if direction == .readable { kept.keep(handle) }
         if let limit { waiter.setLimit(limit.duration, site) { self.unresponsiveError(limit, site) } }
         return .watch(handle)
     }

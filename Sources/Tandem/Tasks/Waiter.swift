@@ -24,7 +24,7 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     // take one and give it back.
     private let loop: Unmanaged<GuestLoop>
     /// The actor in whose isolation the task waits, and on which it resumes, if the loop knows it.
-    private let actor: KnownActor?
+    private var actor: KnownActor?
     // Exclusivity of these is not checked: no method calls user code while it changes one.
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var disarm = Disarm.nothing
@@ -43,6 +43,15 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     init(loop: GuestLoop, isolation: (any Actor)?) {
         self.loop = .passUnretained(loop)
         actor = loop.knownActor(isolation)
+    }
+
+    /// The outcome is decided, and the task has been resumed.
+    var isOver: Bool { outcome != nil && continuation == nil }
+
+    /// The wait is over, and nobody refers to this waiter but the caller, whose next wait on the same loop it is from now on.
+    func beginAnew(_ isolation: (any Actor)?) {
+        outcome = nil
+        actor = withLoop { $0.knownActor(isolation) }
     }
 
     @inline(__always) private func withLoop<Result>(_ body: (GuestLoop) -> Result) -> Result {
