@@ -111,7 +111,7 @@ final class SignalSource: Sendable {
         try await descriptor.begin(.readable)
         defer { descriptor.end(.readable) }
         while true {
-            if let number = try descriptor.attempt("read a signal", { [claim] _ in claim.take() }) {
+            if let number = try descriptor.attemptToRead("read a signal", { [claim] _ in claim.take() }) {
                 return GuestSignal(rawValue: Int32(number))
             }
             try await descriptor.wait(.readable, site)

@@ -24,50 +24,79 @@ extension GuestSocket {
     func accept(_ site: CallSite) async throws -> GuestSocket {
         try await begin(.readable)
         defer { end(.readable) }
-        var pause = Duration.milliseconds(5)
-        var refusals = 0
+        var failures = AcceptFailures()
         while true {
-            var address = sockaddr_storage()
-            var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let (fd, number) = try attempt { listener -> (Int32, Int32) in
-                // An empty queue needs no descriptor: the call waits for readability as usual.
-                if DescriptorReserve.isNext(besides: listener) { return (-1, Self.isEmpty(listener) ? EAGAIN : EMFILE) }
-                let fd = tandem_accept(listener, &address, &size)
-                guard fd >= 0 else { return (fd, errno) }
-                guard DescriptorReserve.contains(fd) else { return (fd, 0) }
-                // Another thread has taken the other free descriptors in the meantime. The new connection is closed, so
-                // that the reserve stays free.
-                Glibc.close(fd)
-                return (-1, EMFILE)
-            }
-            if fd >= 0 {
-                noteFound()
-                if pause > .milliseconds(5) { loop.configuration.logger.notice("connections are accepted again") }
-                return GuestSocket(taking: fd, peer: SocketAddress(address, size: size), on: loop)
-            }
-            switch number {
-            case EAGAIN:
-                refusals = 0
-                try await wait(.readable, site)
-            case EINTR: try await loop.checkpoint()
-            // On Linux `accept` also returns errors of the new connection itself, which concern its peer only.
-            case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, EPERM:
-                refusals += 1
-                guard refusals > Self.failuresUntilPause else {
-                    try await loop.checkpoint()
-                    continue
-                }
-                if try attempt(Self.isEmpty) { throw acceptError(number) }
-                fallthrough
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                if pause == .milliseconds(5) {
-                    loop.configuration.logger.warning(
-                        "\(acceptError(number)); trying again in growing pauses")
-                }
+            switch try acceptNow(&failures) {
+            case .connection(let socket): return socket
+            case .nothingYet: try await wait(.readable, site)
+            case .again: try await loop.checkpoint()
+            case .pause(let pause):
                 try await loop.sleep(until: loop.time.now.addingClamped(pause.nanosecondsRoundedUp), site)
-                pause = min(pause * 2, .milliseconds(320))
-            default: throw acceptError(number)
             }
+        }
+    }
+
+    /// What to do after a call of `accept`.
+    private enum AcceptStep {
+        case connection(GuestSocket)
+        case nothingYet, again
+        case pause(Duration)
+    }
+
+    /// The failures since the last connection.
+    private struct AcceptFailures {
+        static let shortestPause = Duration.milliseconds(5)
+
+        /// How long the next pause is.
+        private(set) var pause = shortestPause
+        /// Connections in a row that failed by themselves, without an empty queue in between.
+        var refusals = 0
+
+        var havePaused: Bool { pause > Self.shortestPause }
+
+        mutating func takePause() -> Duration {
+            defer { pause = min(pause * 2, .milliseconds(320)) }
+            return pause
+        }
+    }
+
+    // Apart from the function that waits, whose code is there once for each of its waits.
+    private func acceptNow(_ failures: inout AcceptFailures) throws(GuestError) -> AcceptStep {
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let (fd, number) = try attempt { listener -> (Int32, Int32) in
+            // An empty queue needs no descriptor: the call waits for readability as usual.
+            if DescriptorReserve.isNext(besides: listener) { return (-1, Self.isEmpty(listener) ? EAGAIN : EMFILE) }
+            let fd = tandem_accept(listener, &address, &size)
+            guard fd >= 0 else { return (fd, errno) }
+            guard DescriptorReserve.contains(fd) else { return (fd, 0) }
+            // Another thread has taken the other free descriptors in the meantime. The new connection is closed, so
+            // that the reserve stays free.
+            Glibc.close(fd)
+            return (-1, EMFILE)
+        }
+        if fd >= 0 {
+            noteFound()
+            if failures.havePaused { loop.configuration.logger.notice("connections are accepted again") }
+            return .connection(GuestSocket(taking: fd, peer: SocketAddress(address, size: size), on: loop))
+        }
+        switch number {
+        case EAGAIN:
+            failures.refusals = 0
+            return .nothingYet
+        case EINTR: return .again
+        // On Linux `accept` also returns errors of the new connection itself, which concern its peer only.
+        case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, EPERM:
+            failures.refusals += 1
+            guard failures.refusals > Self.failuresUntilPause else { return .again }
+            if try attempt(Self.isEmpty) { throw acceptError(number) }
+            fallthrough
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            if !failures.havePaused {
+                loop.configuration.logger.warning("\(acceptError(number)); trying again in growing pauses")
+            }
+            return .pause(failures.takePause())
+        default: throw acceptError(number)
         }
     }
 
