@@ -21,8 +21,8 @@ struct ReadyQueues: ~Copyable {
         phase.append(ReadyWork(work: new, readyAt: readyAt))
     }
 
-    @inline(__always) mutating func next() -> ReadyWork? { work.popFirst() }
-    @inline(__always) mutating func nextOfPhase() -> ReadyWork? { phase.popFirst() }
+    mutating func next() -> ReadyWork? { work.popFirst() }
+    @inline(__always) mutating func next(ofPhase: Bool) -> ReadyWork? { ofPhase ? phase.popFirst() : work.popFirst() }
 
     /// Moves work from the inbox into the queue, at most `limit` entries. Returns how many.
     mutating func takeIn(_ shared: SharedState, limit: Int = .max) -> Int {

@@ -22,9 +22,10 @@ extension GuestLoop {
         }
     }
 
-    func runWork(_ count: Int, _ tick: inout TickBudget) {
+    /// One function for both queues, so that a frame comes to its code only once.
+    @inline(never) func runWork(_ count: Int, ofPhase: Bool = false, _ tick: inout TickBudget) {
         runUpTo(count, &tick) { tick in
-            guard let work = queues.next() else { return false }
+            guard let work = queues.next(ofPhase: ofPhase) else { return false }
             run(work, &tick)
             return true
         }
@@ -36,11 +37,7 @@ extension GuestLoop {
             budget: budget, began: tickState.clock.mark, endOfLast: tickState.clock.mark, isVirtual: time.isVirtual)
         while queues.phaseCount > 0 {
             tick.beginPass()
-            runUpTo(queues.phaseCount, &tick) { tick in
-                guard let work = queues.nextOfPhase() else { return false }
-                run(work, &tick)
-                return true
-            }
+            runWork(queues.phaseCount, ofPhase: true, &tick)
             if tick.isOver || tickState.closesAfterTick { break }
         }
         account(&tick)
