@@ -7,8 +7,8 @@ final class LoopMembers {
     let closingActions = ClosingActions()
     /// The runs that have not ended.
     let runs = RunList()
-    private var liveScenes = MemberList<GuestScene> { $0.place = $1 }
-    private var waiting = MemberList<Waiter> { $0.place = $1 }
+    private var liveScenes = MemberList<GuestScene> { $0.takePlace($1) }
+    private var waiting = MemberList<Waiter> { $0.takePlace($1) }
     // Exclusivity of these two is not checked: only the methods below change them, and call nothing meanwhile.
     /// The handlers of frames, and the tasks that wait for frames. Made by the first of them.
     @exclusivity(unchecked) private(set) var frameQueues: FrameQueues?
@@ -50,7 +50,7 @@ final class LoopMembers {
 /// deinitialised.
 final class RunList: @unchecked Sendable {
     // Safe to send: used on the UI thread only, or in the loop's `deinit`, when no other code can use it.
-    private var runs = MemberList<any AnyGuestRun> { $0.place = $1 }
+    private var runs = MemberList<any AnyGuestRun> { $0.takePlace($1) }
 
     var isEmpty: Bool { runs.isEmpty }
     /// The oldest first.

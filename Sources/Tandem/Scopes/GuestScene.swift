@@ -31,8 +31,8 @@ public final class GuestScene: @unchecked Sendable {
     /// How many tasks have not ended.
     var taskCount: Int { tasks.count }
     private var phase = Phase.live
-    /// Its place in the loop's list of scenes, which changes it.
-    var place = MemberList<GuestScene>.none
+    /// Its place in the loop's list of scenes.
+    private(set) var place = MemberList<GuestScene>.none
     /// The first error that a child did not handle.
     private(set) var error: (any Error)?
     /// What has been started and has not ended.
@@ -55,6 +55,9 @@ public final class GuestScene: @unchecked Sendable {
         loop.members.add(self)
         loop.instruments.loopTrace?.began(self, in: parent)
     }
+
+    /// Called by that list.
+    func takePlace(_ new: Int32) { place = new }
 
     /// True once the scene has begun to end.
     public var isEnding: Bool {

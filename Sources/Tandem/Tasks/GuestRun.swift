@@ -21,8 +21,8 @@ public final class GuestRun<Value: Sendable>: Sendable {
     // Safe: UI thread only; removed by the code that decides the outcome.
     private nonisolated(unsafe) var onDone: ((Result<Value, any Error>) -> Void)?
     // Safe: UI thread only.
-    /// Its place in the loop's list of runs, which changes it.
-    nonisolated(unsafe) var place: Int32 = -1
+    /// Its place in the loop's list of runs.
+    private(set) nonisolated(unsafe) var place: Int32 = -1
     private let isSettled = Atomic<Bool>(false)
     private let lock = Lock()
     // Safe, both: read and written only while `lock` is held.
@@ -122,7 +122,9 @@ extension Error {
 /// The part of a run that the loop uses, whatever the type of its value.
 protocol AnyGuestRun: AnyObject, Sendable {
     var site: CallSite { get }
-    var place: Int32 { get set }
+    /// UI thread: its place in the loop's list, and how the list tells it.
+    var place: Int32 { get }
+    func takePlace(_ new: Int32)
     /// When it was started, by the machine's clock.
     var began: Nanoseconds { get }
     /// UI thread: somebody is told of the outcome, or waits for it.
@@ -137,6 +139,8 @@ protocol AnyGuestRun: AnyObject, Sendable {
 }
 
 extension GuestRun: AnyGuestRun {
+    func takePlace(_ new: Int32) { place = new }
+
     var isAwaited: Bool {
         lock.lock()
         defer { lock.unlock() }

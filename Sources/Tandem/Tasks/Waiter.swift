@@ -35,8 +35,8 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
     /// A description of the wait for reports, if the waiter is in the loop's list. Sleeps and waits for descriptors are
     /// not in that list: reports find them by their handles.
     @exclusivity(unchecked) private(set) var note: WaitNote?
-    /// Its place in that list, which changes it.
-    @exclusivity(unchecked) var place = MemberList<Waiter>.none
+    /// Its place in that list.
+    @exclusivity(unchecked) private(set) var place = MemberList<Waiter>.none
     /// When the wait began, by the machine's clock, for reports. Not read for this: it is the last reading of the tick's clock.
     @exclusivity(unchecked) private(set) var began: Nanoseconds = 0
 
@@ -103,6 +103,9 @@ package final class Waiter: CancellableWait, @unchecked Sendable {
         self.note = note
         withLoop { $0.members.add(self) }
     }
+
+    /// Called by the list.
+    func takePlace(_ new: Int32) { place = new }
 
     /// Ends the wait with the error that `error` returns, if it still lasts after `duration`.
     func setLimit(_ duration: Duration, _ site: CallSite, _ error: @escaping () -> any Error) {
